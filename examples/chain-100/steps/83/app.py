@@ -1,0 +1,5 @@
+"""Step 83 of the chain."""
+
+
+def lambda_handler(event, context):
+    return (event * 31 + 83) % 1000003

@@ -1,0 +1,10 @@
+// Assertions that stay on in release builds: an invariant that does not hold ends the process with
+// the place, before it can lose or corrupt anybody's work.
+#pragma once
+
+namespace unum::detail {
+[[noreturn]] void assertion_failed(const char* condition, const char* file, int line) noexcept;
+}  // namespace unum::detail
+
+#define UNUM_ASSERT(condition) \
+  ((condition) ? void(0) : ::unum::detail::assertion_failed(#condition, __FILE__, __LINE__))

@@ -1,0 +1,326 @@
+// The reactor: one thread, one io_uring (or epoll where the kernel refuses one), all I/O of a
+// process.
+//
+// Everything here belongs to the thread that made the reactor. Awaitables are used at once:
+// `int n = co_await reactor.read(fd, buffer, 0);`. Results are those of the system call: >= 0, or a
+// negative errno; -ETIME when the deadline passed first, -ECANCELED when a stop was requested. An
+// operation that succeeded although it was being cancelled reports its success. Buffers and paths
+// must live until the co_await returns, and they may die right after it: it returns only when the
+// kernel no longer has them.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "unum/stop.hpp"
+#include "unum/task.hpp"
+#include "unum/time.hpp"
+
+namespace unum {
+
+class Reactor;
+class Port;
+class ReadyQueue;
+
+/// How long to wait, and for whom to stop waiting.
+struct Wait {
+  Deadline deadline = kNoDeadline;
+  StopToken stop{};
+};
+
+/// A node of the queue of things to run; lives in its owner.
+struct Ready {
+  Ready* next_ready = nullptr;
+  void (*run)(Ready&) noexcept = nullptr;
+};
+
+enum class Opcode : std::uint8_t {
+  nop,
+  open_at,
+  close,
+  read,          ///< At an offset, of a file.
+  write,         ///< At an offset, to a file.
+  stream_read,   ///< Of a pipe, socket or terminal: waits until there is something.
+  stream_write,  ///< To a pipe, socket or terminal: waits until there is room; may be partial.
+  sync_data,
+  sync_all,
+  statx,
+  link_at,
+  rename_at,
+  unlink_at,
+  make_dir_at,
+  poll,  ///< One-shot readiness of any descriptor.
+  call,  ///< A plain function on a helper thread, for what the kernel offers no asynchronous way.
+};
+
+/// What is asked of the kernel. Which fields count depends on the opcode.
+struct Request {
+  Opcode opcode = Opcode::nop;
+  std::int32_t fd = -1;
+  std::int32_t fd2 = -1;
+  std::uint32_t flags = 0;
+  std::uint32_t mode = 0;  ///< Permissions, a statx mask, or poll events.
+  void* address = nullptr;
+  const void* address2 = nullptr;
+  std::uint64_t length = 0;
+  std::uint64_t offset = 0;
+};
+
+/// One request and its completion. It lives in its awaiter (nothing is allocated for a request);
+/// its address identifies it in the kernel until it has completed.
+struct Operation : Ready {
+  enum class State : std::uint8_t { idle, queued, in_flight, done };
+  enum class Cancel : std::uint8_t { none, wanted, sent };
+
+  Request request{};
+  std::int32_t result = 0;
+  State state = State::idle;
+  Cancel cancelling = Cancel::none;
+  std::uint8_t completions_due = 0;  ///< Of the request itself and of its cancellation.
+  Operation* next = nullptr;         ///< Lists of the port.
+  Operation* previous = nullptr;
+
+  Operation() = default;
+  explicit Operation(const Request& what) noexcept : request(what) {}
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+  ~Operation() { UNUM_ASSERT(state == State::idle || state == State::done); }
+};
+
+/// A place in the reactor's heap of timers; lives in its owner.
+struct Timer {
+  Deadline when = kNoDeadline;
+  std::size_t heap_index = kNotInHeap;
+  void (*fire)(Timer&) noexcept = nullptr;
+
+  ~Timer() { UNUM_ASSERT(heap_index == kNotInHeap); }
+
+  static constexpr std::size_t kNotInHeap = static_cast<std::size_t>(-1);
+};
+
+/// Awaits one operation. Made by the reactor's calls below; neither copied nor moved.
+class [[nodiscard]] OperationAwaiter final : private Operation, private Timer {
+ public:
+  OperationAwaiter(Reactor& reactor, const Wait& wait, const Request& what) noexcept
+      : Operation(what), reactor_(reactor), wait_(wait) {}
+  bool await_ready() noexcept;
+  void await_suspend(std::coroutine_handle<> waiter);
+  int await_resume() noexcept;
+
+ private:
+  friend class Reactor;
+  static void on_done(Ready& ready) noexcept;
+  static void on_deadline(Timer& timer) noexcept;
+  static void on_stop(void* self) noexcept;
+
+  Reactor& reactor_;
+  Wait wait_;
+  std::coroutine_handle<> waiter_;
+  StopCallback stop_;
+  int interrupted_ = 0;  ///< -ETIME or -ECANCELED once the wait was given up.
+};
+
+/// Awaits a point of time: true if it came, false if a stop was requested before.
+class [[nodiscard]] SleepAwaiter final : private Timer, private Ready {
+ public:
+  SleepAwaiter(Reactor& reactor, Deadline until, StopToken stop) noexcept
+      : reactor_(reactor), until_(until), token_(stop) {}
+  bool await_ready() const noexcept { return token_.stop_requested(); }
+  void await_suspend(std::coroutine_handle<> waiter);
+  bool await_resume() noexcept;
+
+ private:
+  static void on_time(Timer& timer) noexcept;
+  static void on_stop(void* self) noexcept;
+  static void on_ready(Ready& ready) noexcept;
+
+  Reactor& reactor_;
+  Deadline until_;
+  StopToken token_;
+  StopCallback stop_;
+  std::coroutine_handle<> waiter_;
+  bool came_ = false;
+};
+
+/// Lets everything else that is ready run first.
+class [[nodiscard]] YieldAwaiter final : private Ready {
+ public:
+  explicit YieldAwaiter(Reactor& reactor) noexcept : reactor_(reactor) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) noexcept;
+  void await_resume() const noexcept {}
+
+ private:
+  Reactor& reactor_;
+  std::coroutine_handle<> waiter_;
+};
+
+/// A watch on a descriptor that another library owns. The generation tells a slot's users apart, so
+/// that a late event of a closed descriptor reaches nobody.
+struct WatchId {
+  std::uint32_t slot = 0;
+  std::uint32_t generation = 0;
+  friend bool operator==(const WatchId&, const WatchId&) = default;
+};
+
+class WatchTable;
+class TimerHeap;
+
+class Reactor {
+ public:
+  enum class Backend : std::uint8_t { automatic, uring, epoll };
+
+  struct Options {
+    /// `automatic`: what UNUM_REACTOR=uring|epoll says, else io_uring if the kernel allows it, else
+    /// epoll.
+    Backend backend = Backend::automatic;
+    /// Helper threads at most, started when first needed: file operations on epoll, `call` on both.
+    unsigned helper_threads_max = 4;
+  };
+
+  /// Throws `invalid` for an unknown UNUM_REACTOR, `denied` or `not_found` when a demanded backend
+  /// is not to be had, `exhausted` when memory or descriptors are (these are never taken for "not
+  /// here"). SIGPIPE is ignored from then on, unless the process has a handler of its own for it.
+  Reactor() : Reactor(Options{}) {}
+  explicit Reactor(const Options& options);
+  /// Every task must have ended: an operation in flight is a defect and asserts.
+  ~Reactor();
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+
+  /// The backend in use, never `automatic`.
+  Backend backend() const noexcept;
+  /// What was chosen and why, in one line for people: "io_uring (SINGLE_ISSUER, DEFER_TASKRUN)", or
+  /// "epoll: io_uring_setup was refused with EPERM (a seccomp profile, usually)".
+  const std::string& backend_reason() const noexcept { return backend_reason_; }
+
+  // --- Running
+  // -------------------------------------------------------------------------------------
+
+  /// Runs the loop until the task ends; its result or its exception. Not from inside a task.
+  template <class T>
+  T run(Task<T> task) {
+    if (!task.start([](void*) noexcept {}, nullptr)) {
+      while (!task.done()) run_once(kNoDeadline);
+    }
+    return task.take();
+  }
+  /// The same for anything else that can be awaited and has no result, `group.drain()` for example.
+  template <class Awaitable>
+  void run(Awaitable awaitable) {
+    run(await(awaitable));
+  }
+
+  /// One tick: submits what is queued, waits until something completes, a timer is due or `until`
+  /// passes, then runs a bounded batch of what is ready. With `kAlreadyPassed` it never blocks and
+  /// leaves nothing unsubmitted, as a foreign loop needs. Returns whether anything ran.
+  bool run_once(Deadline until);
+  /// Ticks until `until` passes; not kNoDeadline.
+  void run_until(Deadline until);
+
+  // --- Being driven by a foreign loop
+  // ----------------------------------------------------------------
+
+  /// Becomes readable (POLLIN) when run_once has work. Owned by the reactor.
+  int pollable_fd() const noexcept;
+  /// When run_once must be called although pollable_fd() is silent; kAlreadyPassed: now.
+  Deadline next_deadline() const noexcept;
+
+  /// The time, which stands still within a tick.
+  Deadline now() noexcept;
+
+  // --- Awaitables
+  // ------------------------------------------------------------------------------------
+
+  SleepAwaiter sleep_until(Deadline when, StopToken stop = {}) noexcept {
+    return {*this, when, stop};
+  }
+  YieldAwaiter yield() noexcept { return YieldAwaiter(*this); }
+
+  OperationAwaiter nop(const Wait& wait = {});
+  /// openat(2); the descriptor is opened close-on-exec.
+  OperationAwaiter open_at(int directory, const char* path, int flags, unsigned mode = 0,
+                           const Wait& wait = {});
+  OperationAwaiter close(int fd);
+  OperationAwaiter read(int fd, std::span<std::byte> buffer, std::uint64_t offset,
+                        const Wait& wait = {});
+  OperationAwaiter write(int fd, std::span<const std::byte> buffer, std::uint64_t offset,
+                         const Wait& wait = {});
+  /// For descriptors passed to `prepare_stream`.
+  OperationAwaiter stream_read(int fd, std::span<std::byte> buffer, const Wait& wait = {});
+  OperationAwaiter stream_write(int fd, std::span<const std::byte> buffer, const Wait& wait = {});
+  OperationAwaiter sync_data(int fd, const Wait& wait = {});
+  OperationAwaiter sync_all(int fd, const Wait& wait = {});
+  OperationAwaiter statx(int directory, const char* path, int flags, unsigned mask,
+                         struct ::statx* buffer, const Wait& wait = {});
+  OperationAwaiter link_at(int from_directory, const char* from, int to_directory, const char* to,
+                           int flags, const Wait& wait = {});
+  OperationAwaiter rename_at(int from_directory, const char* from, int to_directory, const char* to,
+                             unsigned flags = 0, const Wait& wait = {});
+  OperationAwaiter unlink_at(int directory, const char* path, int flags = 0, const Wait& wait = {});
+  OperationAwaiter make_dir_at(int directory, const char* path, unsigned mode,
+                               const Wait& wait = {});
+  /// One-shot readiness; `events` are those of poll(2); the result is the mask that came.
+  OperationAwaiter poll(int fd, unsigned events, const Wait& wait = {});
+  /// Runs `function(argument)` on a helper thread; its return value (a negative errno for failure).
+  /// A deadline or stop only drops a call that has not begun.
+  OperationAwaiter call(int (*function)(void*) noexcept, void* argument, const Wait& wait = {});
+
+  /// Makes a pipe's, socket's or terminal's descriptor fit for stream_read and stream_write here.
+  void prepare_stream(int fd);
+
+  // --- For callbacks of foreign libraries
+  // ------------------------------------------------------------
+
+  using WatchCallback = void (*)(void* context, unsigned events) noexcept;
+  /// Calls `callback` from the loop, never from inside this call, each time `fd` is ready for one
+  /// of `events` (level-like: armed again after the callback if the watch still stands).
+  WatchId watch(int fd, unsigned events, WatchCallback callback, void* context);
+  void change_watch(WatchId id, unsigned events);
+  /// Ends the watch; its callback is not called again. Call it while the descriptor is still open.
+  void unwatch(WatchId id);
+
+  void add_timer(Timer& timer);
+  void remove_timer(Timer& timer) noexcept;
+  /// Runs `ready` in this or the next tick, in order.
+  void post(Ready& ready) noexcept;
+
+  // --- Counters, for tests and benchmarks
+  // --------------------------------------------------------------
+
+  struct Counters {
+    std::uint64_t kernel_entries = 0;  ///< System calls the loop itself made.
+    std::uint64_t operations = 0;      ///< Operations completed.
+  };
+  Counters counters() const noexcept;
+  /// Operations that the kernel or a helper thread has.
+  std::size_t in_flight() const noexcept;
+
+ private:
+  friend class OperationAwaiter;
+  friend class WatchTable;
+  template <class Awaitable>
+  static Task<void> await(Awaitable& awaitable) {
+    co_await awaitable;
+  }
+  void submit(Operation& operation) noexcept;
+  void cancel(Operation& operation) noexcept;
+  bool run_ready();
+
+  std::unique_ptr<TimerHeap> timers_;
+  std::unique_ptr<ReadyQueue> ready_;
+  std::unique_ptr<Port> port_;
+  std::unique_ptr<WatchTable> watches_;
+  std::string backend_reason_;
+  Deadline now_{};
+  bool now_is_known_ = false;
+};
+
+}  // namespace unum

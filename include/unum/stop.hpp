@@ -1,0 +1,80 @@
+// Requests to stop: a source, tokens that see it, callbacks that hear it. One thread only.
+//
+// A request is only a request: an operation that already succeeded keeps its success. Tokens and
+// callbacks must not outlive their source.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace unum {
+
+class StopSource;
+class StopCallback;
+
+/// Sees whether a stop was requested. A default-made token never sees one. Copied by value.
+class StopToken {
+ public:
+  StopToken() = default;
+  bool stop_requested() const noexcept;
+  /// Why, or an empty text while nothing was requested.
+  std::string_view reason() const noexcept;
+
+ private:
+  friend class StopSource;
+  friend class StopCallback;
+  explicit StopToken(StopSource* source) noexcept : source_(source) {}
+  StopSource* source_ = nullptr;
+};
+
+/// Hears a stop request once. Called inside `StopSource::request`, or inside the constructor if the
+/// request was made before; must not throw. Unlinks itself at destruction.
+class StopCallback {
+ public:
+  using Function = void (*)(void* context) noexcept;
+
+  StopCallback() = default;
+  StopCallback(StopToken token, Function function, void* context) {
+    link(token, function, context);
+  }
+  ~StopCallback() { unlink(); }
+  StopCallback(const StopCallback&) = delete;
+  StopCallback& operator=(const StopCallback&) = delete;
+
+  void link(StopToken token, Function function, void* context);
+  void unlink() noexcept;
+
+ private:
+  friend class StopSource;
+  StopSource* source_ = nullptr;
+  StopCallback* previous_ = nullptr;
+  StopCallback* next_ = nullptr;
+  Function function_ = nullptr;
+  void* context_ = nullptr;
+};
+
+/// Makes requests to stop. Made with a parent's token it passes the parent's request on.
+class StopSource {
+ public:
+  StopSource() = default;
+  explicit StopSource(StopToken parent);
+  ~StopSource();
+  StopSource(const StopSource&) = delete;
+  StopSource& operator=(const StopSource&) = delete;
+
+  /// The first request counts; later ones change nothing, not even the reason.
+  void request(std::string_view reason) noexcept;
+  bool requested() const noexcept { return requested_; }
+  std::string_view reason() const noexcept { return reason_; }
+  StopToken token() noexcept { return StopToken(this); }
+
+ private:
+  friend class StopCallback;
+  bool requested_ = false;
+  std::string reason_;
+  StopCallback* first_ = nullptr;
+  StopToken parent_;
+  StopCallback parent_link_;
+};
+
+}  // namespace unum

@@ -1,0 +1,14 @@
+// All of the public C++ interface.
+//
+// One thread runs one Reactor; a DataStore is opened on it by type and name; a Runtime around one's own
+// UserCode turns deliveries of payloads into steps of a workflow. Link with `pkg-config --libs unum`.
+#pragma once
+
+#include "unum/data_store.hpp"
+#include "unum/error.hpp"
+#include "unum/reactor.hpp"
+#include "unum/runtime.hpp"
+#include "unum/stop.hpp"
+#include "unum/task.hpp"
+#include "unum/task_group.hpp"
+#include "unum/time.hpp"

@@ -1,0 +1,190 @@
+// JSON strings: decoding their escapes, and writing text as one.
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/json.hpp"
+#include "unum/error.hpp"
+
+namespace unum::json {
+namespace {
+
+constexpr std::uint32_t kReplacement = 0xFFFD;
+
+void append_utf8(std::string& out, std::uint32_t code) {
+  if (code < 0x80) {
+    out += static_cast<char>(code);
+  } else if (code < 0x800) {
+    out += static_cast<char>(0xC0 | code >> 6);
+    out += static_cast<char>(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    out += static_cast<char>(0xE0 | code >> 12);
+    out += static_cast<char>(0x80 | (code >> 6 & 0x3F));
+    out += static_cast<char>(0x80 | (code & 0x3F));
+  } else {
+    out += static_cast<char>(0xF0 | code >> 18);
+    out += static_cast<char>(0x80 | (code >> 12 & 0x3F));
+    out += static_cast<char>(0x80 | (code >> 6 & 0x3F));
+    out += static_cast<char>(0x80 | (code & 0x3F));
+  }
+}
+
+/// The code unit of `\uXXXX` at `place`; -1 if none stands there.
+int code_unit(std::string_view text, std::size_t place) {
+  if (text.size() - place < 6 || text[place] != '\\' || text[place + 1] != 'u') return -1;
+  int unit = 0;
+  for (std::size_t i = place + 2; i < place + 6; ++i) {
+    const char c = text[i];
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) return -1;
+    unit = unit * 16 + digit;
+  }
+  return unit;
+}
+
+/// Decodes the escape at `place` and gives the place after it.
+std::size_t append_escape(std::string& out, std::string_view inside, std::size_t place) {
+  if (place + 1 >= inside.size()) {
+    throw Error(ErrorKind::bug, "json", "Unum.InvalidJson", "a string ends within an escape");
+  }
+  switch (inside[place + 1]) {
+    case 'b': out += '\b'; return place + 2;
+    case 'f': out += '\f'; return place + 2;
+    case 'n': out += '\n'; return place + 2;
+    case 'r': out += '\r'; return place + 2;
+    case 't': out += '\t'; return place + 2;
+    case 'u': break;
+    default: out += inside[place + 1]; return place + 2;
+  }
+  const int unit = code_unit(inside, place);
+  if (unit < 0) {
+    throw Error(ErrorKind::bug, "json", "Unum.InvalidJson", "a string has a broken escape");
+  }
+  if (unit < 0xD800 || unit > 0xDFFF) {
+    append_utf8(out, static_cast<std::uint32_t>(unit));
+    return place + 6;
+  }
+  const int low = unit < 0xDC00 ? code_unit(inside, place + 6) : -1;
+  if (low < 0xDC00 || low > 0xDFFF) {
+    append_utf8(out, kReplacement);
+    return place + 6;
+  }
+  append_utf8(out, 0x10000u + ((static_cast<std::uint32_t>(unit) - 0xD800u) << 10) +
+                       (static_cast<std::uint32_t>(low) - 0xDC00u));
+  return place + 12;
+}
+
+/// What stands between the quotes of a valid string.
+std::string_view inside_of(std::string_view value) {
+  value = trim(value);
+  if (value.size() < 2 || value.front() != '"' || value.back() != '"') {
+    throw Error(ErrorKind::bug, "json", "Unum.InvalidJson", "the value is not a JSON string");
+  }
+  return value.substr(1, value.size() - 2);
+}
+
+/// The length of the well-formed UTF-8 character at `place`, 0 if there is none; then `skip` is how
+/// many bytes one replacement character stands for (the practice of the Unicode standard, 3.9).
+std::size_t character_at(std::string_view text, std::size_t place, std::size_t& skip) {
+  const auto byte = [&](std::size_t i) -> unsigned {
+    return place + i < text.size() ? static_cast<unsigned char>(text[place + i]) : 0u;
+  };
+  const unsigned lead = byte(0);
+  skip = 1;
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
+                             : lead >= 0xE0 && lead <= 0xEF ? 3
+                             : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                            : 0;
+  if (length == 0) return 0;
+  const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  if (byte(1) < low || byte(1) > high) return 0;
+  for (std::size_t i = 2; i < length; ++i) {
+    skip = i;
+    if ((byte(i) & 0xC0u) != 0x80) return 0;
+  }
+  return length;
+}
+
+/// The text with what is not UTF-8 replaced.
+std::string repaired(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 16);
+  for (std::size_t place = 0; place < text.size();) {
+    std::size_t skip = 1;
+    const std::size_t length = character_at(text, place, skip);
+    if (length == 0) {
+      append_utf8(out, kReplacement);
+      place += skip;
+    } else {
+      out.append(text, place, length);
+      place += length;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+void append_unescaped(std::string& out, std::string_view inside) {
+  for (std::size_t place = 0; place < inside.size();) {
+    const std::size_t escape = std::min(inside.find('\\', place), inside.size());
+    out.append(inside, place, escape - place);
+    place = escape;
+    if (place < inside.size()) place = append_escape(out, inside, place);
+  }
+}
+
+std::string string_value(std::string_view value) {
+  const std::string_view inside = inside_of(value);
+  std::string out;
+  out.reserve(inside.size());
+  append_unescaped(out, inside);
+  return out;
+}
+
+bool string_equals(std::string_view value, std::string_view text) {
+  const std::string_view inside = inside_of(value);
+  if (inside.size() < text.size()) return false;  // an escape is never shorter than what it means
+  if (inside.find('\\') == std::string_view::npos) return inside == text;
+  return string_value(value) == text;
+}
+
+void append_string(std::string& out, std::string_view text) {
+  if (!simdjson::validate_utf8(text.data(), text.size())) {
+    append_string(out, repaired(text));
+    return;
+  }
+  static constexpr char kHex[] = "0123456789abcdef";
+  out += '"';
+  std::size_t plain = 0;  // from here on nothing was copied yet
+  for (std::size_t place = 0; place < text.size(); ++place) {
+    const auto c = static_cast<unsigned char>(text[place]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, plain, place - plain);
+    plain = place + 1;
+    out += '\\';
+    switch (c) {
+      case '"':
+      case '\\': out += static_cast<char>(c); break;
+      case '\b': out += 'b'; break;
+      case '\f': out += 'f'; break;
+      case '\n': out += 'n'; break;
+      case '\r': out += 'r'; break;
+      case '\t': out += 't'; break;
+      default:
+        out += "u00";
+        out += kHex[c >> 4];
+        out += kHex[c & 0xF];
+    }
+  }
+  out.append(text, plain, text.size() - plain);
+  out += '"';
+}
+
+}  // namespace unum::json

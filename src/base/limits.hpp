@@ -1,0 +1,38 @@
+// Every limit of the product, with its reason. Beyond one: `exhausted`, nothing lost.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace unum {
+
+/// Nesting of JSON: simdjson's default depth; deeper values would overflow recursive readers elsewhere.
+inline constexpr std::size_t kJsonDepthMax = 1024;
+/// Frames of one instance: recursion and nested maps; names stay below 64 * 20 bytes.
+inline constexpr std::size_t kFramesMax = 64;
+/// Function names: what AWS Lambda allows for a function's name.
+inline constexpr std::size_t kFunctionNameMax = 64;
+/// Nesting of parentheses, lists and operators in one expression: parsing and evaluation recurse.
+inline constexpr std::size_t kExpressionDepthMax = 200;
+/// Bytes of one expression, modifier or pattern: they are written by hand.
+inline constexpr std::size_t kExpressionBytesMax = 16 * 1024;
+/// Elements of one map and names of one fan-in: memory grows with them; ten times the largest use known.
+inline constexpr std::int64_t kFanOutMax = 1'000'000;
+/// Bytes of one value. Redis takes at most 512 MiB in a string; no store here takes less in total.
+inline constexpr std::size_t kValueBytesMax = 512u * 1024 * 1024;
+
+/// Bytes, nesting and values of one YAML file: it is written by hand, and aliases multiply.
+inline constexpr std::size_t kYamlBytesMax = 1024 * 1024;
+inline constexpr std::size_t kYamlDepthMax = 64;
+inline constexpr std::size_t kYamlNodesMax = 100'000;
+/// Instances that `unum check` looks at in its sample of a workflow: seconds, not minutes.
+inline constexpr std::size_t kSampleInstancesMax = 20'000;
+/// Bytes of one IR file: thousands of edges fit, and it is read whole.
+inline constexpr std::size_t kIrBytesMax = 16u * 1024 * 1024;
+
+/// Bytes of a session's id and of an instance's name: far above any real one, and bounded. A store whose own
+/// keys are shorter says so itself.
+inline constexpr std::size_t kSessionBytesMax = 16 * 1024;
+inline constexpr std::size_t kItemNameBytesMax = 16 * 1024;
+
+}  // namespace unum

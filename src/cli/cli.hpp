@@ -1,0 +1,89 @@
+// The command line: what all commands share. One file a command.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/application.hpp"
+#include "unum/data_store.hpp"
+#include "unum/reactor.hpp"
+
+namespace unum::cli {
+
+/// Exit codes, documented in docs/command-line.md.
+enum ExitCode : int {
+  kDone = 0,
+  kWorkflowFailed = 1,
+  kUsage =
+      2,  ///< Also: an unknown session, another input, an application that `unum check` refuses.
+  kMachine = 3,  ///< The store or the machine.
+  kInterrupted = 130,
+};
+
+/// `unum ...`; returns the exit code. Catches everything.
+int main(int argc, char** argv);
+
+struct RunArguments {
+  std::string directory = ".";
+  std::optional<std::string> input;  ///< JSON, @FILE or -.
+  std::string session;
+  std::string store;  ///< TYPE:NAME, or empty for the template's.
+  unsigned workers = 0;
+  double timeout_s = 0;
+  bool json = false;
+  bool quiet = false;
+  bool durable = true;
+  bool resume = false;
+};
+int run(const RunArguments& arguments);
+
+struct CheckArguments {
+  std::string directory = ".";
+  bool migrate = false;
+};
+int check(const CheckArguments& arguments);
+
+struct InspectArguments {
+  std::string session;
+  std::string directory = ".";
+  std::string store;
+  bool json = false;
+};
+int inspect(const InspectArguments& arguments);
+
+struct StoreArguments {
+  bool create = false;
+  std::string store;
+};
+int store(const StoreArguments& arguments);
+
+int doctor();
+
+/// Prints `unum: <message>` to stderr and returns the exit code that fits the error.
+int report_error(const Error& error);
+
+/// The application, loaded and checked; its warnings on stderr unless `quiet`. Nothing if it was
+/// refused (the errors are on stderr then).
+std::optional<Application> load_checked(const std::string& directory, bool quiet);
+
+/// Where an application's values are.
+struct StoreChoice {
+  std::string type;
+  std::string name;   ///< For fs: relative to the current directory or absolute.
+  bool named = true;  ///< It must exist; only the embedded default is made.
+};
+/// From `--store TYPE:NAME`. Throws `invalid`.
+StoreChoice parse_store(std::string_view text);
+/// From `--store` if given, else from the application.
+StoreChoice choose_store(const Application& application, const std::string& option);
+
+/// Bytes for people: "999 B", "1.5 kB", "12 MB".
+std::string readable_bytes(std::uint64_t bytes);
+/// Seconds for people: "8.1 ms", "0.42 s", "3 min 5 s".
+std::string readable_seconds(double seconds);
+
+}  // namespace unum::cli

@@ -1,0 +1,79 @@
+// What the commands share: errors, applications, stores, numbers for people.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "cli/cli.hpp"
+#include "compiler/check.hpp"
+
+namespace unum::cli {
+
+int report_error(const Error& error) {
+  fmt::print(stderr, "unum: {}\n", error.message());
+  return error.kind() == ErrorKind::invalid ? kUsage : kMachine;
+}
+
+std::optional<Application> load_checked(const std::string& directory, bool quiet) {
+  Application application = load_application(directory);
+  const std::vector<Finding> findings = check_application(application);
+  const bool refused = has_errors(findings);
+  for (const Finding& finding : findings) {
+    if (finding.severity != Severity::error && (quiet || finding.severity == Severity::info))
+      continue;
+    fmt::print(stderr, "{}: {}\n", to_string(finding.severity), finding.text());
+  }
+  if (!refused) return application;
+  fmt::print(stderr, "unum: {} is refused; nothing was run\n", directory);
+  return std::nullopt;
+}
+
+StoreChoice parse_store(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  StoreChoice choice{std::string(text.substr(0, colon)), colon == std::string_view::npos
+                                                             ? std::string()
+                                                             : std::string(text.substr(colon + 1))};
+  const bool needs_name = choice.type != "memory";
+  if (choice.type.empty() || (needs_name && choice.name.empty())) {
+    throw Error(
+        ErrorKind::invalid, "cli", "store",
+        fmt::format("\"{}\" is no data store; write TYPE:NAME, for example fs:/srv/unum", text));
+  }
+  // Values in memory live and die with this process: there is nothing that could exist before.
+  if (!needs_name) {
+    choice.named = false;
+    if (choice.name.empty()) choice.name = "run";
+  }
+  return choice;
+}
+
+StoreChoice choose_store(const Application& application, const std::string& option) {
+  if (!option.empty()) return parse_store(option);
+  StoreChoice choice{std::string(to_string(application.store.type)), application.store.name,
+                     application.store.named};
+  if (choice.type == "memory") choice.named = false;
+  if (choice.type == "fs" && std::filesystem::path(choice.name).is_relative()) {
+    choice.name = (application.directory / choice.name).lexically_normal().string();
+  }
+  return choice;
+}
+
+std::string readable_bytes(std::uint64_t bytes) {
+  if (bytes < 1000) return fmt::format("{} B", bytes);
+  double value = static_cast<double>(bytes) / 1000;
+  const char* unit = "kB";
+  for (const char* larger : {"MB", "GB", "TB"}) {
+    if (value < 1000) break;
+    value /= 1000;
+    unit = larger;
+  }
+  return value < 10 ? fmt::format("{:.1f} {}", value, unit) : fmt::format("{:.0f} {}", value, unit);
+}
+
+std::string readable_seconds(double seconds) {
+  if (seconds < 0.1) return fmt::format("{:.1f} ms", seconds * 1000);
+  if (seconds < 100) return fmt::format("{:.2f} s", seconds);
+  const auto whole = static_cast<long>(seconds);
+  return fmt::format("{} min {} s", whole / 60, whole % 60);
+}
+
+}  // namespace unum::cli

@@ -1,0 +1,144 @@
+// `unum inspect`: a table of a session's instances.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/json.hpp"
+#include "cli/cli.hpp"
+#include "runtime/frames.hpp"
+
+namespace unum::cli {
+namespace {
+
+struct Instance {
+  std::string name;
+  const char* state = "";
+  std::uint64_t bytes = 0;
+  std::int64_t modified_unix_ns = 0;
+  std::string detail;
+};
+
+/// By function, then by index as numbers, outermost first.
+bool comes_before(const Instance& a, const Instance& b) {
+  const auto left = parse_instance_name(a.name);
+  const auto right = parse_instance_name(b.name);
+  if (!left || !right || left->function != right->function) return a.name < b.name;
+  return std::lexicographical_compare(left->indexes.rbegin(), left->indexes.rend(),
+                                      right->indexes.rbegin(), right->indexes.rend());
+}
+
+std::string first_line_of_failure(const std::string& report) {
+  std::string error;
+  std::string cause;
+  for (const json::Member& member : json::members(report)) {
+    if (member.key == "Error") error = json::string_value(member.value);
+    if (member.key == "Cause") cause = json::string_value(member.value);
+  }
+  return error + ": " + cause.substr(0, cause.find('\n'));
+}
+
+Task<std::vector<Instance>> collect(DataStore& store, const SessionContext& context) {
+  std::map<std::string, Instance> found;
+  const std::vector<ListedItem> items = co_await store.list(context);
+  for (const ListedItem& item : items) {
+    Instance& instance = found[item.id.name];
+    instance.name = item.id.name;
+    if (item.id.kind == ItemKind::outcome) {
+      instance.state = "done";
+      instance.bytes = item.bytes;
+      instance.modified_unix_ns = item.modified_unix_ns;
+      instance.detail.clear();
+    } else if (*instance.state == '\0') {
+      instance.modified_unix_ns = item.modified_unix_ns;
+      switch (item.id.kind) {
+        case ItemKind::report: {
+          const std::optional<std::string> report = co_await store.get(context, item.id);
+          instance.state = "failed";
+          if (report) instance.detail = first_line_of_failure(*report);
+          break;
+        }
+        case ItemKind::claim: instance.detail = "claimed"; break;
+        case ItemKind::wanted: instance.detail = "wanted"; break;
+        default: break;
+      }
+    }
+  }
+  std::vector<Instance> instances;
+  for (auto& [name, instance] : found) {
+    if (*instance.state == '\0') instance.state = "waiting";
+    instances.push_back(std::move(instance));
+  }
+  std::sort(instances.begin(), instances.end(), comes_before);
+  co_return instances;
+}
+
+std::string clock_time(std::int64_t unix_ns) {
+  const std::time_t seconds = unix_ns / 1'000'000'000;
+  std::tm local{};
+  ::localtime_r(&seconds, &local);
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:03}", local, unix_ns / 1'000'000 % 1000);
+}
+
+void print_table(const std::vector<Instance>& instances) {
+  std::size_t width = 8;
+  for (const Instance& instance : instances) width = std::max(width, instance.name.size());
+  fmt::print("{:<{}}  {:<7}  {:>8}  {}\n", "instance", width, "state", "size", "time");
+  for (const Instance& instance : instances) {
+    fmt::print("{:<{}}  {:<7}  {:>8}  {}{}{}\n", instance.name, width, instance.state,
+               readable_bytes(instance.bytes), clock_time(instance.modified_unix_ns),
+               instance.detail.empty() ? "" : "  ", instance.detail);
+  }
+}
+
+void print_json(const std::string& session, const std::vector<Instance>& instances) {
+  std::string out = R"({"session":)";
+  json::append_string(out, session);
+  out += R"(,"instances":[)";
+  for (const Instance& instance : instances) {
+    out += &instance == instances.data() ? R"({"instance":)" : R"(,{"instance":)";
+    json::append_string(out, instance.name);
+    out += fmt::format(R"(,"state":"{}","bytes":{},"modified_unix_ns":{},"detail":)",
+                       instance.state, instance.bytes, instance.modified_unix_ns);
+    json::append_string(out, instance.detail);
+    out += '}';
+  }
+  fmt::print("{}]}}\n", out);
+}
+
+Task<int> inspect_session(Reactor& reactor, const InspectArguments& arguments,
+                          const StoreChoice& choice) {
+  const std::unique_ptr<DataStore> store = co_await open_store(reactor, choice.type, choice.name);
+  const SessionContext context = store->session_context(arguments.session);
+  const std::vector<Instance> instances = co_await collect(*store, context);
+  co_await store->close();
+  if (instances.empty()) {
+    throw Error(ErrorKind::invalid, "cli", "session",
+                fmt::format("there is no session {} in {}:{}", arguments.session, choice.type,
+                            choice.name));
+  }
+  if (arguments.json) {
+    print_json(arguments.session, instances);
+  } else {
+    print_table(instances);
+  }
+  co_return kDone;
+}
+
+}  // namespace
+
+int inspect(const InspectArguments& arguments) {
+  StoreChoice choice;
+  if (arguments.store.empty()) {
+    const std::optional<Application> application = load_checked(arguments.directory, true);
+    if (!application) return kUsage;
+    choice = choose_store(*application, "");
+  } else {
+    choice = parse_store(arguments.store);
+  }
+  Reactor reactor;
+  return reactor.run(inspect_session(reactor, arguments, choice));
+}
+
+}  // namespace unum::cli

@@ -1,0 +1,56 @@
+// What a run looks like while it goes: live lines on a terminal, plain lines otherwise, a timeline
+// at the end. All of it on stderr.
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "hosts/local_host.hpp"
+#include "unum/time.hpp"
+
+namespace unum::cli {
+
+class Progress final : public RunObserver {
+ public:
+  /// `live`: redraw lines in place. `silent`: show nothing but user code's output and deliveries
+  /// again.
+  Progress(bool live, bool silent);
+
+  void queued(std::string_view function, std::string_view instance) override;
+  void ended(std::string_view function, const StepReport& report) override;
+  void delivered_again(std::string_view instance, int attempt, const Error& why) override;
+
+  /// A line of its own above the live lines.
+  void line(std::string_view text);
+  /// Ends the live lines and shows how the time went, function by function.
+  void finish();
+
+ private:
+  struct Row {
+    std::string function;
+    std::size_t queued = 0;
+    std::size_t ended = 0;
+    std::size_t failed = 0;
+    std::size_t adopted = 0;
+    Deadline first_queued{};
+    Deadline last_ended{};
+  };
+  Row& row(std::string_view function);
+  void refresh(bool force);
+  void erase_live();
+  void draw_live();
+  void plain_line(const Row& row);
+
+  const bool live_;
+  const bool silent_;
+  const Deadline begun_;
+  Deadline last_drawn_{};
+  std::size_t lines_drawn_ = 0;
+  std::vector<Row> rows_;  ///< In the order of first use.
+  std::unordered_map<std::string, std::size_t> row_of_;
+};
+
+}  // namespace unum::cli

@@ -1,0 +1,32 @@
+// `unum store create|check`: the only place where a named data store is made.
+#include <fmt/format.h>
+
+#include "cli/cli.hpp"
+
+namespace unum::cli {
+namespace {
+
+Task<int> make(Reactor& reactor, const StoreChoice& choice) {
+  const bool made = co_await create_store(reactor, choice.type, choice.name);
+  fmt::print("{}:{} {}\n", choice.type, choice.name, made ? "was made" : "exists already");
+  co_return kDone;
+}
+
+Task<int> examine(Reactor& reactor, const StoreChoice& choice) {
+  const std::unique_ptr<DataStore> opened = co_await open_store(reactor, choice.type, choice.name);
+  const std::vector<std::string> sessions = co_await opened->list_sessions();
+  fmt::print("{}:{} exists and can be written; it holds {} sessions\n", choice.type, choice.name,
+             sessions.size());
+  co_await opened->close();
+  co_return kDone;
+}
+
+}  // namespace
+
+int store(const StoreArguments& arguments) {
+  const StoreChoice choice = parse_store(arguments.store);
+  Reactor reactor;
+  return reactor.run(arguments.create ? make(reactor, choice) : examine(reactor, choice));
+}
+
+}  // namespace unum::cli

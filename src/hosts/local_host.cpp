@@ -1,0 +1,311 @@
+// The local host's queue and deliveries.
+#include "hosts/local_host.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+#include "runtime/ir.hpp"
+
+namespace unum {
+namespace {
+
+constexpr std::string_view kOriginOfEntry = "the run itself";
+
+/// What a platform delivers again: the code did not end by itself.
+bool is_delivery_failure(const Error& error) {
+  return error.code() == "Unum.WorkerCrashed" || error.code() == "States.Timeout";
+}
+
+}  // namespace
+
+/// User code that hears of the run's end; stores do not, so that what was computed is still kept.
+class LocalHost::StoppableCode final : public UserCode {
+ public:
+  StoppableCode(UserCode& code, StopToken stop) : code_(code), stop_(stop) {}
+  Task<UserResult> call(const UserCall& call, Wait wait) override {
+    wait.stop = stop_;
+    return code_.call(call, wait);
+  }
+
+ private:
+  UserCode& code_;
+  StopToken stop_;
+};
+
+LocalHost::LocalHost(Reactor& reactor, DataStore& store, const LocalHostOptions& options)
+    : reactor_(reactor), store_(store), options_(options), runtime_(store, *this, options.runtime) {}
+
+LocalHost::~LocalHost() = default;
+
+void LocalHost::add(Function function, UserCode& code) {
+  const std::string name = function.name();
+  const bool is_entry = function.is_entry();
+  const auto [place, added] = functions_.emplace(name, Entry{std::move(function), &code});
+  if (!added) {
+    throw Error(ErrorKind::invalid, "host", "Unum.Function", "function " + name + " was added twice");
+  }
+  if (!is_entry) return;
+  if (entry_ != nullptr) {
+    throw Error(ErrorKind::invalid, "host", "Unum.Function",
+                "both " + entry_->function.name() + " and " + name + " are entry functions; one must be");
+  }
+  entry_ = &place->second;
+}
+
+Task<void> LocalHost::invoke(Invocation invocation, Wait) {
+  const auto found = functions_.find(invocation.function);
+  if (found == functions_.end()) {
+    throw Error(ErrorKind::invalid, "host", "Unum.UnknownFunction",
+                invocation.instance + " cannot be invoked: there is no function " +
+                    std::string(invocation.function));
+  }
+  const auto [known, is_new] = origins_.try_emplace(invocation.instance, invocation.origin);
+  if (!is_new) {
+    // The same invocation again (its step was delivered again) is already on its way.
+    if (known->second != invocation.origin) {
+      failures_.push_back({"", "Unum.SecondWayIn",
+                           invocation.instance + " was invoked by " + known->second + " and by " +
+                               invocation.origin + "; an instance must have one way in"});
+    }
+    co_return;
+  }
+  if (options_.observer != nullptr) options_.observer->queued(invocation.function, invocation.instance);
+  queue_.push_back({&found->second, std::move(invocation.instance), std::move(invocation.payload), 1});
+  start_queued();
+}
+
+/// Begins queued steps as far as the bound allows. Not nested: a step that begins here may invoke.
+void LocalHost::start_queued() {
+  if (starting_) return;
+  starting_ = true;
+  while (!queue_.empty() && steps_in_flight_ < options_.steps_in_flight_max && !stop_->requested()) {
+    Delivery delivery = std::move(queue_.front());
+    queue_.pop_front();
+    ++steps_in_flight_;
+    steps_.spawn(deliver(std::move(delivery)));
+  }
+  starting_ = false;
+}
+
+Task<void> LocalHost::deliver(Delivery delivery) {
+  // Steps that never wait (native code, a store in memory) still let signals and timers have their turn.
+  constexpr std::size_t kStepsPerTurn = 64;
+  if (++steps_begun_ % kStepsPerTurn == 0) co_await reactor_.yield();
+  try {
+    co_await deliver_once(delivery);
+  } catch (...) {
+    abort_run(std::current_exception());
+  }
+  --steps_in_flight_;
+  start_queued();
+}
+
+Task<void> LocalHost::deliver_once(const Delivery& first) {
+  int attempt = first.attempt;
+  while (true) {
+    std::optional<Error> failure;
+    try {
+      StoppableCode code(*first.entry->code, stop_->token());
+      StepReport report = co_await runtime_.step(first.entry->function, first.payload, code, attempt);
+      record(*first.entry, std::move(report), attempt);
+      co_return;
+    } catch (const Error& error) {
+      if (stop_->requested() && error.kind() == ErrorKind::cancelled) co_return;
+      if (!is_delivery_failure(error)) throw;
+      failure = error;
+    }
+    if (attempt >= options_.deliveries_max) {
+      co_await give_up({first.entry, first.instance, first.payload, attempt}, *failure);
+      co_return;
+    }
+    ++attempt;
+    if (options_.observer != nullptr) options_.observer->delivered_again(first.instance, attempt, *failure);
+  }
+}
+
+Task<void> LocalHost::give_up(const Delivery& delivery, const Error& error) {
+  StepReport report = co_await runtime_.give_up(delivery.entry->function, delivery.payload, error.code(),
+                                                error.message(), delivery.attempt);
+  record(*delivery.entry, std::move(report), delivery.attempt);
+}
+
+void LocalHost::record(const Entry& entry, StepReport report, int attempt) {
+  if (options_.observer != nullptr) options_.observer->ended(entry.function.name(), report);
+  if (report.user_code_ran) ++user_code_runs_;
+  if (report.status == StepReport::Status::failed) {
+    failures_.push_back({report.instance, report.error, report.cause, attempt});
+    return;
+  }
+  ++instances_;
+  bool contributed = false;
+  FinalCandidate candidate;
+  for (const FanInReport& fan_in : report.fan_ins) {
+    record_fan_in(report, fan_in);
+    if (fan_in.role == FanInRole::bystander) {
+      candidate.bystander_of.push_back(fan_in.aggregator);
+    } else {
+      contributed = true;
+    }
+  }
+  for (std::string& text : report.disagreements) {
+    failures_.push_back({"", "Unum.UnequalFanIn", std::move(text)});
+  }
+  if (report.invocations == 0 && !contributed) {
+    candidate.result = std::move(report.result);
+    finals_.insert_or_assign(report.instance, std::move(candidate));
+  }
+}
+
+void LocalHost::record_fan_in(const StepReport& report, const FanInReport& fan_in) {
+  FanInRecord& known = fan_ins_[fan_in.aggregator];
+  std::string digest = fan_in.set->digest();
+  const bool found_wanted = fan_in.status != FanInState::Status::incomplete;
+  const bool counts = fan_in.role != FanInRole::bystander || found_wanted;
+  if (known.set == nullptr || (!known.wanted && counts)) {
+    known.set = fan_in.set;
+    known.digest = std::move(digest);
+  } else if (counts && known.wanted && known.digest != digest &&
+             fan_in.status != FanInState::Status::mismatch) {
+    failures_.push_back({"", "Unum.UnequalFanIn",
+                         "the contributors of " + fan_in.aggregator + " disagree about its fan-in: " +
+                             report.instance + " has " + fan_in.set->summary() + ", another one has " +
+                             known.set->summary()});
+  }
+  known.wanted |= counts;
+  known.taken |= fan_in.status == FanInState::Status::taken;
+}
+
+/// Something that no delivery can mend: the run ends with it once what runs has ended.
+void LocalHost::abort_run(std::exception_ptr error) {
+  if (!abort_error_) abort_error_ = error;
+  stop_->request("the run failed");
+}
+
+void LocalHost::begin_entry(std::string payload) {
+  const std::string& name = entry_->function.name();
+  origins_.try_emplace(name, kOriginOfEntry);
+  if (options_.observer != nullptr) options_.observer->queued(name, name);
+  queue_.push_back({entry_, name, std::move(payload), 1});
+  start_queued();
+}
+
+Task<RunResult> LocalHost::run(std::string_view session, std::string_view input, Wait wait) {
+  if (entry_ == nullptr) {
+    throw Error(ErrorKind::invalid, "host", "Unum.Function", "no function is an entry (\"Start\": true)");
+  }
+  const std::string payload = entry_payload(input, session);
+  reset();
+  session_ = session;
+  stop_ = std::make_unique<StopSource>(wait.stop);
+  StopSource run_ended;
+  TaskGroup watchdog;
+  if (wait.deadline != kNoDeadline) {
+    watchdog.spawn([](LocalHost& host, Deadline deadline, StopToken ended) -> Task<void> {
+      if (!co_await host.reactor_.sleep_until(deadline, ended)) co_return;
+      host.timed_out_ = true;
+      host.stop_->request("the run's time is up");
+    }(*this, wait.deadline, run_ended.token()));
+  }
+  begin_entry(payload);
+  co_await steps_.drain();
+  if (!stop_->requested() && failures_.empty() && co_await has_orphaned_claim()) {
+    // Whoever claimed has died before it invoked: delivering everything again finds the claim's owner.
+    origins_.clear();
+    finals_.clear();
+    instances_ = 0;
+    begin_entry(payload);
+    co_await steps_.drain();
+  }
+  run_ended.request("the run ended");
+  co_await watchdog.drain();
+  co_return co_await conclude();
+}
+
+Task<bool> LocalHost::has_orphaned_claim() {
+  const SessionContext context = store_.session_context(session_);
+  for (const auto& [aggregator, record] : fan_ins_) {
+    if (!record.taken || origins_.contains(aggregator)) continue;
+    const Pointer outcome = store_.pointer(context, aggregator);
+    if (!co_await store_.check_value_exist(context, outcome)) co_return true;
+  }
+  co_return false;
+}
+
+bool LocalHost::is_contributor(const FinalCandidate& candidate) const {
+  return std::any_of(candidate.bystander_of.begin(), candidate.bystander_of.end(),
+                     [&](const std::string& name) { return fan_ins_.at(name).wanted; });
+}
+
+/// Fan-ins that somebody wants and nobody can complete any more.
+Task<void> LocalHost::report_incomplete() {
+  constexpr std::size_t kNamedMax = 10;
+  const SessionContext context = store_.session_context(session_);
+  for (const auto& [aggregator, record] : fan_ins_) {
+    if (!record.wanted || origins_.contains(aggregator)) continue;
+    std::string missing;
+    std::size_t count = 0;
+    for (std::size_t place = 0; place < record.set->size(); ++place) {
+      const std::string name = record.set->name(place);
+      const Pointer outcome = store_.pointer(context, name);
+      if (co_await store_.check_value_exist(context, outcome)) continue;
+      if (++count <= kNamedMax) missing += (missing.empty() ? "" : ", ") + name;
+    }
+    if (count == 0) continue;
+    if (count > kNamedMax) missing += " and " + std::to_string(count - kNamedMax) + " more";
+    failures_.push_back({"", "Unum.IncompleteFanIn",
+                         aggregator + " waits for instances that never ran: " + missing});
+  }
+}
+
+Task<RunResult> LocalHost::conclude() {
+  if (abort_error_) std::rethrow_exception(abort_error_);
+  RunResult result;
+  result.user_code_runs = user_code_runs_;
+  if (stop_->requested()) {
+    result.status = timed_out_ ? RunResult::Status::timed_out : RunResult::Status::interrupted;
+  } else if (failures_.empty()) {
+    co_await report_incomplete();
+  }
+  std::sort(failures_.begin(), failures_.end(), [](const RunFailure& a, const RunFailure& b) {
+    return std::tie(a.instance, a.cause) < std::tie(b.instance, b.cause);
+  });
+  failures_.erase(std::unique(failures_.begin(), failures_.end(),
+                              [](const RunFailure& a, const RunFailure& b) {
+                                return a.instance == b.instance && a.error == b.error && a.cause == b.cause;
+                              }),
+                  failures_.end());
+  result.failures = std::move(failures_);
+  result.instances = instances_;
+  if (result.status != RunResult::Status::succeeded) co_return result;
+  if (!result.failures.empty()) {
+    result.status = RunResult::Status::failed;
+    co_return result;
+  }
+  std::erase_if(finals_, [&](const auto& item) { return is_contributor(item.second); });
+  if (finals_.size() == 1) {
+    result.result = std::move(finals_.begin()->second.result);
+    co_return result;
+  }
+  result.result = "{";
+  for (const auto& [instance, candidate] : finals_) {
+    if (result.result.size() > 1) result.result += ',';
+    result.result += '"' + instance + "\":" + candidate.result;
+  }
+  result.result += '}';
+  co_return result;
+}
+
+void LocalHost::reset() {
+  UNUM_ASSERT(steps_in_flight_ == 0);
+  queue_.clear();
+  timed_out_ = false;
+  abort_error_ = nullptr;
+  origins_.clear();
+  fan_ins_.clear();
+  finals_.clear();
+  failures_.clear();
+  instances_ = 0;
+  user_code_runs_ = 0;
+}
+
+}  // namespace unum

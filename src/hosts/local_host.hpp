@@ -1,0 +1,138 @@
+// A whole application on one machine: the queue of invocations, steps in flight, deliveries again.
+//
+// What hosts owe the protocol: every delivery that began is delivered again until its step ended, and an
+// invocation counts as accepted once it is queued here. The queue lives in memory; when the
+// process dies, running the session again delivers the entry, and checkpoints absorb what was done.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "unum/runtime.hpp"
+#include "unum/task_group.hpp"
+
+namespace unum {
+
+/// A failure of an instance, or (with an empty instance) of the run as a whole.
+struct RunFailure {
+  std::string instance;
+  std::string error;
+  std::string cause;
+  int attempt = 1;
+};
+
+struct RunResult {
+  enum class Status : std::uint8_t { succeeded, failed, interrupted, timed_out };
+  Status status = Status::succeeded;
+  std::string result;                ///< JSON text, when it succeeded.
+  std::vector<RunFailure> failures;  ///< Sorted by instance.
+  std::size_t instances = 0;         ///< How many have an outcome.
+  std::size_t user_code_runs = 0;    ///< How often user code ran to its end.
+};
+
+/// Sees a run as it goes, for progress. Called on the reactor's thread.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  virtual void queued(std::string_view function, std::string_view instance) = 0;
+  virtual void ended(std::string_view function, const StepReport& report) = 0;
+  virtual void delivered_again(std::string_view instance, int attempt, const Error& why) = 0;
+};
+
+struct LocalHostOptions {
+  /// Deliveries of a step whose worker crashed or ran out of time, in all.
+  int deliveries_max = 3;
+  /// Steps that have begun and not ended: enough for many values to share one flush of the disk.
+  std::size_t steps_in_flight_max = 1024;
+  RuntimeOptions runtime{};
+  RunObserver* observer = nullptr;
+};
+
+class LocalHost final : private Invoker {
+ public:
+  /// The store (and its reactor) must outlive the host.
+  LocalHost(Reactor& reactor, DataStore& store, const LocalHostOptions& options = {});
+  ~LocalHost();
+
+  /// Adds a function; `code` must outlive the host. Exactly one function must be an entry.
+  void add(Function function, UserCode& code);
+
+  /// Runs the workflow in this session to its end. `input` is any JSON, or a payload. Throws what the store
+  /// throws, and `invalid` for an input that is none or differs from what the session was begun with. One
+  /// run at a time.
+  Task<RunResult> run(std::string_view session, std::string_view input, Wait wait = {});
+
+ private:
+  struct Entry {
+    Function function;
+    UserCode* code = nullptr;
+  };
+  struct Delivery {
+    const Entry* entry = nullptr;
+    std::string instance;
+    std::string payload;
+    int attempt = 1;
+  };
+  /// A fan-in of this run as its contributors told of it.
+  struct FanInRecord {
+    std::shared_ptr<const FanInSet> set;
+    std::string digest;
+    bool wanted = false;
+    bool taken = false;  ///< Complete, but the claim is another delivery's.
+  };
+  /// A step that invoked nothing and, as far as it knows, contributed to nothing.
+  struct FinalCandidate {
+    std::string result;
+    std::vector<std::string> bystander_of;
+  };
+  class StoppableCode;
+
+  Task<void> invoke(Invocation invocation, Wait wait) override;
+  void start_queued();
+  Task<void> deliver(Delivery delivery);
+  Task<void> deliver_once(const Delivery& delivery);
+  Task<void> give_up(const Delivery& delivery, const Error& error);
+  void record(const Entry& entry, StepReport report, int attempt);
+  void record_fan_in(const StepReport& report, const FanInReport& fan_in);
+  void abort_run(std::exception_ptr error);
+  void begin_entry(std::string payload);
+  bool is_contributor(const FinalCandidate& candidate) const;
+  Task<bool> has_orphaned_claim();
+  Task<void> report_incomplete();
+  Task<RunResult> conclude();
+  void reset();
+
+  Reactor& reactor_;
+  DataStore& store_;
+  LocalHostOptions options_;
+  Runtime runtime_;
+  std::map<std::string, Entry, std::less<>> functions_;
+  const Entry* entry_ = nullptr;
+
+  // Of the run under way.
+  std::string session_;
+  std::deque<Delivery> queue_;
+  std::size_t steps_in_flight_ = 0;
+  std::size_t steps_begun_ = 0;
+  bool starting_ = false;
+  TaskGroup steps_;
+  std::unique_ptr<StopSource> stop_;
+  bool timed_out_ = false;
+  std::exception_ptr abort_error_;
+  std::unordered_map<std::string, std::string> origins_;  ///< Of every instance invoked in this run.
+  std::unordered_map<std::string, FanInRecord> fan_ins_;
+  std::map<std::string, FinalCandidate> finals_;
+  std::vector<RunFailure> failures_;
+  std::size_t instances_ = 0;
+  std::size_t user_code_runs_ = 0;
+};
+
+}  // namespace unum

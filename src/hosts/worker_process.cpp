@@ -1,0 +1,174 @@
+// See worker_process.hpp.
+#include "hosts/worker_process.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "hosts/worker_protocol.hpp"
+#include "unum/error.hpp"
+
+namespace unum {
+namespace {
+
+std::string message_with(char type, std::int32_t number) {
+  std::string message(1, type);
+  message.append(reinterpret_cast<const char*>(&number), sizeof number);
+  return message;
+}
+
+void make_pipe(Descriptor& read_end, Descriptor& write_end) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    throw system_error("worker", errno, "a pipe to a worker process");
+  read_end = Descriptor(ends[0]);
+  write_end = Descriptor(ends[1]);
+}
+
+ExitStatus exit_status(int wait_status) {
+  if (WIFSIGNALED(wait_status)) return {.code = 0, .signal = WTERMSIG(wait_status)};
+  return {.code = WEXITSTATUS(wait_status), .signal = 0};
+}
+
+}  // namespace
+
+void make_worker_pipes(WorkerPipes& near, WorkerFarEnds& far) {
+  make_pipe(near.requests_far, near.requests);
+  make_pipe(near.responses, far.responses);
+  make_pipe(near.output, far.output);
+  // Requests are written at once as far as there is room, never waiting in a system call.
+  ::fcntl(near.requests.get(), F_SETFL, O_NONBLOCK);
+}
+
+void WorkerProcess::kill(int signal) noexcept {
+  if (spawned_) {
+    spawned_.kill(signal);
+  } else if (pidfd_) {
+    // Its id is its own until it is reaped, which its server does when we ask.
+    if (server_->alive()) ::kill(-pid_, signal);
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0u);
+  }
+}
+
+Task<std::optional<ExitStatus>> WorkerProcess::wait_exit(Reactor& reactor) {
+  if (spawned_) co_return co_await spawned_.wait_exit(reactor);
+  const int result = co_await reactor.poll(pidfd_.get(), POLLIN);
+  if (result < 0) throw system_error("worker", -result, "waiting for a worker process");
+  if (server_->alive()) ::kill(-pid_, SIGKILL);  // what it left behind
+  pidfd_.reset();
+  co_return co_await server_->reap(pid_);
+}
+
+std::shared_ptr<ForkServer> ForkServer::start(Reactor& reactor,
+                                              const std::vector<std::string>& command, int output) {
+  auto server = std::make_shared<ForkServer>(reactor);
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    throw system_error("worker", errno, "a socket to the fork server");
+  }
+  server->socket_ = Descriptor(ends[0]);
+  const Descriptor far(ends[1]);
+  const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  SpawnOptions options;
+  options.argv = command;
+  options.argv.emplace_back("--fork-server");
+  options.descriptors = {
+      {0, null.get()}, {1, output}, {2, output}, {worker::kRequestDescriptor, far.get()}};
+  server->process_ = Process::spawn(options);
+  return server;
+}
+
+bool ForkServer::send(const std::string& message, const std::vector<int>& descriptors) {
+  iovec part{const_cast<char*>(message.data()), message.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(3 * sizeof(int))> control{};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    const std::size_t bytes = descriptors.size() * sizeof(int);
+    header.msg_control = control.data();
+    header.msg_controllen = CMSG_SPACE(bytes);
+    cmsghdr* rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(bytes);
+    std::memcpy(CMSG_DATA(rights), descriptors.data(), bytes);
+  }
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(socket_.get(), &header, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent == static_cast<ssize_t>(message.size());
+}
+
+Task<std::optional<ForkServer::Reply>> ForkServer::ask(std::string message,
+                                                       std::vector<int> descriptors) {
+  while (busy_) co_await turn_.wait({});
+  if (!alive_) {
+    if (!turn_.empty()) turn_.wake_first();
+    co_return std::nullopt;
+  }
+  busy_ = true;
+  std::optional<Reply> reply;
+  if (send(message, descriptors)) {
+    co_await reactor_.poll(socket_.get(), POLLIN);
+    std::array<char, 16> buffer{};
+    const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (count >= 5) {
+      reply.emplace();
+      reply->type = buffer[0];
+      std::memcpy(&reply->first, &buffer[1], 4);
+      std::memcpy(&reply->second, &buffer[5], 4);
+      proven_ = true;
+    }
+  }
+  if (!reply) {
+    alive_ = false;
+    process_.kill(SIGKILL);
+  }
+  busy_ = false;
+  if (!turn_.empty()) turn_.wake_first();
+  co_return reply;
+}
+
+Task<WorkerProcess> ForkServer::fork(int requests, int responses, int output) {
+  const std::shared_ptr<ForkServer> self = shared_from_this();
+  // GCC 12 cannot keep an initializer list across a suspension.
+  std::vector<int> descriptors(3);
+  descriptors[0] = requests;
+  descriptors[1] = responses;
+  descriptors[2] = output;
+  const std::optional<Reply> reply = co_await ask(std::string(1, 'F'), std::move(descriptors));
+  if (!reply || reply->type != 'P') {
+    throw Error(ErrorKind::disconnected, "worker", "Unum.ForkServer",
+                "the Python fork server has ended");
+  }
+  if (reply->first < 0) throw system_error("worker", -reply->first, "fork of a Python worker");
+  const pid_t pid = reply->first;
+  Descriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0u)));
+  if (!pidfd) throw system_error("worker", errno, "pidfd_open of a Python worker");
+  co_return WorkerProcess(self, pid, std::move(pidfd));
+}
+
+Task<std::optional<ExitStatus>> ForkServer::reap(pid_t pid) {
+  const std::shared_ptr<ForkServer> self = shared_from_this();
+  const std::optional<Reply> reply = co_await ask(message_with('R', pid), std::vector<int>());
+  if (!reply || reply->type != 'S' || reply->first != pid) co_return std::nullopt;
+  co_return exit_status(reply->second);
+}
+
+Task<void> ForkServer::end() {
+  alive_ = false;
+  process_.kill(SIGKILL);
+  co_await process_.wait_exit(reactor_);
+}
+
+}  // namespace unum

@@ -1,0 +1,221 @@
+// The awaitables: how an operation, a point of time and a turn of the loop suspend and resume.
+#include <fcntl.h>
+#include <cerrno>
+
+#include "unum/reactor.hpp"
+
+namespace unum {
+namespace {
+
+// What one read(2) or write(2) moves at most; a length above it would not fit the ring's 32 bits.
+constexpr std::uint64_t kTransferMax = 0x7ffff000;
+
+std::uint64_t length_of(std::size_t size) noexcept {
+  return size < kTransferMax ? size : kTransferMax;
+}
+
+}  // namespace
+
+bool OperationAwaiter::await_ready() noexcept {
+  if (!wait_.stop.stop_requested()) return false;
+  interrupted_ = -ECANCELED;
+  result = -ECANCELED;
+  return true;
+}
+
+void OperationAwaiter::await_suspend(std::coroutine_handle<> waiter) {
+  waiter_ = waiter;
+  run = &on_done;
+  if (wait_.deadline != kNoDeadline) {
+    when = wait_.deadline;
+    fire = &on_deadline;
+    reactor_.add_timer(*this);  // may throw: nothing is submitted yet
+  }
+  stop_.link(wait_.stop, &on_stop, this);
+  reactor_.submit(*this);
+}
+
+int OperationAwaiter::await_resume() noexcept {
+  // -EINTR: the kernel broke off an attempt that was under way, because we asked for its end.
+  const bool ended = result == -ECANCELED || result == -EINTR;
+  return interrupted_ != 0 && ended ? interrupted_ : result;
+}
+
+void OperationAwaiter::on_done(Ready& ready) noexcept {
+  auto& self = static_cast<OperationAwaiter&>(static_cast<Operation&>(ready));
+  self.reactor_.remove_timer(self);
+  self.stop_.unlink();
+  self.waiter_.resume();
+}
+
+void OperationAwaiter::on_deadline(Timer& timer) noexcept {
+  auto& self = static_cast<OperationAwaiter&>(timer);
+  if (self.interrupted_ == 0) self.interrupted_ = -ETIME;
+  self.reactor_.cancel(self);
+}
+
+void OperationAwaiter::on_stop(void* self_address) noexcept {
+  auto& self = *static_cast<OperationAwaiter*>(self_address);
+  if (self.interrupted_ == 0) self.interrupted_ = -ECANCELED;
+  self.reactor_.cancel(self);
+}
+
+void SleepAwaiter::await_suspend(std::coroutine_handle<> waiter) {
+  waiter_ = waiter;
+  when = until_;
+  fire = &on_time;
+  run = &on_ready;
+  reactor_.add_timer(*this);
+  stop_.link(token_, &on_stop, this);
+}
+
+bool SleepAwaiter::await_resume() noexcept { return came_; }
+
+void SleepAwaiter::on_time(Timer& timer) noexcept {
+  auto& self = static_cast<SleepAwaiter&>(timer);
+  self.stop_.unlink();
+  self.came_ = true;
+  self.reactor_.post(self);
+}
+
+void SleepAwaiter::on_stop(void* self_address) noexcept {
+  auto& self = *static_cast<SleepAwaiter*>(self_address);
+  self.reactor_.remove_timer(self);
+  self.reactor_.post(self);
+}
+
+void SleepAwaiter::on_ready(Ready& ready) noexcept {
+  static_cast<SleepAwaiter&>(ready).waiter_.resume();
+}
+
+void YieldAwaiter::await_suspend(std::coroutine_handle<> waiter) noexcept {
+  waiter_ = waiter;
+  run = [](Ready& ready) noexcept { static_cast<YieldAwaiter&>(ready).waiter_.resume(); };
+  reactor_.post(*this);
+}
+
+// --- The reactor's calls
+// -------------------------------------------------------------------------------
+
+OperationAwaiter Reactor::nop(const Wait& wait) {
+  return {*this, wait, Request{.opcode = Opcode::nop}};
+}
+
+OperationAwaiter Reactor::open_at(int directory, const char* path, int flags, unsigned mode,
+                                  const Wait& wait) {
+  return {*this, wait,
+          Request{.opcode = Opcode::open_at,
+                  .fd = directory,
+                  .flags = static_cast<std::uint32_t>(flags | O_CLOEXEC),
+                  .mode = mode,
+                  .address2 = path}};
+}
+
+OperationAwaiter Reactor::close(int fd) {
+  return {*this, {}, Request{.opcode = Opcode::close, .fd = fd}};
+}
+
+OperationAwaiter Reactor::read(int fd, std::span<std::byte> buffer, std::uint64_t offset,
+                               const Wait& wait) {
+  return {*this, wait,
+          Request{.opcode = Opcode::read,
+                  .fd = fd,
+                  .address = buffer.data(),
+                  .length = length_of(buffer.size()),
+                  .offset = offset}};
+}
+
+OperationAwaiter Reactor::write(int fd, std::span<const std::byte> buffer, std::uint64_t offset,
+                                const Wait& wait) {
+  return {*this, wait,
+          Request{.opcode = Opcode::write,
+                  .fd = fd,
+                  .address2 = buffer.data(),
+                  .length = length_of(buffer.size()),
+                  .offset = offset}};
+}
+
+OperationAwaiter Reactor::stream_read(int fd, std::span<std::byte> buffer, const Wait& wait) {
+  return {*this, wait,
+          Request{.opcode = Opcode::stream_read,
+                  .fd = fd,
+                  .address = buffer.data(),
+                  .length = length_of(buffer.size())}};
+}
+
+OperationAwaiter Reactor::stream_write(int fd, std::span<const std::byte> buffer,
+                                       const Wait& wait) {
+  return {*this, wait,
+          Request{.opcode = Opcode::stream_write,
+                  .fd = fd,
+                  .address2 = buffer.data(),
+                  .length = length_of(buffer.size())}};
+}
+
+OperationAwaiter Reactor::sync_data(int fd, const Wait& wait) {
+  return {*this, wait, Request{.opcode = Opcode::sync_data, .fd = fd}};
+}
+
+OperationAwaiter Reactor::sync_all(int fd, const Wait& wait) {
+  return {*this, wait, Request{.opcode = Opcode::sync_all, .fd = fd}};
+}
+
+OperationAwaiter Reactor::statx(int directory, const char* path, int flags, unsigned mask,
+                                struct ::statx* buffer, const Wait& wait) {
+  return {*this, wait,
+          Request{.opcode = Opcode::statx,
+                  .fd = directory,
+                  .flags = static_cast<std::uint32_t>(flags),
+                  .mode = mask,
+                  .address = buffer,
+                  .address2 = path}};
+}
+
+OperationAwaiter Reactor::link_at(int from_directory, const char* from, int to_directory,
+                                  const char* to, int flags, const Wait& wait) {
+  return {*this, wait,
+          Request{.opcode = Opcode::link_at,
+                  .fd = from_directory,
+                  .fd2 = to_directory,
+                  .flags = static_cast<std::uint32_t>(flags),
+                  .address = const_cast<char*>(from),
+                  .address2 = to}};
+}
+
+OperationAwaiter Reactor::rename_at(int from_directory, const char* from, int to_directory,
+                                    const char* to, unsigned flags, const Wait& wait) {
+  return {*this, wait,
+          Request{.opcode = Opcode::rename_at,
+                  .fd = from_directory,
+                  .fd2 = to_directory,
+                  .flags = flags,
+                  .address = const_cast<char*>(from),
+                  .address2 = to}};
+}
+
+OperationAwaiter Reactor::unlink_at(int directory, const char* path, int flags, const Wait& wait) {
+  return {*this, wait,
+          Request{.opcode = Opcode::unlink_at,
+                  .fd = directory,
+                  .flags = static_cast<std::uint32_t>(flags),
+                  .address2 = path}};
+}
+
+OperationAwaiter Reactor::make_dir_at(int directory, const char* path, unsigned mode,
+                                      const Wait& wait) {
+  return {*this, wait,
+          Request{.opcode = Opcode::make_dir_at, .fd = directory, .mode = mode, .address2 = path}};
+}
+
+OperationAwaiter Reactor::poll(int fd, unsigned events, const Wait& wait) {
+  return {*this, wait, Request{.opcode = Opcode::poll, .fd = fd, .mode = events}};
+}
+
+OperationAwaiter Reactor::call(int (*function)(void*) noexcept, void* argument, const Wait& wait) {
+  return {*this, wait,
+          Request{.opcode = Opcode::call,
+                  .address = argument,
+                  .offset = reinterpret_cast<std::uint64_t>(function)}};
+}
+
+}  // namespace unum

@@ -1,0 +1,164 @@
+// The only seam to the kernel: submit, cancel, wait.
+//
+// UringPort and EpollPort behave the same and pass the same tests. A port never runs anybody's
+// code: it moves completed operations to a queue, and the reactor runs them.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "unum/reactor.hpp"
+
+namespace unum {
+
+/// Operations that have completed, in order of completion.
+class ReadyQueue {
+ public:
+  void push(Ready& ready) noexcept {
+    ready.next_ready = nullptr;
+    *last_ = &ready;
+    last_ = &ready.next_ready;
+  }
+  Ready* pop() noexcept {
+    Ready* ready = first_;
+    if (ready == nullptr) return nullptr;
+    first_ = ready->next_ready;
+    if (first_ == nullptr) last_ = &first_;
+    return ready;
+  }
+  bool empty() const noexcept { return first_ == nullptr; }
+
+ private:
+  Ready* first_ = nullptr;
+  Ready** last_ = &first_;
+};
+
+/// A doubly linked list of operations; an operation is in at most one.
+class OperationList {
+ public:
+  bool empty() const noexcept { return first_ == nullptr; }
+  Operation* front() const noexcept { return first_; }
+  void push_back(Operation& operation) noexcept {
+    operation.next = nullptr;
+    operation.previous = last_;
+    (last_ != nullptr ? last_->next : first_) = &operation;
+    last_ = &operation;
+  }
+  void remove(Operation& operation) noexcept {
+    (operation.previous != nullptr ? operation.previous->next : first_) = operation.next;
+    (operation.next != nullptr ? operation.next->previous : last_) = operation.previous;
+    operation.next = operation.previous = nullptr;
+  }
+  Operation* pop_front() noexcept {
+    Operation* operation = first_;
+    if (operation != nullptr) remove(*operation);
+    return operation;
+  }
+
+ private:
+  Operation* first_ = nullptr;
+  Operation* last_ = nullptr;
+};
+
+/// Whether the operation may wait for as long as some peer likes; all others end by themselves.
+constexpr bool waits_for_readiness(Opcode opcode) noexcept {
+  return opcode == Opcode::poll || opcode == Opcode::stream_read || opcode == Opcode::stream_write;
+}
+
+// Operations with the kernel at once. What ends by itself queues beyond its limit. What waits for
+// others must not (it may wait for one that stands behind it), and fails with -ENOBUFS: far above
+// the descriptors that a process usually may have.
+inline constexpr std::size_t kEndingInFlightMax = 4095;
+inline constexpr std::size_t kWaitingInFlightMax = 4096;
+
+class Port {
+ public:
+  explicit Port(ReadyQueue& ready) noexcept : ready_(ready) {}
+  virtual ~Port() = default;
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  /// Takes the operation (idle or done) over. It reaches the kernel at the next `wait`, not before:
+  /// so that one that is cancelled until then never does.
+  void submit(Operation& operation) noexcept {
+    operation.state = Operation::State::queued;
+    operation.cancelling = Operation::Cancel::none;
+    queue_of(operation).push_back(operation);
+  }
+  /// Asks for the end of an operation that was submitted and is not done. It completes in any case,
+  /// once the kernel has said its last word on it: with its success, or with -ECANCELED.
+  void cancel(Operation& operation) noexcept {
+    if (operation.state == Operation::State::queued) {
+      queue_of(operation).remove(operation);
+      complete(operation, -ECANCELED);
+    } else if (operation.state == Operation::State::in_flight &&
+               operation.cancelling == Operation::Cancel::none) {
+      cancel_in_flight(operation);
+    }
+  }
+  /// Submits what is queued, then waits until something is ready or `until` passes; moves what has
+  /// completed to the ready queue. `kAlreadyPassed`: does not wait. Whatever fails, fails in the
+  /// operation that it concerns.
+  virtual void wait(Deadline until) noexcept = 0;
+
+  virtual void prepare_stream(int fd) = 0;
+  virtual int pollable_fd() const noexcept = 0;
+  /// Whether operations are queued that the kernel has not seen and could take.
+  virtual bool has_unsubmitted() const noexcept {
+    return !queued_waiting_.empty() || (!queued_.empty() && ending_in_flight_ < kEndingInFlightMax);
+  }
+  std::size_t in_flight() const noexcept { return waiting_in_flight_ + ending_in_flight_; }
+  virtual Reactor::Backend backend() const noexcept = 0;
+
+  Reactor::Counters counters{};
+
+ protected:
+  virtual void cancel_in_flight(Operation& operation) noexcept = 0;
+
+  OperationList& queue_of(const Operation& operation) noexcept {
+    return waits_for_readiness(operation.request.opcode) ? queued_waiting_ : queued_;
+  }
+  std::size_t& in_flight_of(const Operation& operation) noexcept {
+    return waits_for_readiness(operation.request.opcode) ? waiting_in_flight_ : ending_in_flight_;
+  }
+  void begin(Operation& operation) noexcept {
+    operation.state = Operation::State::in_flight;
+    ++in_flight_of(operation);
+  }
+  /// The last step of an operation that is not in flight.
+  void complete(Operation& operation, int result) noexcept {
+    operation.result = result;
+    operation.state = Operation::State::done;
+    ++counters.operations;
+    ready_.push(operation);
+  }
+  /// The last step of one that is.
+  void end(Operation& operation, int result) noexcept {
+    --in_flight_of(operation);
+    complete(operation, result);
+  }
+
+  ReadyQueue& ready_;
+  OperationList queued_;
+  OperationList queued_waiting_;
+  std::size_t ending_in_flight_ = 0;
+  std::size_t waiting_in_flight_ = 0;
+};
+
+/// What came of asking for a port: the port, or why there is none.
+struct PortAttempt {
+  std::unique_ptr<Port> port;
+  std::string reason;
+};
+
+/// Probes io_uring with a real NOP: full flags, then fewer, then none. EPERM, ENOSYS, EINVAL and
+/// EACCES mean "not here" (many containers refuse io_uring); anything else throws.
+PortAttempt make_uring_port(ReadyQueue& ready, unsigned helper_threads_max);
+PortAttempt make_epoll_port(ReadyQueue& ready, unsigned helper_threads_max);
+
+/// Executes a request of a file (or a call) on the calling thread; >= 0 or -errno.
+int execute_blocking(const Request& request) noexcept;
+
+}  // namespace unum

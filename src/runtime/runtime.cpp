@@ -1,0 +1,413 @@
+// One step: ingress, user code, checkpoint, egress.
+//
+// The order is the protocol: the own outcome is looked up first, everything is evaluated before anything is written,
+// the checkpoint stands before any look or invocation, and edges are run from the stored outcome only.
+#include "unum/runtime.hpp"
+
+#include <algorithm>
+#include <exception>
+
+#include "base/json.hpp"
+#include "runtime/ir.hpp"
+#include "runtime/payload.hpp"
+#include "runtime/plan.hpp"
+#include "unum/task_group.hpp"
+
+namespace unum {
+namespace {
+
+// The first byte of a stored outcome that is not a result; no JSON text begins with either.
+constexpr char kCaughtFailure = '!';
+constexpr char kCollected = '~';
+
+/// Functions whose edges depend on a stored outcome are checkpointed whatever their IR says.
+bool is_checkpointed(const FunctionIr& ir, bool by_default) {
+  const bool fans = ir.parallel_width() > 0 ||
+                    std::any_of(ir.edges.begin(), ir.edges.end(), [](const Edge& edge) {
+                      return edge.input_type == InputType::map || edge.input_type == InputType::fan_in;
+                    });
+  return ir.start || ir.edges.empty() || fans || ir.checkpoint.value_or(by_default);
+}
+
+bool is_own_error(const Error& error) { return error.code().starts_with("Unum."); }
+
+std::string array_of(const std::vector<std::string>& values) {
+  std::size_t bytes = 2;
+  for (const std::string& value : values) bytes += value.size() + 1;
+  std::string out;
+  out.reserve(bytes + 64);
+  out += '[';
+  for (const std::string& value : values) {
+    if (&value != values.data()) out += ',';
+    out += value;
+  }
+  out += ']';
+  return out;
+}
+
+std::string failure_text(std::string_view error, std::string_view cause) {
+  std::string out = R"({"Error":)";
+  json::append_string(out, error);
+  out += R"(,"Cause":)";
+  json::append_string(out, cause);
+  out += '}';
+  return out;
+}
+
+Payload read_payload(const FunctionIr& ir, std::string_view text) {
+  if (ir.start && !is_payload(text)) {
+    Payload payload;
+    payload.data.source = "http";
+    payload.data.value = json::trim(text);
+    return payload;
+  }
+  return parse_payload(text);
+}
+
+}  // namespace
+
+Function::Function(FunctionIr ir) : ir_(std::make_shared<const FunctionIr>(std::move(ir))) {}
+
+Function Function::parse(std::string_view json_text, std::string_view source) {
+  return Function(parse_ir(json_text, source, IndexOrder::innermost_first).function);
+}
+
+const std::string& Function::name() const noexcept { return ir_->name; }
+bool Function::is_entry() const noexcept { return ir_->start; }
+
+Runtime::Runtime(DataStore& store, Invoker& invoker, const RuntimeOptions& options)
+    : store_(store), invoker_(invoker), options_(options) {}
+
+/// The state of one step; lives in the frame of the call that runs it.
+struct Runtime::Step {
+  Runtime& runtime;
+  const Function& function;
+  const Payload& payload;
+  SessionContext context;
+  Wait wait;
+  StepReport report{};
+
+  DataStore& store() const { return runtime.store_; }
+  const FunctionIr& ir() const { return function.ir(); }
+  ItemId own_item(ItemKind kind) const { return {report.instance, kind}; }
+
+  Task<void> run(UserCode& code, int attempt);
+  Task<void> keep_input();
+  Task<std::optional<std::string>> input_or_own_outcome(std::string& input);
+  Task<void> run_and_commit(UserCode& code, int attempt, const std::string& input);
+  Task<void> commit(const Plan& plan, std::string_view outcome);
+  Task<void> adopt(std::string outcome);
+  Task<void> follow(const Plan& plan, std::vector<FanInState> states);
+  Task<void> invoke_children(const Plan& plan);
+  Task<void> fail(std::string error, std::string cause, int attempt);
+  Task<void> report_failure(int attempt);
+  void finish(const Plan& plan, std::string_view outcome);
+};
+
+/// Names the instance a payload is for and binds the step to its session.
+Runtime::Step Runtime::begin(const Function& function, const Payload& payload, Wait wait) {
+  if (payload.session.empty() && !function.is_entry()) {
+    throw Error(ErrorKind::invalid, "payload", "Unum.NoSession",
+                "the input payload of " + function.name() + " has no \"Session\": only an entry function (\"Start\": "
+                "true) may begin one");
+  }
+  const SessionContext context = payload.session.empty() ? store_.create_session_context()
+                                                         : store_.session_context(payload.session);
+  const std::string instance = instance_name(function.name(), payload.frames);
+  Step step{*this, function, payload, context.bound_to(instance), wait};
+  step.report.session = context.session();
+  step.report.instance = instance;
+  return step;
+}
+
+Task<StepReport> Runtime::step(const Function& function, std::string_view payload_text, UserCode& code,
+                               int attempt, Wait wait) {
+  json::validate(payload_text, "the input payload");
+  const Payload payload = read_payload(function.ir(), payload_text);
+  Step step = begin(function, payload, wait);
+  co_await step.run(code, attempt);
+  co_return std::move(step.report);
+}
+
+Task<StepReport> Runtime::give_up(const Function& function, std::string_view payload_text,
+                                  std::string_view error, std::string_view cause, int attempt, Wait wait) {
+  json::validate(payload_text, "the input payload");
+  const Payload payload = read_payload(function.ir(), payload_text);
+  Step step = begin(function, payload, wait);
+  const std::optional<std::string> outcome =
+      co_await store_.get(step.context, step.own_item(ItemKind::outcome), wait);
+  if (outcome) {
+    step.report.status = StepReport::Status::failed;
+    step.report.error = error;
+    step.report.cause = cause;
+  } else {
+    co_await step.fail(std::string(error), std::string(cause), attempt);
+  }
+  co_return std::move(step.report);
+}
+
+Task<void> Runtime::Step::run(UserCode& code, int attempt) {
+  if (ir().start && payload.frames.empty()) co_await keep_input();
+  std::optional<std::string> outcome = co_await store().get(context, own_item(ItemKind::outcome), wait);
+  std::string input;
+  std::optional<Error> own_error;
+  try {
+    if (!outcome) outcome = co_await input_or_own_outcome(input);
+    if (outcome) {
+      co_await adopt(std::move(*outcome));
+    } else {
+      co_await run_and_commit(code, attempt, input);
+    }
+  } catch (const Error& error) {
+    if (!is_own_error(error)) throw;
+    own_error = error;
+  }
+  if (!own_error) co_return;
+  // Errors of the runtime's own are final: the same step would meet them again. No edge takes them.
+  report.error = own_error->code();
+  report.cause = own_error->message();
+  co_await report_failure(attempt);
+}
+
+/// The session keeps what it was begun with, so that it can be resumed, and refuses to be begun with
+/// something else.
+Task<void> Runtime::Step::keep_input() {
+  if (payload.data.shape != PayloadData::Shape::value) co_return;
+  const WriteResult kept =
+      co_await store().create(context, own_item(ItemKind::input), payload.data.value, wait);
+  if (kept.status == WriteResult::Status::already_there && kept.stored != payload.data.value &&
+      json::minify(kept.stored) != json::minify(payload.data.value)) {
+    throw Error(ErrorKind::invalid, "runtime", "Unum.OtherInput",
+                "session " + context.session() + " was begun with another input; use another session, or resume "
+                "this one without giving an input");
+  }
+}
+
+/// Puts the input together. If an input was collected meanwhile, a duplicate of this very step is done, and
+/// its outcome is returned instead.
+Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string& input) {
+  const PayloadData& data = payload.data;
+  if (data.shape == PayloadData::Shape::value) {
+    input = data.value;
+    co_return std::nullopt;
+  }
+  if (data.source != store().type() && !(data.source == "efs" && store().type() == "fs") &&
+      !(data.source == "elasticache" && store().type() == "redis")) {
+    throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
+                "the input payload of " + report.instance + " points into a data store of type " +
+                    std::string(data.source) + ", but this function's is of type " + std::string(store().type()));
+  }
+  std::vector<Pointer> pointers;
+  pointers.reserve(data.pointers.size());
+  for (const std::string& name : data.pointers) pointers.push_back(store().pointer(context, name));
+  std::vector<std::string> values = co_await store().read_input(context, pointers, wait);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i].empty() || values[i].front() == kCaughtFailure) {
+      throw Error(ErrorKind::corrupt, "runtime", "Unum.NoValue",
+                  "the input " + data.pointers[i] + " of " + report.instance + " is not the result of a function");
+    }
+    if (values[i].front() != kCollected) continue;
+    std::optional<std::string> own = co_await store().get(context, own_item(ItemKind::outcome), wait);
+    if (own) co_return own;
+    throw Error(ErrorKind::corrupt, "runtime", "Unum.CollectedInput",
+                "the input " + data.pointers[i] + " of " + report.instance + " has already been collected");
+  }
+  switch (data.shape) {
+    case PayloadData::Shape::list: input = array_of(values); break;
+    case PayloadData::Shape::single: input = std::move(values.front()); break;
+    default: {
+      const auto elements = json::type_of(values.front()) == json::Type::array
+                                ? json::elements(values.front())
+                                : std::vector<std::string_view>{};
+      if (data.element >= elements.size()) {
+        throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
+                    "the input payload of " + report.instance + " wants element " + std::to_string(data.element) +
+                        " of " + data.pointers.front() + ", which has " + std::to_string(elements.size()));
+      }
+      input = elements[data.element];
+    }
+  }
+  co_return std::nullopt;
+}
+
+Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, const std::string& input) {
+  const UserCall call{function.name(),   report.instance,     report.session,
+                      input, payload.traceparent, attempt};
+  UserResult result = co_await code.call(call, wait);
+  report.user_code_ran = true;
+  if (!result.succeeded) {
+    co_await fail(std::move(result.error), std::move(result.cause), attempt);
+    co_return;
+  }
+  std::optional<Error> not_json;
+  try {
+    json::validate(result.value, "the result of " + report.instance);
+  } catch (const Error& error) {
+    not_json = error;
+  }
+  if (not_json) {
+    co_await fail("Runtime.MarshalError", not_json->message(), attempt);
+    co_return;
+  }
+  const std::string_view value = json::trim(result.value);
+  const Plan plan = make_plan(ir(), payload.frames, value);
+  if (is_checkpointed(ir(), runtime.options_.checkpoint_default)) {
+    co_await commit(plan, value);
+    co_return;
+  }
+  co_await follow(plan, {});
+  finish(plan, value);
+}
+
+/// Writes the outcome, create-if-absent, and goes on from whatever stands there then.
+Task<void> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
+  std::vector<FanIn> fan_ins;
+  fan_ins.reserve(plan.fan_ins.size());
+  for (const auto& planned : plan.fan_ins) fan_ins.push_back(planned->fan_in());
+  CommitResult written = co_await store().commit(context, outcome, fan_ins, wait);
+  if (written.write.status == WriteResult::Status::already_there && written.write.stored != outcome) {
+    co_await adopt(std::move(written.write.stored));
+    co_return;
+  }
+  co_await follow(plan, std::move(written.fan_ins));
+  finish(plan, outcome);
+}
+
+/// Goes on from an outcome that is already stored; user code does not run (again).
+Task<void> Runtime::Step::adopt(std::string outcome) {
+  report.adopted = true;
+  report.status = StepReport::Status::succeeded;
+  if (outcome.empty()) {
+    throw Error(ErrorKind::corrupt, "runtime", "Unum.NoValue",
+                "the stored outcome of " + report.instance + " is empty");
+  }
+  if (outcome.front() == kCollected) co_return;  // all that follows is done
+  Plan plan;
+  if (outcome.front() == kCaughtFailure) {
+    report.status = StepReport::Status::caught;
+    plan = make_failure_plan(ir(), payload.frames, std::string_view(outcome).substr(1));
+  } else {
+    plan = make_plan(ir(), payload.frames, outcome);
+  }
+  std::vector<FanIn> fan_ins;
+  for (const auto& planned : plan.fan_ins) fan_ins.push_back(planned->fan_in());
+  std::vector<FanInState> states;
+  if (!fan_ins.empty()) states = co_await store().join(context, fan_ins, wait);
+  co_await follow(plan, std::move(states));
+  finish(plan, outcome);
+}
+
+/// Runs the edges. They are independent: one that fails does not stop the others, then the step fails.
+Task<void> Runtime::Step::follow(const Plan& plan, std::vector<FanInState> states) {
+  std::exception_ptr first_error;
+  try {
+    co_await invoke_children(plan);
+  } catch (...) {
+    first_error = std::current_exception();
+  }
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const PlannedFanIn& fan_in = *plan.fan_ins[i];
+    report.fan_ins.push_back({fan_in.aggregator(), fan_in.role(), states[i].status, plan.fan_ins[i]});
+    if (states[i].status == FanInState::Status::mismatch) {
+      report.disagreements.push_back("the contributors of " + fan_in.aggregator() +
+                                     " disagree about its fan-in: " + report.instance + " has " +
+                                     fan_in.summary() + ", another one has " + states[i].detail);
+    }
+    if (states[i].status != FanInState::Status::claimed) continue;
+    const std::vector<std::string> names = fan_in.list().names();
+    Invocation invocation{fan_in.target(), fan_in.aggregator(), "fan-in " + fan_in.digest(),
+                          payload_by_reference(store().type(), names, report.session, fan_in.frames(),
+                                               payload.traceparent)};
+    try {
+      co_await runtime.invoker_.invoke(std::move(invocation), wait);
+      ++report.invocations;
+    } catch (...) {
+      if (!first_error) first_error = std::current_exception();
+    }
+  }
+  if (first_error) std::rethrow_exception(first_error);
+}
+
+Task<void> Runtime::Step::invoke_children(const Plan& plan) {
+  const std::size_t children = plan.children.size();
+  const std::size_t count = children + plan.empty_maps.size();
+  std::exception_ptr first_error;
+  auto invoke_one = [&](std::size_t i) -> Task<void> {
+    Invocation invocation;
+    invocation.origin = report.instance;
+    if (i < children) {
+      const PlannedChild& child = plan.children[i];
+      invocation.function = *child.target;
+      invocation.instance = instance_name(*child.target, child.frames);
+      invocation.payload = payload_by_value(child.value, report.session, child.frames, payload.traceparent);
+    } else {
+      const PlannedEmptyMap& empty = plan.empty_maps[i - children];
+      invocation.function = *empty.target;
+      invocation.instance = instance_name(*empty.target, empty.frames);
+      invocation.payload = payload_by_reference(store().type(), empty.names, report.session, empty.frames,
+                                                payload.traceparent);
+    }
+    try {
+      co_await runtime.invoker_.invoke(std::move(invocation), wait);
+      ++report.invocations;
+    } catch (...) {
+      if (!first_error) first_error = std::current_exception();
+    }
+  };
+  co_await for_each_bounded(count, runtime.options_.invocations_in_flight_max, invoke_one);
+  if (first_error) std::rethrow_exception(first_error);
+}
+
+/// A failure of user code or of its process: an edge for errors takes it, or it is reported.
+Task<void> Runtime::Step::fail(std::string error, std::string cause, int attempt) {
+  report.error = std::move(error);
+  report.cause = std::move(cause);
+  const std::string outcome = kCaughtFailure + failure_text(report.error, report.cause);
+  const Plan plan = make_failure_plan(ir(), payload.frames, std::string_view(outcome).substr(1));
+  if (plan.empty()) {
+    co_await report_failure(attempt);
+    co_return;
+  }
+  report.status = StepReport::Status::caught;
+  co_await commit(plan, outcome);
+}
+
+Task<void> Runtime::Step::report_failure(int attempt) {
+  report.status = StepReport::Status::failed;
+  std::string text = failure_text(report.error, report.cause);
+  text.insert(text.size() - 1, ",\"Attempt\":" + std::to_string(attempt));
+  co_await store().put(context, own_item(ItemKind::report), text, wait);
+}
+
+void Runtime::Step::finish(const Plan& plan, std::string_view outcome) {
+  report.result_bytes = outcome.size();
+  const bool contributes = std::any_of(plan.fan_ins.begin(), plan.fan_ins.end(), [](const auto& fan_in) {
+    return fan_in->role() != FanInRole::bystander;
+  });
+  if (report.invocations == 0 && !contributes) report.result = outcome;
+}
+
+std::string entry_payload(std::string_view input, std::string_view session) {
+  json::validate(input, "the input");
+  if (!is_payload(input)) return payload_by_value(json::trim(input), session, {}, {});
+  const Payload payload = parse_payload(input);
+  if (payload.data.shape != PayloadData::Shape::value || !payload.frames.empty()) {
+    throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
+                "the input of a workflow must be given by value and without \"Fan-out\"");
+  }
+  if (!payload.session.empty() && !session.empty() && payload.session != session) {
+    throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
+                "the input names session " + payload.session + ", but session " + std::string(session) +
+                    " was asked for");
+  }
+  return payload_by_value(payload.data.value, payload.session.empty() ? session : payload.session, {},
+                          payload.traceparent);
+}
+
+PayloadIdentity identify_payload(const Function& function, std::string_view text) {
+  json::validate(text, "the input payload");
+  const Payload payload = read_payload(function.ir(), text);
+  return {payload.session, instance_name(function.name(), payload.frames)};
+}
+
+}  // namespace unum

@@ -1,0 +1,192 @@
+// Scan and claim: who finds a fan-in complete, and who of those invokes its aggregator.
+//
+// A contributor looks only after its own value is written. The last one to write sees all others, so that
+// somebody completes the set; the claim, created if absent under the owner's name, lets one invoke. Where
+// some contributors cannot know that the fan-in is to happen, whoever knows records it as wanted before it
+// looks: of a wanter that writes then looks and a bystander that writes then looks, one sees both.
+#include <algorithm>
+#include <utility>
+
+#include "base/json.hpp"
+#include "stores/looks.hpp"
+#include "unum/data_store.hpp"
+
+namespace unum {
+namespace {
+
+// Names of one look, which bounds memory; the store bounds what is in flight.
+constexpr std::size_t kLooksAtOnceMax = 1024;
+// From here on contributors of one process that come at the same time (after a flush they share) look one
+// after the other: the first one's look finds what all of them want to know.
+constexpr std::size_t kLooksShared = 16;
+
+/// What stands in a claim and in a `wanted`.
+struct Record {
+  std::string owner;
+  std::string digest;
+  std::string values;
+};
+
+std::string to_text(const Record& record) {
+  std::string text = "{\"Owner\":";
+  json::append_string(text, record.owner);
+  text += ",\"Digest\":";
+  json::append_string(text, record.digest);
+  text += ",\"Values\":";
+  json::append_string(text, record.values);
+  text += '}';
+  return text;
+}
+
+/// Nothing if the text is torn, as a power loss may leave one that was not waited for.
+std::optional<Record> parse_record(std::string_view text) {
+  Record record;
+  try {
+    json::validate(text, "a fan-in's record");
+    if (json::type_of(text) != json::Type::object) return std::nullopt;
+    for (const auto& [key, field] : {std::pair("Owner", &record.owner), std::pair("Digest", &record.digest),
+                                     std::pair("Values", &record.values)}) {
+      const auto member = json::member(text, key);
+      if (!member || json::type_of(*member) != json::Type::string) return std::nullopt;
+      *field = json::string_value(*member);
+    }
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  return record;
+}
+
+/// The name as it reads back from a record.
+std::string as_recorded(const std::string& owner) {
+  std::string text;
+  json::append_string(text, owner);
+  return json::string_value(text);
+}
+
+FanInState mismatch(const Record& mine, const Record& theirs) {
+  std::string detail = "[" + theirs.values + "] (recorded by " + theirs.owner;
+  if (mine.values == theirs.values) {
+    detail += "; the names or frames that are not shown here differ: digest " + theirs.digest + ", not " +
+              mine.digest;
+  }
+  return {FanInState::Status::mismatch, detail + ")"};
+}
+
+Record record_of(const SessionContext& context, const FanIn& fan_in, const std::string& digest) {
+  return {context.instance(), digest, fan_in.set->summary()};
+}
+
+}  // namespace
+
+Task<FanInState> DataStore::scan_and_claim(const SessionContext& context, const FanIn& fan_in,
+                                           const Wait& wait) {
+  if (fan_in.set == nullptr || fan_in.place >= fan_in.set->size() || context.instance().empty()) {
+    throw Error(ErrorKind::bug, type(), "Unum.InvalidFanIn",
+                "the fan-in into \"" + fan_in.aggregator +
+                    "\" has no list, no place in it or no instance that takes part");
+  }
+  const std::string digest = fan_in.set->digest();
+  if (fan_in.role != FanInRole::contributor) {
+    const ItemId wanted{fan_in.aggregator, ItemKind::wanted};
+    std::optional<std::string> stored;
+    if (fan_in.role == FanInRole::bystander) {
+      stored = co_await get(context, wanted, wait);
+      if (!stored) co_return FanInState{};
+    } else {
+      const std::string text = to_text(record_of(context, fan_in, digest));
+      WriteResult written = co_await create(context, wanted, text, wait);
+      if (written.status == WriteResult::Status::already_there) {
+        // A torn record says that somebody wanted it, but not what: write it anew.
+        if (!parse_record(written.stored)) co_await put(context, wanted, text, wait);
+        stored = std::move(written.stored);
+      }
+    }
+    const std::optional<Record> theirs = stored ? parse_record(*stored) : std::nullopt;
+    if (theirs && theirs->digest != digest) {
+      co_return mismatch(record_of(context, fan_in, digest), *theirs);
+    }
+  }
+  const std::shared_ptr<Looks> looks = looks_->at(context, fan_in, digest);
+  const bool seen_before = looks->complete();
+  if (!co_await complete(context, fan_in, *looks, wait)) co_return FanInState{};
+  co_return co_await claim(context, fan_in, digest, seen_before, wait);
+}
+
+/// Looks on from where this process's looks have got, 1, 2, 4, ... names at once: whoever is early pays for
+/// one, and the last one for log n rounds.
+Task<bool> DataStore::complete(const SessionContext& context, const FanIn& fan_in, Looks& looks,
+                               const Wait& wait) {
+  struct Many {
+    Looks& looks;
+    const bool began;
+    ~Many() {
+      if (!began) return;
+      looks.many_at_once = false;
+      looks.looked.wake_all();
+    }
+  };
+  std::vector<Pointer> pointers;
+  std::size_t at_once = 1;
+  while (!looks.complete()) {
+    if (at_once >= kLooksShared && looks.many_at_once) {
+      const std::size_t before = looks.found;
+      if (co_await looks.looked.wait(reactor_, wait) < 0) begin_call("join", wait);
+      if (looks.found == before) at_once = 1;  // it met a missing one, which may be there by now
+      continue;
+    }
+    const std::size_t begin = looks.found;
+    const std::size_t end = std::min(looks.size, begin + at_once);
+    pointers.clear();
+    pointers.reserve(end - begin);
+    for (std::size_t step = begin; step < end; ++step) {
+      const std::size_t place = looks.place(step);
+      if (place != fan_in.place) pointers.push_back(Pointer(fan_in.set->name(place)));
+    }
+    const Many many{looks, at_once >= kLooksShared};
+    looks.many_at_once = looks.many_at_once || many.began;
+    if (!pointers.empty() && !co_await outcomes_exist(context, pointers, wait)) co_return false;
+    looks.found = std::max(looks.found, end);
+    at_once = std::min(at_once * 2, kLooksAtOnceMax);
+  }
+  co_return true;
+}
+
+Task<FanInState> DataStore::claim(const SessionContext& context, const FanIn& fan_in,
+                                  const std::string& digest, bool seen_before, const Wait& wait) {
+  const ItemId item{fan_in.aggregator, ItemKind::claim};
+  const Record mine = record_of(context, fan_in, digest);
+  const auto judge = [&](const std::string& stored) -> std::optional<FanInState> {
+    const std::optional<Record> theirs = parse_record(stored);
+    if (!theirs) return std::nullopt;
+    if (theirs->digest != digest) return mismatch(mine, *theirs);
+    if (theirs->owner == as_recorded(mine.owner)) return FanInState{FanInState::Status::claimed, {}};
+    return FanInState{FanInState::Status::taken, theirs->owner};
+  };
+  // Where a neighbour in this process has seen the set complete, a claim stands or is on its way: reading is
+  // cheaper than trying to write. With group commit a whole batch of contributors comes here at once.
+  const auto look = [&]() -> Task<std::optional<FanInState>> {
+    const std::optional<std::string> stored = co_await get(context, item, wait);
+    co_return stored ? judge(*stored) : std::nullopt;
+  };
+  if (seen_before) {
+    if (std::optional<FanInState> state = co_await look()) co_return *state;
+  }
+  co_await settle(context, wait);
+  if (seen_before) {
+    if (std::optional<FanInState> state = co_await look()) co_return *state;
+  }
+  const std::string text = to_text(mine);
+  const WriteResult written = co_await create(context, item, text, wait);
+  if (written.status == WriteResult::Status::written) co_return FanInState{FanInState::Status::claimed, {}};
+  if (std::optional<FanInState> state = judge(written.stored)) co_return *state;
+  // A claim that a power loss has torn is nobody's. If several replace it, the last one has it.
+  co_await put(context, item, text, wait);
+  const std::optional<std::string> stored = co_await get(context, item, wait);
+  std::optional<FanInState> state = stored ? judge(*stored) : std::nullopt;
+  if (state) co_return *state;
+  throw Error(ErrorKind::conflict, type(), "Unum.ClaimLost",
+              "the claim of \"" + fan_in.aggregator + "\" in session " + context.session() +
+                  " was taken away while it was written");
+}
+
+}  // namespace unum

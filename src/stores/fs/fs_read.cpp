@@ -1,0 +1,334 @@
+// Reading from the file-system store: at once what the kernel has cached, through the reactor what it has not.
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <unordered_set>
+
+#include "base/limits.hpp"
+#include "reactor/files.hpp"
+#include "stores/fs/fs_store_impl.hpp"
+#include "stores/padded.hpp"
+
+namespace unum::fs {
+namespace {
+
+constexpr int kReadFlags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+// One buffer a thread for the first read: most values are smaller and are then copied once.
+constexpr std::size_t kFirstReadBytes = 64 * 1024;
+// Data that is cached in part ends a read at a page; what ends inside one is the end of the file.
+constexpr std::size_t kPageBytesMin = 4096;
+// Items looked at, or bytes read, before others get a turn: a fraction of a millisecond.
+constexpr std::size_t kLooksAtOnce = 1024;
+constexpr std::size_t kReadsAtOnce = 256;
+constexpr std::size_t kBytesAtOnce = 4 * 1024 * 1024;
+// Cold reads in flight for each one asked for: the disk, not a peer, is what is kept busy.
+constexpr std::size_t kColdFactor = 4;
+// On a slow file system a listing costs less than this many single looks.
+constexpr std::size_t kListingFrom = 64;
+
+/// Opens what is in the kernel's caches; -EAGAIN for what would need the disk. Kernels before 5.12 and some
+/// sandboxes have no such call: there it is a plain open.
+int open_cached(int directory, const char* file) noexcept {
+  static bool supported = true;
+  if (supported) {
+    open_how how{};
+    how.flags = kReadFlags;
+    how.resolve = RESOLVE_CACHED;
+    const long fd = ::syscall(SYS_openat2, directory, file, &how, sizeof how);
+    if (fd >= 0) return static_cast<int>(fd);
+    if (errno != EINVAL && errno != ENOSYS && errno != EPERM && errno != E2BIG) return -errno;
+    supported = false;
+  }
+  const int fd = ::openat(directory, file, kReadFlags);
+  return fd >= 0 ? fd : -errno;
+}
+
+long read_cached_bytes(int fd, void* buffer, std::size_t size, std::size_t offset) noexcept {
+  iovec part{buffer, size};
+  const ssize_t count = ::preadv2(fd, &part, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  return count >= 0 ? count : -EAGAIN;  // what else is wrong the waiting read says
+}
+
+void resize_padded(std::string& value, std::size_t size) {
+  value.reserve(size + kValuePadding);
+  value.resize(size);
+}
+
+Error unreadable(int error, int directory, const char* file) {
+  if (error == ELOOP) {
+    return Error(ErrorKind::corrupt, "fs", "ELOOP",
+                 path_name(directory, file) + " is a symbolic link; values are plain files");
+  }
+  return file_error(error, "reading", directory, file);
+}
+
+}  // namespace
+
+// --- One item ------------------------------------------------------------------------------------------
+
+FsStore::Look FsStore::read_cached(const Directory& directory, const char* file, bool with_stamp,
+                                   Found& out) {
+  ++counters_.requests;
+  const Descriptor open(open_cached(directory.fd.get(), file));
+  if (open.get() == -ENOENT) return Look::absent;
+  if (open.get() == -EAGAIN) return Look::cold;
+  if (!open) throw unreadable(-open.get(), directory.fd.get(), file);
+  struct ::stat status {};
+  if (with_stamp) {
+    if (::fstat(open.get(), &status) != 0) throw unreadable(errno, directory.fd.get(), file);
+    out.changed = status.st_ctim;
+  }
+  thread_local const auto buffer = std::make_unique<char[]>(kFirstReadBytes);
+  const long first = read_cached_bytes(open.get(), buffer.get(), kFirstReadBytes, 0);
+  if (first < 0) return Look::cold;
+  std::size_t done = static_cast<std::size_t>(first);
+  if (done % kPageBytesMin != 0) {
+    out.value = padded_copy({buffer.get(), done});
+    return Look::found;
+  }
+  if (!with_stamp && ::fstat(open.get(), &status) != 0) {
+    throw unreadable(errno, directory.fd.get(), file);
+  }
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size > kValueBytesMax || size < done) return Look::cold;
+  resize_padded(out.value, size);
+  std::copy_n(buffer.get(), done, out.value.data());
+  while (done < size) {
+    const long count = read_cached_bytes(open.get(), out.value.data() + done, size - done, done);
+    if (count <= 0) return Look::cold;
+    done += static_cast<std::size_t>(count);
+  }
+  return Look::found;
+}
+
+/// The same where the kernel has to wait for the disk or for a server.
+Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, Found& out, Wait wait) {
+  ++counters_.requests;
+  const int above = directory.fd.get();
+  const int fd = co_await reactor().open_at(above, file, kReadFlags, 0, wait);
+  if (fd == -ENOENT) co_return false;
+  if (fd < 0) throw unreadable(-fd, above, file);
+  const Descriptor open(fd);
+  struct ::stat status {};
+  if (::fstat(fd, &status) != 0) throw unreadable(errno, above, file);
+  if (!S_ISREG(status.st_mode)) {
+    throw Error(ErrorKind::corrupt, "fs", "Unum.NotAFile", path_name(above, file) + " is no plain file");
+  }
+  out.changed = status.st_ctim;
+  const auto size = static_cast<std::size_t>(status.st_size);
+  if (size > kValueBytesMax) {
+    throw Error(ErrorKind::exhausted, "fs", "Unum.ValueTooLarge",
+                path_name(above, file) + " has " + std::to_string(size) + " bytes; at most " +
+                    std::to_string(kValueBytesMax) + " are possible");
+  }
+  resize_padded(out.value, size);
+  for (std::size_t done = 0; done < size;) {
+    const auto rest = std::as_writable_bytes(std::span(out.value)).subspan(done);
+    const int count = co_await reactor().read(fd, rest, done, wait);
+    if (count < 0) throw unreadable(-count, above, file);
+    if (count == 0) {
+      throw Error(ErrorKind::corrupt, "fs", "Unum.ShortFile",
+                  path_name(above, file) + " became shorter while it was read");
+    }
+    done += static_cast<std::size_t>(count);
+  }
+  co_return true;
+}
+
+Task<DirectoryPtr> FsStore::directory_of(const SessionContext& context, const ItemPath& path, Wait wait) {
+  DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
+  if (directory && !path.directories().empty()) {
+    directory = co_await sessions_.descend(directory, path.directories(), false, wait);
+  }
+  co_return directory;
+}
+
+bool FsStore::forget_if_gone(const SessionContext& context, const Directory& directory) noexcept {
+  if (!SessionDirectories::is_gone(directory)) return false;
+  sessions_.drop(context.session());
+  return true;
+}
+
+/// Makes a network file system ask its server what is in the directory now (close-to-open consistency: an
+/// open does), so that neither a cached absence nor a cached listing answers.
+Task<void> FsStore::revalidate(const Directory& directory, Wait wait) {
+  ++counters_.requests;
+  const int fd =
+      co_await reactor().open_at(directory.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, wait);
+  if (fd >= 0) ::close(fd);
+}
+
+/// Whether it is there; `directory` is then where it was found.
+Task<bool> FsStore::read_item(const SessionContext& context, const ItemPath& path, bool with_stamp,
+                              Found& out, DirectoryPtr& directory, Wait wait) {
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    directory = path.directories().empty() ? sessions_.cached(context.session()) : nullptr;
+    if (!directory) directory = co_await directory_of(context, path, wait);
+    if (!directory) {
+      const DirectoryPtr session = sessions_.cached(context.session());
+      if (session && forget_if_gone(context, *session)) continue;
+      co_return false;
+    }
+    Look look = Look::cold;
+    if (file_system_.slow) {
+      co_await revalidate(*directory, wait);
+    } else {
+      look = read_cached(*directory, path.file(), with_stamp, out);
+    }
+    if (look == Look::cold) {
+      look = co_await read_waiting(*directory, path.file(), out, wait) ? Look::found : Look::absent;
+    }
+    if (look == Look::found) co_return true;
+    if (!forget_if_gone(context, *directory)) co_return false;
+  }
+  co_return false;
+}
+
+Task<std::optional<std::string>> FsStore::get(const SessionContext& context, const ItemId& item, Wait wait) {
+  begin_call("get", item, wait);
+  const ItemPath path(item.name, item.kind);
+  const bool durable = is_durable(item.kind);
+  Found found;
+  DirectoryPtr directory;
+  if (!co_await read_item(context, path, durable, found, directory, wait)) co_return std::nullopt;
+  // A value that another process has just linked may not be on disk yet. Whoever goes on from it must not
+  // be ahead of it after a power loss.
+  if (durable && (file_system_.slow || !directory->on_disk(found.changed))) {
+    co_await wait_for_names(directory, context, item, wait);
+  }
+  co_return std::move(found.value);
+}
+
+// --- Many ----------------------------------------------------------------------------------------------
+
+Task<std::vector<std::optional<std::string>>> FsStore::get_outcomes(const SessionContext& context,
+                                                                    std::span<const Pointer> pointers,
+                                                                    Wait wait) {
+  std::vector<std::optional<std::string>> values(pointers.size());
+  std::vector<std::size_t> cold;
+  const DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
+  if (!directory) co_return values;
+  Found found;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < pointers.size(); ++i) {
+    const ItemPath path(pointers[i].name(), ItemKind::outcome);
+    Look look = Look::cold;
+    if (!file_system_.slow && path.directories().empty()) {
+      look = read_cached(*directory, path.file(), false, found);
+    }
+    if (look == Look::found) {
+      bytes += found.value.size();
+      values[i] = std::move(found.value);
+    } else if (look == Look::cold || SessionDirectories::is_gone(*directory)) {
+      cold.push_back(i);
+    }
+    if (bytes >= kBytesAtOnce || i % kReadsAtOnce == kReadsAtOnce - 1) {
+      bytes = 0;
+      co_await reactor().yield();
+      begin_call("read_input", wait);
+    }
+  }
+  if (!cold.empty()) co_await read_cold(context, pointers, cold, values, wait);
+  co_return values;
+}
+
+Task<void> FsStore::read_cold(const SessionContext& context, std::span<const Pointer> pointers,
+                              const std::vector<std::size_t>& places,
+                              std::vector<std::optional<std::string>>& values, Wait wait) {
+  if (const DirectoryPtr session = sessions_.cached(context.session())) {
+    if (file_system_.slow) co_await revalidate(*session, wait);
+    forget_if_gone(context, *session);
+  }
+  const auto read_one = [&](std::size_t i) -> Task<void> {
+    const ItemPath path(pointers[places[i]].name(), ItemKind::outcome);
+    const DirectoryPtr directory = co_await directory_of(context, path, wait);
+    Found found;
+    if (directory && co_await read_waiting(*directory, path.file(), found, wait)) {
+      values[places[i]] = std::move(found.value);
+    }
+  };
+  co_await for_each_bounded(places.size(), in_flight_max_ * kColdFactor, read_one);
+}
+
+// --- Existence -----------------------------------------------------------------------------------------
+
+Task<bool> FsStore::outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                                   Wait wait) {
+  if (file_system_.slow) co_return co_await exist_slow(context, pointers, wait);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    DirectoryPtr directory = sessions_.cached(context.session());
+    if (!directory) directory = co_await sessions_.find(context.session(), wait);
+    if (!directory) co_return pointers.empty();
+    bool all = true;
+    for (std::size_t i = 0; all && i < pointers.size(); ++i) {
+      const ItemPath path(pointers[i].name(), ItemKind::outcome);
+      ++counters_.requests;
+      if (!path.directories().empty()) {
+        all = co_await exist_one(context, pointers[i], wait);
+      } else if (::faccessat(directory->fd.get(), path.file(), F_OK, 0) != 0) {
+        if (errno != ENOENT) throw file_error(errno, "looking for", directory->fd.get(), path.file());
+        all = false;
+      }
+      if (i % kLooksAtOnce == kLooksAtOnce - 1) {
+        co_await reactor().yield();
+        begin_call("check_values_exist", wait);
+      }
+    }
+    if (all) co_return true;
+    if (!forget_if_gone(context, *directory)) co_return false;
+  }
+  co_return false;
+}
+
+Task<bool> FsStore::exist_one(const SessionContext& context, const Pointer& pointer, Wait wait) {
+  const ItemPath path(pointer.name(), ItemKind::outcome);
+  const DirectoryPtr directory = co_await directory_of(context, path, wait);
+  if (!directory) co_return false;
+  ++counters_.requests;
+  struct ::statx status {};
+  const int result = co_await reactor().statx(directory->fd.get(), path.file(),
+                                              AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status, wait);
+  if (result < 0 && result != -ENOENT) {
+    throw file_error(-result, "looking for", directory->fd.get(), path.file());
+  }
+  co_return result == 0;
+}
+
+/// Where a look takes a round trip: many at once, or a single listing for many names.
+Task<bool> FsStore::exist_slow(const SessionContext& context, std::span<const Pointer> pointers, Wait wait) {
+  DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
+  if (directory && forget_if_gone(context, *directory)) {
+    directory = co_await sessions_.find(context.session(), wait);
+  }
+  if (!directory) co_return pointers.empty();
+  if (pointers.size() >= kListingFrom) {
+    ++counters_.requests;
+    std::unordered_set<std::string> names;
+    std::vector<DirectoryEntry> entries = co_await list_directory(reactor(), directory->fd.get());
+    for (DirectoryEntry& entry : entries) {
+      names.insert(std::move(entry.name));
+    }
+    for (const Pointer& pointer : pointers) {
+      const ItemPath path(pointer.name(), ItemKind::outcome);
+      const bool there = path.directories().empty() ? names.contains(path.file())
+                                                    : co_await exist_one(context, pointer, wait);
+      if (!there) co_return false;
+    }
+    co_return true;
+  }
+  co_await revalidate(*directory, wait);
+  bool all = true;
+  const auto look = [&](std::size_t i) -> Task<void> {
+    if (all && !co_await exist_one(context, pointers[i], wait)) all = false;
+  };
+  co_await for_each_bounded(pointers.size(), in_flight_max_, look);
+  co_return all;
+}
+
+}  // namespace unum::fs

@@ -1,0 +1,345 @@
+// The file-system store: opening, listing, removing and closing.
+#include "stores/fs/fs_store.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+
+#include "reactor/files.hpp"
+#include "stores/fs/fs_store_impl.hpp"
+
+namespace unum::fs {
+namespace {
+
+// Writes in flight at once, each with an open file: one flush's worth. More gain nothing, since successive
+// flushes overlap.
+constexpr std::size_t kWritesInFlightMax = 1024;
+// Descriptors left to everything else in the process.
+constexpr std::size_t kDescriptorsLeft = 128;
+// What a writer that died left behind is removed after this time: longer than any write takes.
+constexpr time_t kTemporarySecondsMax = 3600;
+
+std::size_t writes_in_flight_max() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kWritesInFlightMax;
+  const std::size_t open_max = limit.rlim_cur;
+  return std::clamp((open_max - std::min(open_max, kDescriptorsLeft)) / 2, std::size_t{8},
+                    kWritesInFlightMax);
+}
+
+std::string random_prefix() {
+  std::random_device random;
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string text(kHiddenPrefix);
+  text += std::to_string(::getpid());
+  text += '-';
+  for (int i = 0; i < 16; ++i) text += kHex[random() % 16];
+  return text + '-';
+}
+
+Error no_such_store(const std::string& name) {
+  return Error(ErrorKind::not_found, "fs", "Unum.NoSuchStore",
+               "the data store fs:" + name +
+                   " does not exist; `unum store create fs:" + name + "` makes it");
+}
+
+/// Whether files without a name can be written and named here; throws what makes writing impossible.
+Task<bool> probe(Reactor& reactor, const std::string& name, int root) {
+  const std::string linked = random_prefix() + "probe";
+  int fd = co_await reactor.open_at(root, ".", O_TMPFILE | O_WRONLY, 0600);
+  if (fd >= 0) {
+    const Descriptor file(fd);
+    const std::string from = "/proc/self/fd/" + std::to_string(fd);
+    const int result =
+        co_await reactor.link_at(AT_FDCWD, from.c_str(), root, linked.c_str(), AT_SYMLINK_FOLLOW);
+    if (result == 0) {
+      ::unlinkat(root, linked.c_str(), 0);
+      co_return true;
+    }
+  }
+  // A file system without such files (NFS, many FUSE ones), or no /proc: by way of a hidden name.
+  fd = co_await reactor.open_at(root, linked.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
+  if (fd < 0) {
+    const bool denied = fd == -EACCES || fd == -EPERM || fd == -EROFS;
+    throw Error(denied ? ErrorKind::denied : system_error("fs", -fd, "").kind(), "fs",
+                strerrorname_np(-fd) != nullptr ? strerrorname_np(-fd) : "errno",
+                "the data store fs:" + name + " cannot be written: " + strerrordesc_np(-fd));
+  }
+  const Descriptor file(fd);
+  const std::string second = linked + "2";
+  const int result = co_await reactor.link_at(root, linked.c_str(), root, second.c_str(), 0);
+  ::unlinkat(root, linked.c_str(), 0);
+  if (result < 0) {
+    throw Error(ErrorKind::invalid, "fs", "Unum.NoHardLinks",
+                "the data store fs:" + name + " is on a file system without hard links (" +
+                    strerrordesc_np(-result) + "); a value could not be created exactly once there");
+  }
+  ::unlinkat(root, second.c_str(), 0);
+  co_return false;
+}
+
+/// What UNUM_FS says, for tests and for file systems that are not known here.
+bool is_slow(int root) {
+  const char* value = std::getenv("UNUM_FS");
+  if (value == nullptr || *value == '\0') return is_slow_file_system(root);
+  const std::string_view text(value);
+  if (text == "slow") return true;
+  if (text == "local") return false;
+  throw Error(ErrorKind::invalid, "fs", "UNUM_FS",
+              "UNUM_FS is \"" + std::string(text) + "\"; it may be \"local\" or \"slow\"");
+}
+
+bool is_old_temporary(int directory, const DirectoryEntry& entry) noexcept {
+  struct ::stat status {};
+  if (::fstatat(directory, entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  return ::time(nullptr) - status.st_mtim.tv_sec > kTemporarySecondsMax;
+}
+
+}  // namespace
+
+// --- Opening and making --------------------------------------------------------------------------------
+
+Task<std::unique_ptr<DataStore>> open_fs_store(Reactor& reactor, std::string_view given,
+                                               const StoreOptions& given_options) {
+  const std::string name(given);
+  const StoreOptions options = given_options;
+  const int fd = co_await reactor.open_at(AT_FDCWD, name.c_str(), O_RDONLY | O_DIRECTORY);
+  if (fd == -ENOENT) throw no_such_store(name);
+  if (fd == -ENOTDIR) {
+    throw Error(ErrorKind::invalid, "fs", "ENOTDIR",
+                "the data store fs:" + name + " is not a directory, or something above it is not");
+  }
+  if (fd < 0) throw system_error("fs", -fd, "opening the data store fs:" + name);
+  const auto root = std::make_shared<Directory>(Descriptor(fd), nullptr, std::string());
+  FileSystem file_system;
+  file_system.slow = is_slow(fd);
+  file_system.unnamed = co_await probe(reactor, name, fd);
+  std::unique_ptr<DataStore> store = std::make_unique<FsStore>(reactor, name, root, file_system, options);
+  co_return store;
+}
+
+Task<bool> create_fs_store(Reactor& reactor, std::string_view given) {
+  const std::string name(given);
+  bool made = false;
+  for (std::size_t at = 0; at != std::string::npos;) {
+    at = name.find('/', at + 1);
+    const std::string part = name.substr(0, at);
+    const int result = co_await reactor.make_dir_at(AT_FDCWD, part.c_str(), 0777);
+    // What is there is looked at below; on the way down only the rest of the path tells.
+    if (result < 0 && result != -EEXIST && result != -EISDIR) {
+      const int there = co_await reactor.open_at(AT_FDCWD, part.c_str(), O_PATH | O_DIRECTORY);
+      if (there < 0) throw system_error("fs", -result, "making the data store fs:" + name);
+      ::close(there);
+    }
+    made = result == 0;
+    if (made) {
+      const std::string above = part.substr(0, part.find_last_of('/') + 1);
+      const int fd = co_await reactor.open_at(AT_FDCWD, above.empty() ? "." : above.c_str(),
+                                              O_RDONLY | O_DIRECTORY);
+      if (fd >= 0) {
+        co_await reactor.sync_all(fd);
+        ::close(fd);
+      }
+    }
+  }
+  const int fd = co_await reactor.open_at(AT_FDCWD, name.c_str(), O_PATH | O_DIRECTORY);
+  if (fd < 0) throw system_error("fs", -fd, "making the data store fs:" + name);
+  ::close(fd);
+  co_return made;
+}
+
+FsStore::FsStore(Reactor& reactor_of_store, std::string name, DirectoryPtr root, FileSystem file_system,
+                 const StoreOptions& options)
+    : DataStore(reactor_of_store),
+      name_(std::move(name)),
+      file_system_(file_system),
+      durable_(options.durable),
+      in_flight_max_(std::max<std::size_t>(1, options.in_flight_max)),
+      sessions_(reactor_of_store, counters_, root, file_system.slow),
+      commit_(reactor_of_store, counters_, root),
+      free_slots_(writes_in_flight_max()),
+      temporary_prefix_(random_prefix()) {
+  counters_.connections = 1;
+}
+
+FsStore::~FsStore() = default;
+
+Task<void> FsStore::close() {
+  mark_closed();
+  co_await commit_.drain();
+  sessions_.clear();
+}
+
+// --- Listing -------------------------------------------------------------------------------------------
+
+Task<void> FsStore::list_items(DirectoryPtr directory, std::string prefix, std::vector<ListedItem>& out,
+                               Wait wait) {
+  const int fd = directory->fd.get();
+  ++counters_.requests;
+  const std::vector<DirectoryEntry> entries = co_await list_directory(reactor(), fd);
+  const auto add = [&](std::size_t i) -> Task<void> {
+    const DirectoryEntry& entry = entries[i];
+    if (entry.name.starts_with(kHiddenPrefix)) {
+      if (is_old_temporary(fd, entry)) ::unlinkat(fd, entry.name.c_str(), 0);
+      co_return;
+    }
+    if (is_continued(entry.name)) {
+      const std::vector<std::string> component{entry.name};
+      const DirectoryPtr below = co_await sessions_.descend(directory, component, false, wait);
+      if (below) {
+        co_await list_items(below, prefix + entry.name.substr(0, entry.name.size() - 1), out, wait);
+      }
+      co_return;
+    }
+    std::optional<ItemId> id = decode_item(prefix + entry.name);
+    if (!id) co_return;
+    struct ::stat status {};
+    struct ::statx slow_status {};
+    ListedItem item;
+    ++counters_.requests;
+    if (file_system_.slow) {
+      const int result = co_await reactor().statx(fd, entry.name.c_str(), AT_SYMLINK_NOFOLLOW,
+                                                  STATX_SIZE | STATX_MTIME, &slow_status, wait);
+      if (result < 0) co_return;
+      item.bytes = slow_status.stx_size;
+      item.modified_unix_ns =
+          slow_status.stx_mtime.tv_sec * 1'000'000'000 + slow_status.stx_mtime.tv_nsec;
+    } else {
+      if (::fstatat(fd, entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) co_return;
+      item.bytes = static_cast<std::uint64_t>(status.st_size);
+      item.modified_unix_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
+    }
+    item.id = std::move(*id);
+    out.push_back(std::move(item));
+  };
+  co_await for_each_bounded(entries.size(), in_flight_max_, add);
+}
+
+Task<std::vector<ListedItem>> FsStore::list(const SessionContext& context, Wait wait) {
+  begin_call("list", wait);
+  std::vector<ListedItem> items;
+  DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
+  if (directory && forget_if_gone(context, *directory)) {
+    directory = co_await sessions_.find(context.session(), wait);
+  }
+  if (directory) co_await list_items(directory, {}, items, wait);
+  co_return items;
+}
+
+Task<void> FsStore::list_sessions_in(DirectoryPtr directory, std::string prefix,
+                                     std::vector<std::string>& out, Wait wait) {
+  const int fd = directory->fd.get();
+  ++counters_.requests;
+  const std::vector<DirectoryEntry> entries = co_await list_directory(reactor(), fd);
+  for (const DirectoryEntry& entry : entries) {
+    if (entry.name.starts_with(kHiddenPrefix)) {
+      if (is_old_temporary(fd, entry)) ::unlinkat(fd, entry.name.c_str(), 0);
+      continue;
+    }
+    bool is_directory = entry.type == DT_DIR;
+    if (entry.type == DT_UNKNOWN) {
+      struct ::stat status {};
+      is_directory = ::fstatat(fd, entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                     S_ISDIR(status.st_mode);
+    }
+    if (!is_directory) continue;
+    if (is_continued(entry.name)) {
+      const std::vector<std::string> component{entry.name};
+      const DirectoryPtr below = co_await sessions_.descend(directory, component, false, wait);
+      const std::string joined = prefix + entry.name.substr(0, entry.name.size() - 1);
+      if (below) co_await list_sessions_in(below, joined, out, wait);
+    } else if (std::optional<std::string> id = decode_session(prefix + entry.name)) {
+      out.push_back(std::move(*id));
+    }
+  }
+}
+
+Task<std::vector<std::string>> FsStore::list_sessions(Wait wait) {
+  begin_call("list_sessions", wait);
+  std::vector<std::string> ids;
+  co_await list_sessions_in(sessions_.root(), {}, ids, wait);
+  co_return ids;
+}
+
+// --- Removing ------------------------------------------------------------------------------------------
+
+/// Removes the directory and those above it, as far as they are empty.
+Task<void> FsStore::remove_if_empty(DirectoryPtr directory, const Directory* until) {
+  while (directory->parent && directory.get() != until) {
+    ++counters_.requests;
+    const int result = co_await reactor().unlink_at(directory->parent->fd.get(), directory->component.c_str(),
+                                                    AT_REMOVEDIR);
+    if (result < 0) co_return;  // not empty, usually; an empty directory harms nobody
+    directory = directory->parent;
+  }
+}
+
+Task<void> FsStore::remove(const SessionContext& context, std::span<const ItemId> items, Wait wait) {
+  begin_call("remove", wait);
+  for (const ItemId& item : items) begin_call("remove", item, wait);
+  forget_looks();
+  DirectoryPtr session = co_await sessions_.find(context.session(), wait);
+  if (session && forget_if_gone(context, *session)) {
+    session = co_await sessions_.find(context.session(), wait);
+  }
+  if (!session) co_return;
+  const auto remove_one = [&](std::size_t i) -> Task<void> {
+    const ItemPath path(items[i].name, items[i].kind);
+    DirectoryPtr directory = session;
+    if (!path.directories().empty()) {
+      directory = co_await sessions_.descend(session, path.directories(), false, wait);
+      if (!directory) co_return;
+    }
+    ++counters_.requests;
+    int result = 0;
+    if (file_system_.slow) {
+      result = co_await reactor().unlink_at(directory->fd.get(), path.file(), 0, wait);
+    } else if (::unlinkat(directory->fd.get(), path.file(), 0) != 0) {
+      result = -errno;
+    }
+    if (result < 0 && result != -ENOENT) throw_failed(-result, "removing", context, items[i]);
+    if (directory != session) co_await remove_if_empty(directory, session.get());
+  };
+  co_await for_each_bounded(items.size(), in_flight_max_, remove_one);
+  co_await remove_if_empty(session, nullptr);
+  forget_if_gone(context, *session);
+}
+
+// --- Before a claim ------------------------------------------------------------------------------------
+
+Task<void> FsStore::settle(const SessionContext& context, Wait wait) {
+  if (!durable_) co_return;
+  const DirectoryPtr session = co_await sessions_.find(context.session(), wait);
+  if (session) co_await settle_nested(session, wait);
+}
+
+/// The directory's names, and those of the directories in it that carry long names.
+Task<void> FsStore::settle_nested(DirectoryPtr directory, Wait wait) {
+  struct ::stat status {};
+  const int fd = directory->fd.get();
+  if (::fstat(fd, &status) != 0) throw file_error(errno, "looking at", fd, "");
+  // Nothing was linked since the last flush began: that is all on disk.
+  if (file_system_.slow || !directory->on_disk(status.st_mtim)) {
+    const int error = co_await commit_.names(directory, wait);
+    if (error < 0) throw file_error(-error, "writing to the disk the names in", fd, "");
+  }
+  // A directory's link count is 2 and one for each directory in it; 1 where a file system does not count.
+  if (status.st_nlink == 2) co_return;
+  const std::vector<DirectoryEntry> entries = co_await list_directory(reactor(), fd);
+  for (const DirectoryEntry& entry : entries) {
+    if (!is_continued(entry.name)) continue;
+    const std::vector<std::string> component{entry.name};
+    const DirectoryPtr below = co_await sessions_.descend(directory, component, false, wait);
+    if (below) co_await settle_nested(below, wait);
+  }
+}
+
+}  // namespace unum::fs

@@ -1,0 +1,242 @@
+// Writing to the file-system store: the value first, its name when it is whole, never the other way round.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "reactor/files.hpp"
+#include "stores/fs/fs_store_impl.hpp"
+
+namespace unum::fs {
+namespace {
+
+constexpr unsigned kFileMode = 0666;  // as far as the umask allows
+// Values up to here are copied into the page cache on the loop's own time; longer ones by the reactor.
+constexpr std::size_t kWriteAtOnceBytesMax = 256 * 1024;
+// Somebody removes an empty session directory while we write into it: begin again.
+constexpr int kAttemptsMax = 8;
+
+}  // namespace
+
+class FsStore::Slot {
+ public:
+  explicit Slot(FsStore& store) noexcept : store_(store) {}
+  ~Slot() { release(); }
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+
+  /// 0 or a negative errno.
+  Task<int> acquire(Wait wait) {
+    while (store_.free_slots_ == 0) {
+      const int woken = co_await store_.slot_waiters_.wait(store_.reactor(), wait);
+      if (woken < 0) co_return woken;
+    }
+    --store_.free_slots_;
+    held_ = true;
+    co_return 0;
+  }
+  void release() noexcept {
+    if (!std::exchange(held_, false)) return;
+    ++store_.free_slots_;
+    store_.slot_waiters_.wake_one();
+  }
+
+ private:
+  FsStore& store_;
+  bool held_ = false;
+};
+
+FsStore::Temporary::~Temporary() {
+  if (directory && !name.empty()) ::unlinkat(directory->fd.get(), name.c_str(), 0);
+}
+
+bool FsStore::is_durable(ItemKind kind) const noexcept {
+  // A claim or a `wanted` that a power loss takes away is made again by whoever comes back; so nobody waits
+  // for the disk on their account.
+  return durable_ && (kind == ItemKind::outcome || kind == ItemKind::report || kind == ItemKind::input);
+}
+
+std::string FsStore::temporary_name() { return temporary_prefix_ + std::to_string(temporaries_++); }
+
+std::string FsStore::described(const SessionContext& context, const ItemId& item) const {
+  return item_name(item.name, item.kind) + " of session " + context.session() + " in the data store fs:" +
+         name_;
+}
+
+void FsStore::throw_failed(int error, std::string_view doing, const SessionContext& context,
+                           const ItemId& item) const {
+  throw system_error("fs", error, std::string(doing) + " " + described(context, item));
+}
+
+/// Opens a file for the value: without a name if that will do and the file system can.
+Task<FsStore::Temporary> FsStore::write_temporary(const SessionContext& context, const ItemId& item,
+                                                  DirectoryPtr directory, std::string_view value, bool named,
+                                                  Wait wait) {
+  const bool unnamed = !named && file_system_.unnamed;
+  Temporary temporary;
+  std::string path = unnamed ? "." : temporary_name();
+  const int flags = O_WRONLY | O_CLOEXEC | (unnamed ? O_TMPFILE : O_CREAT | O_EXCL);
+  ++counters_.requests;
+  int fd = -1;
+  if (file_system_.slow) {
+    fd = co_await reactor().open_at(directory->fd.get(), path.c_str(), flags, kFileMode, wait);
+  } else {
+    fd = ::openat(directory->fd.get(), path.c_str(), flags, kFileMode);
+    if (fd < 0) fd = -errno;
+  }
+  if (fd == -ENOENT) co_return temporary;  // the directory was removed
+  if (fd < 0) throw_failed(-fd, "writing", context, item);
+  temporary.file = std::make_shared<const Descriptor>(fd);
+  temporary.directory = std::move(directory);
+  if (!unnamed) temporary.name = std::move(path);
+  std::string_view rest = value;
+  std::uint64_t offset = 0;
+  while (!rest.empty()) {
+    long count = 0;
+    if (file_system_.slow || value.size() > kWriteAtOnceBytesMax) {
+      count = co_await reactor().write(fd, std::as_bytes(std::span(rest)), offset, wait);
+    } else {
+      count = ::pwrite(fd, rest.data(), rest.size(), static_cast<off_t>(offset));
+      if (count < 0) count = -errno;
+    }
+    if (count == -EINTR) continue;
+    if (count <= 0) throw_failed(count < 0 ? static_cast<int>(-count) : ENOSPC, "writing", context, item);
+    rest.remove_prefix(static_cast<std::size_t>(count));
+    offset += static_cast<std::uint64_t>(count);
+  }
+  co_return temporary;
+}
+
+/// Gives the file its name; -EEXIST if the name is taken.
+Task<int> FsStore::link_into(const Temporary& temporary, const Directory& directory, const char* file,
+                             Wait wait) {
+  std::string from = temporary.name;
+  int above = temporary.directory->fd.get();
+  int flags = 0;
+  if (from.empty()) {
+    from = "/proc/self/fd/" + std::to_string(temporary.file->get());
+    above = AT_FDCWD;
+    flags = AT_SYMLINK_FOLLOW;
+  }
+  ++counters_.requests;
+  int result = 0;
+  if (file_system_.slow) {
+    result = co_await reactor().link_at(above, from.c_str(), directory.fd.get(), file, flags, wait);
+  } else if (::linkat(above, from.c_str(), directory.fd.get(), file, flags) != 0) {
+    result = -errno;
+  }
+  if (result == -EEXIST) {
+    // Over NFS the reply to a link that was made may be lost, and the request sent again finds the name
+    // taken, by itself. The file's own count of names tells.
+    struct ::statx status {};
+    const unsigned own_names = temporary.name.empty() ? 0 : 1;
+    if (::statx(temporary.file->get(), "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_NLINK, &status) == 0 &&
+        status.stx_nlink > own_names) {
+      result = 0;
+    }
+  }
+  co_return result;
+}
+
+Task<void> FsStore::write_data(const Temporary& temporary, const SessionContext& context,
+                               const ItemId& item, std::string_view value, bool flush, Wait wait) {
+  if (!flush) co_return;
+  const int error = co_await commit_.data(temporary.file, value.size(), wait);
+  if (error < 0) throw_failed(-error, "writing to the disk", context, item);
+}
+
+Task<void> FsStore::wait_for_names(const DirectoryPtr& directory, const SessionContext& context,
+                                   const ItemId& item, Wait wait) {
+  const int error = co_await commit_.names(directory, wait);
+  if (error < 0) throw_failed(-error, "writing to the disk the name of", context, item);
+}
+
+Task<WriteResult> FsStore::create(const SessionContext& context, const ItemId& item, std::string_view value,
+                                  Wait wait) {
+  begin_call("create", item, wait);
+  check_value(item, value);
+  const ItemPath path(item.name, item.kind);
+  const bool durable = is_durable(item.kind);
+  // Over a network the data must have left this machine before others can see the name, durable or not.
+  const bool flush = durable || file_system_.slow;
+  Slot slot(*this);
+  if (flush) {
+    const int error = co_await slot.acquire(wait);
+    if (error < 0) throw_failed(-error, "writing", context, item);
+  }
+  Temporary temporary;
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    DirectoryPtr directory = sessions_.cached(context.session());
+    if (!directory) directory = co_await sessions_.make(context.session(), wait);
+    if (!path.directories().empty()) {
+      directory = co_await sessions_.descend(directory, path.directories(), true, wait);
+    }
+    if (!temporary.file) {
+      temporary = co_await write_temporary(context, item, directory, value, false, wait);
+      if (temporary.file) co_await write_data(temporary, context, item, value, flush, wait);
+    }
+    const int linked =
+        temporary.file ? co_await link_into(temporary, *directory, path.file(), wait) : -ENOENT;
+    if (linked == 0) {
+      temporary = Temporary();
+      slot.release();
+      if (durable) co_await wait_for_names(directory, context, item, wait);
+      co_return WriteResult{};
+    }
+    if (linked == -EEXIST) {
+      std::optional<std::string> stored = co_await get(context, item, wait);
+      if (stored) co_return WriteResult{WriteResult::Status::already_there, std::move(*stored)};
+      continue;  // it was removed since
+    }
+    if (linked != -ENOENT) throw_failed(-linked, "writing", context, item);
+    sessions_.drop(context.session());
+  }
+  throw Error(ErrorKind::conflict, "fs", "ENOENT",
+              described(context, item) + " could not be written: its directory is removed again and again");
+}
+
+Task<void> FsStore::put(const SessionContext& context, const ItemId& item, std::string_view value,
+                        Wait wait) {
+  begin_call("put", item, wait);
+  check_value(item, value);
+  const ItemPath path(item.name, item.kind);
+  const bool durable = is_durable(item.kind);
+  const bool flush = durable || file_system_.slow;
+  Slot slot(*this);
+  if (flush) {
+    const int error = co_await slot.acquire(wait);
+    if (error < 0) throw_failed(-error, "writing", context, item);
+  }
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    DirectoryPtr directory = co_await sessions_.make(context.session(), wait);
+    if (!path.directories().empty()) {
+      directory = co_await sessions_.descend(directory, path.directories(), true, wait);
+    }
+    Temporary temporary = co_await write_temporary(context, item, directory, value, true, wait);
+    if (!temporary.file) {
+      sessions_.drop(context.session());
+      continue;
+    }
+    co_await write_data(temporary, context, item, value, flush, wait);
+    ++counters_.requests;
+    const int above = directory->fd.get();
+    int renamed = 0;
+    if (file_system_.slow) {
+      renamed = co_await reactor().rename_at(above, temporary.name.c_str(), above, path.file(), 0, wait);
+    } else if (::renameat(above, temporary.name.c_str(), above, path.file()) != 0) {
+      renamed = -errno;
+    }
+    if (renamed < 0) throw_failed(-renamed, "writing", context, item);
+    temporary.name.clear();
+    temporary = Temporary();
+    slot.release();
+    if (durable) co_await wait_for_names(directory, context, item, wait);
+    co_return;
+  }
+  throw Error(ErrorKind::conflict, "fs", "ENOENT",
+              described(context, item) + " could not be written: its directory is removed again and again");
+}
+
+}  // namespace unum::fs

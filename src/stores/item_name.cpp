@@ -1,0 +1,46 @@
+// The names of items: an instance's name and the suffix that tells what the item is.
+#include <array>
+
+#include "unum/data_store.hpp"
+
+namespace unum {
+namespace {
+
+struct Suffix {
+  ItemKind kind;
+  std::string_view text;
+};
+
+// None is the end of another, so that at most one fits.
+constexpr std::array<Suffix, 6> kSuffixes = {{
+    {ItemKind::outcome, "-output"},
+    {ItemKind::report, "-error"},
+    {ItemKind::input, "-input"},
+    {ItemKind::claim, "-fanin"},
+    {ItemKind::wanted, "-wanted"},
+    {ItemKind::garbage, "-gc"},
+}};
+
+}  // namespace
+
+std::string item_name(std::string_view name, ItemKind kind) {
+  std::string text;
+  for (const Suffix& suffix : kSuffixes) {
+    if (suffix.kind != kind) continue;
+    text.reserve(name.size() + suffix.text.size());
+    text.append(name).append(suffix.text);
+  }
+  return text;
+}
+
+std::optional<ItemId> parse_item_name(std::string_view text) {
+  for (const Suffix& suffix : kSuffixes) {
+    if (text.size() > suffix.text.size() && text.ends_with(suffix.text)) {
+      text.remove_suffix(suffix.text.size());
+      return ItemId{std::string(text), suffix.kind};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace unum

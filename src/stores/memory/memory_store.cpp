@@ -1,0 +1,216 @@
+// The data store in memory: sessions of maps, one lock a store.
+#include "stores/memory/memory_store.hpp"
+
+#include <array>
+#include <ctime>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include "stores/padded.hpp"
+
+namespace unum::memory {
+namespace {
+
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const noexcept {
+    return std::hash<std::string_view>{}(text);
+  }
+};
+template <class Value>
+using ByName = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
+
+constexpr std::size_t kKinds = static_cast<std::size_t>(ItemKind::garbage) + 1;
+
+struct Item {
+  std::string value;
+  std::int64_t modified_unix_ns = 0;
+};
+
+struct Session {
+  std::array<ByName<Item>, kKinds> items;
+  std::size_t count = 0;
+
+  ByName<Item>& of(ItemKind kind) noexcept { return items[static_cast<std::size_t>(kind)]; }
+};
+
+/// What one name stands for. Reactors of several threads may share it.
+struct Contents {
+  std::mutex mutex;
+  ByName<Session> sessions;
+};
+
+struct Registry {
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<Contents>, std::less<>> stores;
+};
+
+Registry& registry() {
+  static Registry the_registry;
+  return the_registry;
+}
+
+std::int64_t now_unix_ns() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+class MemoryStore final : public DataStore {
+ public:
+  MemoryStore(Reactor& reactor, std::string_view name, std::shared_ptr<Contents> contents)
+      : DataStore(reactor), name_(name), contents_(std::move(contents)) {}
+
+  std::string_view type() const noexcept override { return "memory"; }
+  const std::string& name() const noexcept override { return name_; }
+  StoreCounters counters() const noexcept override { return counters_; }
+
+  Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
+                                       Wait wait) override {
+    begin_call("get", item, wait);
+    const std::lock_guard lock(contents_->mutex);
+    co_return copy_of(session_of(context), item.name, item.kind);
+  }
+
+  Task<WriteResult> create(const SessionContext& context, const ItemId& item, std::string_view value,
+                           Wait wait) override {
+    begin_call("create", item, wait);
+    check_value(item, value);
+    ++counters_.requests;
+    const std::lock_guard lock(contents_->mutex);
+    Session& session = contents_->sessions.try_emplace(context.session()).first->second;
+    auto [at, made] = session.of(item.kind).try_emplace(item.name);
+    if (!made) co_return WriteResult{WriteResult::Status::already_there, padded_copy(at->second.value)};
+    at->second = {std::string(value), now_unix_ns()};
+    ++session.count;
+    co_return WriteResult{};
+  }
+
+  Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
+                 Wait wait) override {
+    begin_call("put", item, wait);
+    check_value(item, value);
+    ++counters_.requests;
+    const std::lock_guard lock(contents_->mutex);
+    Session& session = contents_->sessions.try_emplace(context.session()).first->second;
+    auto [at, made] = session.of(item.kind).try_emplace(item.name);
+    at->second = {std::string(value), now_unix_ns()};
+    if (made) ++session.count;
+    co_return;
+  }
+
+  Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
+                    Wait wait) override {
+    begin_call("remove", wait);
+    for (const ItemId& item : items) begin_call("remove", item, wait);
+    forget_looks();
+    const std::lock_guard lock(contents_->mutex);
+    const auto session = contents_->sessions.find(context.session());
+    if (session == contents_->sessions.end()) co_return;
+    for (const ItemId& item : items) {
+      ++counters_.requests;
+      session->second.count -= session->second.of(item.kind).erase(item.name);
+    }
+    if (session->second.count == 0) contents_->sessions.erase(session);
+  }
+
+  Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override {
+    begin_call("list", wait);
+    ++counters_.requests;
+    const std::lock_guard lock(contents_->mutex);
+    std::vector<ListedItem> listed;
+    Session* session = session_of(context);
+    if (session == nullptr) co_return listed;
+    for (std::size_t kind = 0; kind < kKinds; ++kind) {
+      for (const auto& [name, item] : session->items[kind]) {
+        listed.push_back(
+            {{name, static_cast<ItemKind>(kind)}, item.value.size(), item.modified_unix_ns});
+      }
+    }
+    co_return listed;
+  }
+
+  Task<std::vector<std::string>> list_sessions(Wait wait) override {
+    begin_call("list_sessions", wait);
+    ++counters_.requests;
+    const std::lock_guard lock(contents_->mutex);
+    std::vector<std::string> ids;
+    for (const auto& [id, session] : contents_->sessions) ids.push_back(id);
+    co_return ids;
+  }
+
+  Task<void> close() override {
+    mark_closed();
+    co_return;
+  }
+
+ protected:
+  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
+                                                             std::span<const Pointer> pointers,
+                                                             Wait) override {
+    const std::lock_guard lock(contents_->mutex);
+    Session* session = session_of(context);
+    std::vector<std::optional<std::string>> values;
+    values.reserve(pointers.size());
+    for (const Pointer& pointer : pointers) {
+      values.push_back(copy_of(session, pointer.name(), ItemKind::outcome));
+    }
+    co_return values;
+  }
+
+  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                            Wait) override {
+    const std::lock_guard lock(contents_->mutex);
+    Session* session = session_of(context);
+    for (const Pointer& pointer : pointers) {
+      ++counters_.requests;
+      if (session == nullptr || !session->of(ItemKind::outcome).contains(pointer.name())) co_return false;
+    }
+    co_return true;
+  }
+
+ private:
+  // Both are called with the lock held; no call is suspended while it holds it.
+  Session* session_of(const SessionContext& context) noexcept {
+    const auto found = contents_->sessions.find(context.session());
+    return found == contents_->sessions.end() ? nullptr : &found->second;
+  }
+  std::optional<std::string> copy_of(Session* session, std::string_view name, ItemKind kind) {
+    ++counters_.requests;
+    if (session == nullptr) return std::nullopt;
+    const auto found = session->of(kind).find(name);
+    if (found == session->of(kind).end()) return std::nullopt;
+    return padded_copy(found->second.value);
+  }
+
+  const std::string name_;
+  const std::shared_ptr<Contents> contents_;
+  StoreCounters counters_;
+};
+
+}  // namespace
+
+std::unique_ptr<DataStore> open_memory_store(Reactor& reactor, std::string_view name) {
+  std::shared_ptr<Contents> contents;
+  {
+    const std::lock_guard lock(registry().mutex);
+    const auto found = registry().stores.find(name);
+    if (found != registry().stores.end()) contents = found->second;
+  }
+  if (!contents) {
+    throw Error(ErrorKind::not_found, "memory", "Unum.NoSuchStore",
+                "the data store memory:" + std::string(name) +
+                    " does not exist in this process; create_store(reactor, \"memory\", \"" +
+                    std::string(name) + "\") makes it");
+  }
+  auto store = std::make_unique<MemoryStore>(reactor, name, std::move(contents));
+  return store;
+}
+
+bool create_memory_store(std::string_view name) {
+  const std::lock_guard lock(registry().mutex);
+  return registry().stores.try_emplace(std::string(name), std::make_shared<Contents>()).second;
+}
+
+}  // namespace unum::memory

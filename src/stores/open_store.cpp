@@ -1,0 +1,111 @@
+// Which data stores there are, and how one is opened or made by its type and name.
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "base/suggest.hpp"
+#include "stores/fs/fs_store.hpp"
+#include "stores/memory/memory_store.hpp"
+#include "unum/data_store.hpp"
+
+namespace unum {
+namespace {
+
+using StorePtr = std::unique_ptr<DataStore>;
+
+/// A type of store. A type without functions is known but not in this build.
+struct StoreType {
+  std::string_view type;
+  Task<StorePtr> (*open)(Reactor&, std::string_view name, const StoreOptions&);
+  Task<bool> (*create)(Reactor&, std::string_view name);
+};
+
+Task<StorePtr> open_memory(Reactor& reactor, std::string_view name, const StoreOptions&) {
+  co_return memory::open_memory_store(reactor, name);
+}
+
+Task<bool> create_memory(Reactor&, std::string_view name) {
+  co_return memory::create_memory_store(name);
+}
+
+constexpr std::array<StoreType, 5> kStoreTypes = {{
+    {"fs", &fs::open_fs_store, &fs::create_fs_store},
+    {"memory", &open_memory, &create_memory},
+    {"redis", nullptr, nullptr},
+    {"dynamodb", nullptr, nullptr},
+    {"s3", nullptr, nullptr},
+}};
+
+struct Alias {
+  std::string_view alias;
+  std::string_view type;
+};
+constexpr std::array<Alias, 2> kAliases = {{{"efs", "fs"}, {"elasticache", "redis"}}};
+
+// Services that pass messages on: what was sent cannot be read again by its name.
+constexpr std::array<std::string_view, 20> kQueues = {
+    "sqs",    "sns",  "kafka", "msk",      "pubsub",     "pub/sub",     "eventbridge",
+    "events", "mq",   "amqp",  "rabbitmq", "activemq",   "kinesis",     "firehose",
+    "nats",   "mqtt", "zeromq", "pulsar",  "servicebus", "redis-streams"};
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::transform(result.begin(), result.end(), result.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return result;
+}
+
+/// The store's entry in the table; throws `invalid` for what is none.
+const StoreType& find_type(std::string_view given) {
+  std::string type = lower(given);
+  for (const Alias& alias : kAliases) {
+    if (type == alias.alias) type = alias.type;
+  }
+  for (const StoreType& store : kStoreTypes) {
+    if (store.type != type) continue;
+    if (store.open != nullptr) return store;
+    throw Error(ErrorKind::invalid, "stores", "Unum.StoreNotInThisBuild",
+                "data stores of type \"" + std::string(given) +
+                    "\" are not in this build; in it are: fs, memory");
+  }
+  if (std::find(kQueues.begin(), kQueues.end(), type) != kQueues.end()) {
+    throw Error(ErrorKind::invalid, "stores", "Unum.NotADataStore",
+                "\"" + std::string(given) +
+                    "\" cannot be a data store: it passes messages on, and a data store must be able to read "
+                    "and write single items by name; use fs, redis, dynamodb or s3");
+  }
+  static constexpr std::array<std::string_view, 7> kKnown = {"fs",     "memory", "redis",      "dynamodb",
+                                                             "s3",     "efs",    "elasticache"};
+  throw Error(ErrorKind::invalid, "stores", "Unum.UnknownStoreType",
+              "there is no data store of type \"" + std::string(given) + "\"" +
+                  did_you_mean(given, kKnown) + "; there are fs, redis, dynamodb, s3 and memory");
+}
+
+void check_name(std::string_view type, std::string_view name) {
+  if (name.empty()) {
+    throw Error(ErrorKind::invalid, "stores", "Unum.InvalidStoreName",
+                "a data store of type \"" + std::string(type) + "\" needs a name: " + std::string(type) +
+                    ":NAME");
+  }
+  if (name.find('\0') != std::string_view::npos) {
+    throw Error(ErrorKind::invalid, "stores", "Unum.InvalidStoreName",
+                "the name of a data store must not hold a NUL byte");
+  }
+}
+
+}  // namespace
+
+Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
+                                            std::string_view name, const StoreOptions& options) {
+  const StoreType& store = find_type(type);
+  check_name(store.type, name);
+  return store.open(reactor, name, options);
+}
+
+Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name) {
+  const StoreType& store = find_type(type);
+  check_name(store.type, name);
+  return store.create(reactor, name);
+}
+
+}  // namespace unum

@@ -1,0 +1,99 @@
+#!/bin/bash
+# Installs what the tests need, builds, runs every test, and ends with the line
+# `N passed, N failed, N skipped`.
+#
+# Usage: ./test.sh [--quick]
+#   --quick   leaves out the build with the address and undefined-behaviour sanitizers
+#
+# Counted are test cases. In CI (CI=true) a skipped one is a failure. Two builds, in build-test/ and
+# build-asan/, are kept for the next run. In each of them the unit tests run once (they cover both
+# reactor ports themselves) and the application tests twice: on the port that the machine offers,
+# and on epoll.
+set -euo pipefail
+cd "$(dirname "$0")"
+# shellcheck source=tools/packages.sh
+. tools/packages.sh
+
+quick=no
+for argument in "$@"; do
+  case "$argument" in
+    --quick) quick=yes ;;
+    *) sed -n '2,6s/^# \?//p' "$0" && exit 2 ;;
+  esac
+done
+
+need_to_test
+if [ "${CI:-}" = true ]; then
+  need clang-format-16 command -v clang-format-16
+  need clang-tidy-16 command -v clang-tidy-16
+fi
+install_missing
+
+# ccache may use precompiled headers only when it is told that their time stamps do not matter.
+export CCACHE_SLOPPINESS=pch_defines,time_macros
+results=$PWD/build-test/results
+step() { printf '\n== %s (%d:%02d)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
+
+# build DIRECTORY MESON-OPTION...
+build() {
+  local directory=$1
+  shift
+  if [ -f "$directory/build.ninja" ]; then
+    meson configure "$directory" "$@" >/dev/null
+  else
+    meson setup "$directory" "$@" >"$directory.log" 2>&1 || { cat "$directory.log" && return 1; }
+    rm "$directory.log"
+  fi
+  ninja -C "$directory"
+}
+
+# run_tests DIRECTORY RESULTS MESON-TEST-ARGUMENT...
+run_tests() {
+  local directory=$1 name=$2
+  shift 2
+  mkdir -p "$results/$name"
+  # The sum at the end says what failed; one failure does not keep the other tests from running.
+  UNUM_TEST_RESULTS="$results/$name" meson test -C "$directory" --no-rebuild --print-errorlogs \
+    "$@" || failed_runs+=("$name")
+}
+
+# run_plain RESULTS NAME COMMAND...: a command that is a test by itself
+run_plain() {
+  mkdir -p "$results/$1"
+  UNUM_TEST_RESULTS="$results/$1" python3 tests/run-test.py plain "${@:2}" || failed_runs+=("$2")
+}
+
+failed_runs=()
+step "Building the release build, warnings as errors"
+build build-test -Dwerror=true -Dbenchmarks=true
+rm -rf "$results"
+step "Testing the release build"
+run_tests build-test release
+step "Testing the applications on epoll"
+UNUM_REACTOR=epoll run_tests build-test release-epoll --suite app
+
+if [ "${CI:-}" = true ]; then
+  step "Form and clang-tidy"
+  run_plain lint form tools/lint.sh format
+  run_plain lint clang-tidy tools/lint.sh tidy build-test
+fi
+
+if [ "$quick" = no ]; then
+  step "Building with the address and undefined-behaviour sanitizers"
+  build build-asan -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false \
+    -Doptimization=1 -Ddebug=true
+  step "Testing with the sanitizers"
+  run_tests build-asan asan --suite unit --suite app --timeout-multiplier 3
+  step "Testing the applications with the sanitizers on epoll"
+  UNUM_REACTOR=epoll run_tests build-asan asan-epoll --suite app --timeout-multiplier 3
+fi
+
+step "Sum"
+code=0
+python3 tests/run-test.py sum "$results" >"$results.txt" || code=1
+# A test that ended without leaving a count (killed at its time limit, say) is a failure too.
+if [ ${#failed_runs[@]} -gt 0 ] && [ "$code" -eq 0 ]; then
+  code=1
+fi
+cat "$results.txt"
+exit "$code"

@@ -1,0 +1,123 @@
+"""An installed copy: complete, usable by a program outside the tree, and movable to anywhere."""
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+SOURCE = os.environ["UNUM_SOURCE_ROOT"]
+BUILD = os.environ["UNUM_BUILD_ROOT"]
+COMPILER = os.environ.get("CXX", "c++").split()
+
+
+def run(*command, **options):
+    done = subprocess.run(command, check=False, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=300, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}")
+    return done.stdout
+
+
+def build_options():
+    """The build's own options, so that what is compiled against its library fits it."""
+    listed = json.loads(run("meson", "introspect", BUILD, "--buildoptions"))
+    return {option["name"]: option["value"] for option in listed}
+
+
+class Installed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = tempfile.TemporaryDirectory(prefix="unum-installed-")
+        first = os.path.join(cls.scratch.name, "first")
+        run("meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--destdir", first)
+        prefix = build_options()["prefix"].lstrip("/")
+        # Moved after it was installed: nothing in it may remember where it first was.
+        cls.root = os.path.join(cls.scratch.name, "moved here")
+        shutil.move(os.path.join(first, prefix), cls.root)
+        pkg_config = glob.glob(os.path.join(cls.root, "lib*", "**", "unum.pc"), recursive=True)
+        cls.pkg_config_dir = os.path.dirname(pkg_config[0]) if pkg_config else None
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.cleanup()
+
+    def path(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    def pkg_config(self, *arguments):
+        # pkg-config escapes the blank in the path.
+        environment = dict(os.environ, PKG_CONFIG_PATH=self.pkg_config_dir)
+        printed = run("pkg-config", *arguments, "unum", env=environment)
+        return [word.replace("\0", " ") for word in printed.replace("\\ ", "\0").split()]
+
+    def sanitizers(self):
+        wanted = build_options()["b_sanitize"]
+        return [] if wanted == "none" else ["-fsanitize=" + wanted]
+
+    def test_library_headers_command_and_shims_are_in_place(self):
+        self.assertIsNotNone(self.pkg_config_dir, "no unum.pc was installed")
+        self.assertTrue(glob.glob(self.path("lib*", "**", "libunum.*"), recursive=True))
+        self.assertTrue(os.access(self.path("bin", "unum"), os.X_OK))
+        for shim in os.listdir(os.path.join(SOURCE, "src", "hosts", "shims")):
+            if shim not in ("README.md", "meson.build", "__pycache__"):
+                self.assertTrue(os.path.exists(self.path("share", "unum", "workers", shim)), shim)
+        headers = os.listdir(os.path.join(SOURCE, "include", "unum"))
+        self.assertEqual(sorted(headers), sorted(os.listdir(self.path("include", "unum"))))
+
+    def test_each_public_header_compiles_alone(self):
+        flags = self.pkg_config("--cflags")
+        for header in sorted(glob.glob(self.path("include", "unum", "*.hpp"))):
+            with self.subTest(header=os.path.basename(header)):
+                program = f'#include "unum/{os.path.basename(header)}"\n'
+                run(*COMPILER, "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror",
+                    "-fsyntax-only", "-x", "c++", "-", *flags, input=program)
+
+    def test_a_program_outside_the_tree_builds_with_pkg_config_and_runs(self):
+        example = os.path.join(SOURCE, "examples", "embed")
+        sources = sorted(glob.glob(os.path.join(example, "*.cpp")))
+        self.assertTrue(sources, "examples/embed has a program")
+        outside = tempfile.mkdtemp(dir=self.scratch.name)
+        program = os.path.join(outside, "embed")
+        run(*COMPILER, "-Wall", "-Wextra", *self.sanitizers(), "-o", program, *sources,
+            *self.pkg_config("--cflags", "--libs", "--static"))
+        printed = run(program, cwd=outside)
+        self.assertTrue(printed.strip())
+
+    def test_a_moved_command_says_its_version_and_runs_an_application_from_anywhere(self):
+        command = self.path("bin", "unum")
+        project = json.loads(run("meson", "introspect", BUILD, "--projectinfo"))
+        self.assertIn(project["version"], run(command, "--version"))
+        outside = tempfile.mkdtemp(dir=self.scratch.name)
+        shutil.copytree(os.path.join(SOURCE, "examples", "word-count"),
+                        os.path.join(outside, "app"), ignore=shutil.ignore_patterns(".unum"))
+        done = subprocess.run([command, "run", "app", "--input", "@app/input.json", "--quiet"],
+                              cwd=outside, check=False, capture_output=True, text=True, timeout=120)
+        self.assertEqual(0, done.returncode, done.stderr)
+        with open(os.path.join(outside, "app", "expected.json"), encoding="utf-8") as expected:
+            self.assertEqual(json.load(expected), json.loads(done.stdout))
+
+    def test_the_moved_command_uses_the_shims_beside_it(self):
+        """A function that returns the path of the program it runs in names the installed shim."""
+        outside = tempfile.mkdtemp(dir=self.scratch.name)
+        os.mkdir(os.path.join(outside, "where"))
+        with open(os.path.join(outside, "unum-template.yaml"), "w", encoding="utf-8") as file:
+            file.write("Globals: {ApplicationName: where}\nFunctions:\n  Where:\n    Properties: "
+                       "{CodeUri: where/, Runtime: python3.11, Start: true}\n")
+        function = os.path.join(outside, "where")
+        with open(os.path.join(function, "unum_config.json"), "w", encoding="utf-8") as file:
+            json.dump({"Name": "Where"}, file)
+        with open(os.path.join(function, "app.py"), "w", encoding="utf-8") as file:
+            file.write("import sys\n\ndef lambda_handler(event, context):\n"
+                       "    return sys.modules['__main__'].__file__\n")
+        done = subprocess.run([self.path("bin", "unum"), "run", outside, "--quiet"], check=False,
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual(0, done.returncode, done.stderr)
+        self.assertTrue(os.path.samefile(os.path.dirname(json.loads(done.stdout)),
+                                         self.path("share", "unum", "workers")), done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,172 @@
+// Whole workflows of C++ functions in this process, for tests: IR as JSON text, code as lambdas.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "hosts/local_host.hpp"
+#include "unum/data_store.hpp"
+
+namespace unum::test {
+
+using Code = std::function<std::string(const UserCall&)>;
+
+/// A failure of the user's code.
+struct CodeFailure {
+  std::string error;
+  std::string cause;
+};
+
+class NativeApp final : public UserCode {
+ public:
+  void add(std::string_view ir_json, Code code) {
+    Function function = Function::parse(ir_json, "test.json");
+    codes_[function.name()] = std::move(code);
+    functions_.push_back(std::move(function));
+  }
+  /// A function that gives its input back.
+  void add(std::string_view ir_json) {
+    add(ir_json, [](const UserCall& call) { return std::string(call.input); });
+  }
+
+  Task<UserResult> call(const UserCall& call, Wait) override {
+    ++runs[std::string(call.instance)];
+    order.emplace_back(call.instance);
+    try {
+      co_return UserResult::success(codes_.at(std::string(call.function))(call));
+    } catch (const CodeFailure& failure) {
+      co_return UserResult::failure(failure.error, failure.cause);
+    }
+  }
+
+  Task<RunResult> run(Reactor& reactor, DataStore& store, std::string session, std::string input,
+                      LocalHostOptions options = {}) {
+    LocalHost host(reactor, store, options);
+    for (const Function& function : functions_) host.add(function, *this);
+    co_return co_await host.run(session, input);
+  }
+
+  const Function& function(std::string_view name) const {
+    for (const Function& function : functions_) {
+      if (function.name() == name) return function;
+    }
+    throw std::out_of_range("no such function");
+  }
+
+  std::map<std::string, int> runs;  ///< How often user code ran, by instance.
+  std::vector<std::string> order;   ///< The instances in the order in which their code ran.
+
+ private:
+  std::vector<Function> functions_;
+  std::map<std::string, Code> codes_;
+};
+
+/// What a store that fails throws: a stand-in for the death of the process at this place.
+struct StoreDied {};
+
+/// A store that dies at its n-th operation, before or after it took effect, and at all that follow.
+class DyingStore final : public DataStore {
+ public:
+  DyingStore(Reactor& reactor, DataStore& inner, int operations_before_death, bool after_effect)
+      : DataStore(reactor), inner_(inner), left_(operations_before_death), after_effect_(after_effect) {}
+
+  std::string_view type() const noexcept override { return inner_.type(); }
+  const std::string& name() const noexcept override { return inner_.name(); }
+  StoreCounters counters() const noexcept override { return inner_.counters(); }
+  bool died() const noexcept { return left_ < 0; }
+
+  Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item, Wait wait) override {
+    before();
+    auto value = co_await inner_.get(context, item, wait);
+    after();
+    co_return value;
+  }
+  Task<WriteResult> create(const SessionContext& context, const ItemId& item, std::string_view value,
+                           Wait wait) override {
+    before();
+    auto result = co_await inner_.create(context, item, value, wait);
+    after();
+    co_return result;
+  }
+  Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value, Wait wait) override {
+    before();
+    co_await inner_.put(context, item, value, wait);
+    after();
+  }
+  Task<void> remove(const SessionContext& context, std::span<const ItemId> items, Wait wait) override {
+    co_await inner_.remove(context, items, wait);
+  }
+  Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override {
+    co_return co_await inner_.list(context, wait);
+  }
+  Task<std::vector<std::string>> list_sessions(Wait wait) override {
+    co_return co_await inner_.list_sessions(wait);
+  }
+  Task<void> close() override { co_return; }
+
+ protected:
+  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
+                                                             std::span<const Pointer> pointers,
+                                                             Wait wait) override {
+    before();
+    std::vector<std::optional<std::string>> values;
+    for (const Pointer& pointer : pointers) {
+      const ItemId item{pointer.name(), ItemKind::outcome};
+      values.push_back(co_await inner_.get(context, item, wait));
+    }
+    after();
+    co_return values;
+  }
+  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                            Wait wait) override {
+    before();
+    const bool exist = co_await inner_.check_values_exist(context, pointers, wait);
+    after();
+    co_return exist;
+  }
+
+ private:
+  void before() {
+    if (left_ < 0 || (left_ == 0 && !after_effect_)) die();
+  }
+  void after() {
+    if (left_-- <= 0) die();
+  }
+  [[noreturn]] void die() {
+    left_ = -1;
+    throw StoreDied{};
+  }
+
+  DataStore& inner_;
+  int left_;
+  const bool after_effect_;
+};
+
+/// A directory that goes with its owner.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// A fresh store of a type ("memory" or "fs", not durable).
+struct FreshStore {
+  FreshStore(Reactor& reactor, std::string_view type);
+  DataStore& operator*() const noexcept { return *store; }
+
+  std::unique_ptr<TemporaryDirectory> directory;
+  std::unique_ptr<DataStore> store;
+};
+
+}  // namespace unum::test

@@ -1,0 +1,139 @@
+"""The habits of the source, as tests: what a reviewer should not have to look for."""
+
+import os
+import re
+import subprocess
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.environ.get("UNUM_SOURCE_ROOT") or os.path.dirname(HERE)
+LAYERS = ["base", "reactor", "stores", "runtime", "compiler", "hosts", "cli"]
+LINES_MAX = 600
+COLUMNS_MAX = 100
+# Split in two so that this file passes its own test.
+UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b")
+CPP = (".cpp", ".hpp", ".h", ".c", ".hpp.in")
+SCRIPTS = (".py", ".sh", ".js", ".mjs", ".build", ".options", ".txt")
+COMMENT = ("//", "/*", "#", '"""')
+
+
+def source_files():
+    """Every file of the tree that is in git or could be added to it: neither ignored nor built."""
+    command = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(command, check=True, capture_output=True).stdout
+        names = listed.decode().split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        names = [os.path.relpath(os.path.join(folder, name), ROOT)
+                 for top in ("src", "include", "tests", "bench", "examples")
+                 for folder, _, files in os.walk(os.path.join(ROOT, top)) for name in files]
+    return sorted(name for name in names if name and os.path.isfile(os.path.join(ROOT, name)))
+
+
+def read(name):
+    with open(os.path.join(ROOT, name), encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+class Tidy(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        names = source_files()
+        cls.cpp = {name: read(name) for name in names if name.endswith(CPP)}
+        ours = ("src/", "include/", "tests/", "bench/", "tools/", "subprojects/")
+        cls.code = dict(cls.cpp)
+        for name in names:
+            script = name.endswith(SCRIPTS) or name in ("demo.sh", "test.sh", ".ci/run")
+            if script and (name.startswith(ours) or "/" not in name or name.startswith(".ci/")):
+                cls.code[name] = read(name)
+
+    def expect_none(self, problems, rule):
+        self.assertEqual([], problems, rule)
+
+    def test_there_is_source_to_look_at(self):
+        self.assertGreater(len(self.cpp), 10)
+
+    def test_no_file_is_longer_than_a_reader_can_hold(self):
+        long = [f"{name}: {text.count(chr(10))} lines" for name, text in self.code.items()
+                if text.count("\n") > LINES_MAX and not name.endswith(".txt")]
+        self.expect_none(long, f"at most {LINES_MAX} lines a file")
+
+    def test_no_line_is_longer_than_the_window(self):
+        long = [f"{name}:{number}" for name, text in self.cpp.items()
+                for number, line in enumerate(text.splitlines(), 1) if len(line) > COLUMNS_MAX]
+        self.expect_none(long, f"at most {COLUMNS_MAX} columns")
+
+    def test_every_file_begins_with_its_reason_to_exist(self):
+        silent = []
+        for name, text in self.code.items():
+            lines = [line for line in text.splitlines()[:3] if not line.startswith("#!")]
+            if name.endswith(".txt") or not text.strip() or name.startswith("tests/fixtures/"):
+                continue
+            if not lines or not lines[0].startswith(COMMENT):
+                silent.append(name)
+        self.expect_none(silent, "the first line is a comment that says why the file exists")
+
+    def test_nothing_is_left_unfinished(self):
+        marks = [f"{name}:{number}" for name, text in self.code.items()
+                 for number, line in enumerate(text.splitlines(), 1) if UNFINISHED.search(line)]
+        self.expect_none(marks, "what is left to do is not noted in the source")
+
+    def test_no_layer_includes_from_one_above_it(self):
+        wrong = []
+        for name, text in self.cpp.items():
+            layer = self.layer_of(name)
+            if layer is None:
+                continue
+            for included in re.findall(r'^\s*#\s*include\s+"([^"/]+)/', text, re.MULTILINE):
+                if included in LAYERS and LAYERS.index(included) > LAYERS.index(layer):
+                    wrong.append(f"{name} includes {included}/")
+        self.expect_none(wrong, "base <- reactor <- stores <- runtime <- compiler <- hosts <- cli")
+
+    def test_public_headers_include_public_headers_only(self):
+        wrong = []
+        for name, text in self.cpp.items():
+            if name.startswith("include/"):
+                for included in re.findall(r'^\s*#\s*include\s+"([^"]+)"', text, re.MULTILINE):
+                    if not included.startswith("unum/") and included != "unum.h":
+                        wrong.append(f"{name} includes {included}")
+        self.expect_none(wrong, "an installed header finds only installed headers")
+
+    def test_headers_are_guarded_and_keep_namespaces_closed(self):
+        for name, text in self.cpp.items():
+            if name.endswith((".hpp", ".hpp.in")) and not name.startswith("tests/pch/"):
+                self.assertIn("#pragma once", text, name)
+                self.assertIsNone(re.search(r"^using namespace", text, re.MULTILINE), name)
+
+    def test_tests_wait_for_events_and_never_sleep(self):
+        # A function under test may hang: two digits of seconds are that, less is a test that waits.
+        calls = r"\b(sleep_for|sleep_until|usleep|nanosleep|time\.sleep(?!\(\d{2,}\)))\b"
+        call = re.compile(calls)
+        sleepy = [f"{name}:{number}" for name, text in self.code.items()
+                  if name.startswith("tests/") and name != "tests/tidy_test.py"
+                  for number, line in enumerate(text.splitlines(), 1) if call.search(line)]
+        self.expect_none(sleepy, "wait for the event")
+
+    def test_every_layer_has_its_readme(self):
+        missing = [layer for layer in LAYERS
+                   if not os.path.isfile(os.path.join(ROOT, "src", layer, "README.md"))]
+        self.expect_none(missing, "src/<layer>/README.md: key types, where to look, what must hold")
+
+    def test_every_source_is_built(self):
+        lists = "\n".join(text for name, text in self.code.items() if name.endswith("meson.build"))
+        listed = set(re.findall(r"'([^']+\.(?:cpp|c))'", lists))
+        orphans = [name for name in self.cpp
+                   if name.startswith(("src/", "tests/unit/", "tests/conformance/"))
+                   and name.endswith((".cpp", ".c"))
+                   and not any(name.endswith("/" + entry) for entry in listed)]
+        self.expect_none(orphans, "every source file stands in a meson.build")
+
+    @staticmethod
+    def layer_of(name):
+        parts = name.split("/")
+        return parts[1] if parts[0] == "src" and parts[1] in LAYERS else None
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,73 @@
+# Installs what a script needs and the machine lacks. Sourced by demo.sh and test.sh:
+#   need PACKAGE COMMAND...   notes PACKAGE as missing unless COMMAND succeeds
+#   need_to_build, need_to_test   the project's own lists
+#   install_missing           installs what was noted, with apt-get
+
+missing_packages=()
+
+need() {
+  local package=$1
+  shift
+  "$@" >/dev/null 2>&1 || missing_packages+=("$package")
+}
+
+have_header() { echo "#include <$1>" | "${CXX:-c++}" -std=c++20 -E -x c++ - ; }
+have_compiler() { echo 'int main() {}' | "${CXX:-c++}" -std=c++20 -x c++ -fsyntax-only - ; }
+have_library() { pkg-config --exists "$1"; }
+have_version() { [ "$(printf '%s\n%s\n' "$2" "$("$1" --version)" | sort -V | head -n 1)" = "$2" ]; }
+have_node() { node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)'; }
+have_python() { python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))'; }
+
+need_to_build() {
+  need g++ have_compiler
+  need meson have_version meson 1.0.0
+  need ninja-build command -v ninja
+  need pkg-config command -v pkg-config
+  need python3 have_python
+  need libfmt-dev have_library fmt
+  need liburing-dev have_library liburing
+  need libsimdjson-dev have_library simdjson
+  need libyaml-cpp-dev have_library yaml-cpp
+  need libcli11-dev have_library CLI11
+}
+
+need_to_test() {
+  need_to_build
+  need catch2 have_library catch2
+  need libbenchmark-dev have_library benchmark
+  need nodejs have_node
+}
+
+# An apt-get that never asks and says little, as root or by way of sudo.
+apt_get() {
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || {
+      echo "$0: to install packages run this as root, or install sudo" >&2
+      return 1
+    }
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@"
+}
+
+install_missing() {
+  [ ${#missing_packages[@]} -gt 0 ] || return 0
+  echo "Installing: ${missing_packages[*]}"
+  command -v apt-get >/dev/null || {
+    echo "$0: these are missing and there is no apt-get here: ${missing_packages[*]}" >&2
+    return 1
+  }
+  local log
+  log=$(mktemp)
+  if ! { apt_get update &&
+    apt_get install --yes --no-install-recommends "${missing_packages[@]}"; } \
+    </dev/null >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    echo "$0: could not install: ${missing_packages[*]}" >&2
+    return 1
+  fi
+  rm -f "$log"
+  missing_packages=()
+}
