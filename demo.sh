@@ -71,9 +71,9 @@ mapfile -d '' files <"$scratch/files"
 "$app/reference.sh" "$top" "${files[@]}" >"$scratch/reference.json"
 phase "count again with tr | sort | uniq -c"
 
-python3 - "$scratch" "$app/.unum/store/$session" <<'PYTHON'
-import collections, json, os, sys
-scratch, store = sys.argv[1:]
+python3 - "$scratch" <<'PYTHON'
+import json, sys
+scratch = sys.argv[1]
 result = json.load(open(scratch + "/result.json"))
 reference = json.load(open(scratch + "/reference.json"))
 print(f"\n{result['words']:,} words, {result['distinct']:,} of them distinct. The most frequent:")
@@ -82,17 +82,6 @@ for word, count in result["top"][:10]:
 if result != reference:
     sys.exit("\nWRONG: coreutils count otherwise, see " + scratch + "/reference.json")
 print("\nProved: tr | sort | uniq -c give the same numbers.")
-
-# A value's file is made when its function is done, so the store itself knows how the run went.
-done = collections.defaultdict(list)
-for entry in os.scandir(store):
-    if entry.name.endswith("-output.json"):
-        function = entry.name[: -len("-output.json")].split("-unumIndex-")[0]
-        done[function].append(entry.stat().st_mtime)
-start = min(map(min, done.values()))
-print("\nInside the run, from the first value on:")
-for function, times in sorted(done.items(), key=lambda item: max(item[1])):
-    print(f"  {function:<10} {len(times):>6} x   done at {max(times) - start:6.3f} s")
 PYTHON
 
 printf '\nHow long it took:\n'

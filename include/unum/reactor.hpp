@@ -11,6 +11,7 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +38,7 @@ struct Wait {
 
 /// A node of the queue of things to run; lives in its owner.
 struct Ready {
-  Ready* next_ready = nullptr;
+  Ready* next_ready;  ///< Set by the queue.
   void (*run)(Ready&) noexcept = nullptr;
 };
 
@@ -109,19 +110,28 @@ struct Timer {
 class [[nodiscard]] OperationAwaiter final : private Operation, private Timer {
  public:
   OperationAwaiter(Reactor& reactor, const Wait& wait, const Request& what) noexcept
-      : Operation(what), reactor_(reactor), wait_(wait) {}
-  bool await_ready() noexcept;
+      : Operation(what), reactor_(reactor), token_(wait.stop) {
+    when = wait.deadline;
+  }
+  bool await_ready() noexcept {
+    if (!token_.stop_requested()) return false;
+    interrupted_ = result = -ECANCELED;
+    return true;
+  }
   void await_suspend(std::coroutine_handle<> waiter);
-  int await_resume() noexcept;
+  int await_resume() noexcept {
+    // -EINTR: the kernel broke off an attempt that was under way, because we asked for its end.
+    const bool ended = result == -ECANCELED || result == -EINTR;
+    return interrupted_ != 0 && ended ? interrupted_ : result;
+  }
 
  private:
-  friend class Reactor;
   static void on_done(Ready& ready) noexcept;
   static void on_deadline(Timer& timer) noexcept;
   static void on_stop(void* self) noexcept;
 
   Reactor& reactor_;
-  Wait wait_;
+  StopToken token_;
   std::coroutine_handle<> waiter_;
   StopCallback stop_;
   int interrupted_ = 0;  ///< -ETIME or -ECANCELED once the wait was given up.
@@ -201,8 +211,7 @@ class Reactor {
   /// "epoll: io_uring_setup was refused with EPERM (a seccomp profile, usually)".
   const std::string& backend_reason() const noexcept { return backend_reason_; }
 
-  // --- Running
-  // -------------------------------------------------------------------------------------
+  // --- Running ------------------------------------------------------------------------------
 
   /// Runs the loop until the task ends; its result or its exception. Not from inside a task.
   template <class T>
@@ -225,26 +234,25 @@ class Reactor {
   /// Ticks until `until` passes; not kNoDeadline.
   void run_until(Deadline until);
 
-  // --- Being driven by a foreign loop
-  // ----------------------------------------------------------------
+  // --- Being driven by a foreign loop -------------------------------------------------------
 
-  /// Becomes readable (POLLIN) when run_once has work. Owned by the reactor.
-  int pollable_fd() const noexcept;
+  /// Becomes readable (POLLIN) when run_once has work. Owned by the reactor, always the same.
+  /// Throws `exhausted` when there is no descriptor for it.
+  int pollable_fd();
   /// When run_once must be called although pollable_fd() is silent; kAlreadyPassed: now.
   Deadline next_deadline() const noexcept;
 
   /// The time, which stands still within a tick.
   Deadline now() noexcept;
 
-  // --- Awaitables
-  // ------------------------------------------------------------------------------------
+  // --- Awaitables ---------------------------------------------------------------------------
 
   SleepAwaiter sleep_until(Deadline when, StopToken stop = {}) noexcept {
     return {*this, when, stop};
   }
   YieldAwaiter yield() noexcept { return YieldAwaiter(*this); }
 
-  OperationAwaiter nop(const Wait& wait = {});
+  OperationAwaiter nop(const Wait& wait = {}) noexcept { return {*this, wait, Request{}}; }
   /// openat(2); the descriptor is opened close-on-exec.
   OperationAwaiter open_at(int directory, const char* path, int flags, unsigned mode = 0,
                            const Wait& wait = {});
@@ -276,8 +284,7 @@ class Reactor {
   /// Makes a pipe's, socket's or terminal's descriptor fit for stream_read and stream_write here.
   void prepare_stream(int fd);
 
-  // --- For callbacks of foreign libraries
-  // ------------------------------------------------------------
+  // --- For callbacks of foreign libraries ---------------------------------------------------
 
   using WatchCallback = void (*)(void* context, unsigned events) noexcept;
   /// Calls `callback` from the loop, never from inside this call, each time `fd` is ready for one
@@ -292,8 +299,7 @@ class Reactor {
   /// Runs `ready` in this or the next tick, in order.
   void post(Ready& ready) noexcept;
 
-  // --- Counters, for tests and benchmarks
-  // --------------------------------------------------------------
+  // --- Counters, for tests and benchmarks ---------------------------------------------------
 
   struct Counters {
     std::uint64_t kernel_entries = 0;  ///< System calls the loop itself made.
@@ -310,8 +316,6 @@ class Reactor {
   static Task<void> await(Awaitable& awaitable) {
     co_await awaitable;
   }
-  void submit(Operation& operation) noexcept;
-  void cancel(Operation& operation) noexcept;
   bool run_ready();
 
   std::unique_ptr<TimerHeap> timers_;

@@ -33,7 +33,7 @@ class StopCallback {
  public:
   using Function = void (*)(void* context) noexcept;
 
-  StopCallback() = default;
+  StopCallback() noexcept {}
   StopCallback(StopToken token, Function function, void* context) {
     link(token, function, context);
   }
@@ -41,16 +41,24 @@ class StopCallback {
   StopCallback(const StopCallback&) = delete;
   StopCallback& operator=(const StopCallback&) = delete;
 
-  void link(StopToken token, Function function, void* context);
-  void unlink() noexcept;
+  void link(StopToken token, Function function, void* context) {
+    if (token.source_ != nullptr) link_to(token, function, context);
+  }
+  void unlink() noexcept {
+    if (source_ != nullptr) unlink_from_source();
+  }
 
  private:
   friend class StopSource;
+  void link_to(StopToken token, Function function, void* context);
+  void unlink_from_source() noexcept;
+
   StopSource* source_ = nullptr;
-  StopCallback* previous_ = nullptr;
-  StopCallback* next_ = nullptr;
-  Function function_ = nullptr;
-  void* context_ = nullptr;
+  // Set when it is linked: every operation has one of these, and most are never linked.
+  StopCallback* previous_;
+  StopCallback* next_;
+  Function function_;
+  void* context_;
 };
 
 /// Makes requests to stop. Made with a parent's token it passes the parent's request on.
@@ -76,5 +84,9 @@ class StopSource {
   StopToken parent_;
   StopCallback parent_link_;
 };
+
+inline bool StopToken::stop_requested() const noexcept {
+  return source_ != nullptr && source_->requested();
+}
 
 }  // namespace unum

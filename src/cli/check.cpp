@@ -14,7 +14,7 @@ int check(const CheckArguments& arguments) {
       fmt::print("{}: {}\n", to_string(finding.severity), finding.text());
     }
     if (has_errors(migration.findings)) {
-      fmt::print(stderr, "unum: nothing was rewritten\n");
+      say("unum: nothing was rewritten\n");
       return kUsage;
     }
     write_migration(migration);
@@ -27,7 +27,7 @@ int check(const CheckArguments& arguments) {
     fmt::print("{}: {}\n", to_string(finding.severity), finding.text());
   }
   if (has_errors(findings)) {
-    fmt::print(stderr, "unum: {} is refused\n", arguments.directory);
+    say("unum: {} is refused\n", arguments.directory);
     return kUsage;
   }
   fmt::print("{}: {} functions, entry {}: ok\n", application.name, application.functions.size(),

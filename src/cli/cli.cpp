@@ -1,7 +1,11 @@
 // Commands and options of the command line.
 #include "cli/cli.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 
@@ -24,8 +28,9 @@ void add_run_options(CLI::App& command, RunArguments& arguments) {
       ->check(CLI::PositiveNumber);
   command.add_flag("--json", arguments.json, "One JSON object on stdout, also on failure");
   command.add_flag("--quiet", arguments.quiet, "No progress and no warnings");
-  command.add_flag("!--no-durable", arguments.durable,
-                   "Do not wait for the disk: faster, and a power failure may lose results");
+  command.add_flag_callback(
+      "--no-durable", [&arguments] { arguments.durable = false; },
+      "Do not wait for the disk: faster, and a power failure may lose results");
 }
 
 int parse_and_run(CLI::App& app, int argc, char** argv) {
@@ -95,15 +100,31 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   return kUsage;
 }
 
+/// A descriptor 0, 1 or 2 that came closed would become the next file's, and messages would go into
+/// it.
+void hold_standard_descriptors() {
+  for (int fd = ::open("/dev/null", O_RDWR); fd >= 0 && fd <= STDERR_FILENO;) {
+    fd = ::open("/dev/null", O_RDWR);
+    if (fd > STDERR_FILENO) ::close(fd);
+  }
+}
+
+/// What was printed must have arrived, or the command has failed.
+int flushed(int code) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  return report_error(system_error("cli", errno, "cannot write to stdout"));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_standard_descriptors();
   CLI::App app{"unum: serverless workflows without an orchestrator", "unum"};
   app.set_version_flag("--version", std::string("unum ") + build::kVersion);
   app.footer(kExitCodes);
   app.require_subcommand(0, 1);
   try {
-    return parse_and_run(app, argc, argv);
+    return flushed(parse_and_run(app, argc, argv));
   } catch (const Error& error) {
     return report_error(error);
   } catch (const std::bad_alloc&) {

@@ -1,11 +1,14 @@
 // The command line: what all commands share. One file a command.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compiler/application.hpp"
@@ -63,7 +66,14 @@ int store(const StoreArguments& arguments);
 
 int doctor();
 
-/// Prints `unum: <message>` to stderr and returns the exit code that fits the error.
+/// Writes to stderr. That nobody reads it any more (a pager that was left) ends no run.
+void say(std::string_view text) noexcept;
+template <class... Arguments>
+void say(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  say(std::string_view(fmt::format(format, std::forward<Arguments>(arguments)...)));
+}
+
+/// Says `unum: <message>` and returns the exit code that fits the error.
 int report_error(const Error& error);
 
 /// The application, loaded and checked; its warnings on stderr unless `quiet`. Nothing if it was
@@ -80,6 +90,12 @@ struct StoreChoice {
 StoreChoice parse_store(std::string_view text);
 /// From `--store` if given, else from the application.
 StoreChoice choose_store(const Application& application, const std::string& option);
+
+/// Opens the store in which a session should be. The embedded default that was never made holds
+/// none: `invalid`, as for any session that does not exist.
+Task<std::unique_ptr<DataStore>> open_for_session(Reactor& reactor, const StoreChoice& choice,
+                                                  std::string_view session,
+                                                  const StoreOptions& options = {});
 
 /// Bytes for people: "999 B", "1.5 kB", "12 MB".
 std::string readable_bytes(std::uint64_t bytes);

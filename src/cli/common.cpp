@@ -8,8 +8,10 @@
 
 namespace unum::cli {
 
+void say(std::string_view text) noexcept { std::fwrite(text.data(), 1, text.size(), stderr); }
+
 int report_error(const Error& error) {
-  fmt::print(stderr, "unum: {}\n", error.message());
+  say("unum: {}\n", error.message());
   return error.kind() == ErrorKind::invalid ? kUsage : kMachine;
 }
 
@@ -20,10 +22,10 @@ std::optional<Application> load_checked(const std::string& directory, bool quiet
   for (const Finding& finding : findings) {
     if (finding.severity != Severity::error && (quiet || finding.severity == Severity::info))
       continue;
-    fmt::print(stderr, "{}: {}\n", to_string(finding.severity), finding.text());
+    say("{}: {}\n", to_string(finding.severity), finding.text());
   }
   if (!refused) return application;
-  fmt::print(stderr, "unum: {} is refused; nothing was run\n", directory);
+  say("unum: {} is refused; nothing was run\n", directory);
   return std::nullopt;
 }
 
@@ -55,6 +57,19 @@ StoreChoice choose_store(const Application& application, const std::string& opti
     choice.name = (application.directory / choice.name).lexically_normal().string();
   }
   return choice;
+}
+
+Task<std::unique_ptr<DataStore>> open_for_session(Reactor& reactor, const StoreChoice& choice,
+                                                  std::string_view session,
+                                                  const StoreOptions& options) {
+  try {
+    co_return co_await open_store(reactor, choice.type, choice.name, options);
+  } catch (const Error& error) {
+    if (choice.named || error.kind() != ErrorKind::not_found) throw;
+  }
+  throw Error(ErrorKind::invalid, "cli", "session",
+              fmt::format("there is no session {}: nothing was ever run in {}:{}", session,
+                          choice.type, choice.name));
 }
 
 std::string readable_bytes(std::uint64_t bytes) {

@@ -109,7 +109,8 @@ void print_json(const std::string& session, const std::vector<Instance>& instanc
 
 Task<int> inspect_session(Reactor& reactor, const InspectArguments& arguments,
                           const StoreChoice& choice) {
-  const std::unique_ptr<DataStore> store = co_await open_store(reactor, choice.type, choice.name);
+  const std::unique_ptr<DataStore> store =
+      co_await open_for_session(reactor, choice, arguments.session);
   const SessionContext context = store->session_context(arguments.session);
   const std::vector<Instance> instances = co_await collect(*store, context);
   co_await store->close();

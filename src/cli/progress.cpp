@@ -2,6 +2,8 @@
 #include "cli/progress.hpp"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -29,6 +31,13 @@ std::string bar(double from, double to, double whole) {
   std::string text(kBarWidth, ' ');
   for (std::size_t i = cell(from); i <= cell(to); ++i) text[i] = '#';
   return text;
+}
+
+/// A line that wrapped would be two to erase.
+std::size_t terminal_columns() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col < 2) return 79;
+  return size.ws_col - 1u;
 }
 
 }  // namespace
@@ -67,7 +76,7 @@ void Progress::delivered_again(std::string_view instance, int attempt, const Err
 
 void Progress::line(std::string_view text) {
   erase_live();
-  fmt::print(stderr, "{}\n", text);
+  say("{}\n", text);
   if (live_) refresh(false);
 }
 
@@ -87,13 +96,12 @@ void Progress::refresh(bool force) {
 }
 
 void Progress::plain_line(const Row& entry) {
-  fmt::print(stderr, "{}: {} done, {} waiting\n", entry.function, entry.ended,
-             entry.queued - entry.ended);
+  say("{}: {} done, {} waiting\n", entry.function, entry.ended, entry.queued - entry.ended);
 }
 
 void Progress::erase_live() {
   if (lines_drawn_ == 0) return;
-  fmt::print(stderr, "\x1b[{}A\x1b[0J", lines_drawn_);
+  say("\x1b[{}A\x1b[0J", lines_drawn_);
   lines_drawn_ = 0;
 }
 
@@ -106,26 +114,31 @@ void Progress::draw_live() {
     if (entry->ended >= entry->queued) shown.insert(shown.begin(), &*entry);
   }
   if (shown.size() > kRowsMax) shown.resize(kRowsMax);
+  const std::size_t columns = terminal_columns();
+  std::string lines;  // written at once: a terminal shows the old lines or the new ones
   for (const Row* entry : shown) {
     const double share = static_cast<double>(entry->ended) /
                          static_cast<double>(std::max<std::size_t>(1, entry->queued));
     const auto filled = static_cast<std::size_t>(share * kBarWidth);
-    fmt::print(stderr, "{:<24.24} [{}{}] {} done, {} waiting\n", entry->function,
-               std::string(filled, '#'), std::string(kBarWidth - filled, '.'), entry->ended,
-               entry->queued - entry->ended);
+    const std::string text = fmt::format(
+        "{:<24.24} [{}{}] {} done, {} waiting", entry->function, std::string(filled, '#'),
+        std::string(kBarWidth - filled, '.'), entry->ended, entry->queued - entry->ended);
+    lines += text.substr(0, columns);
+    lines += '\n';
   }
+  say(lines);
   lines_drawn_ = shown.size();
 }
 
-void Progress::finish() {
-  if (silent_) return;
+void Progress::finish(bool show_timeline) {
   erase_live();
+  if (silent_ || !show_timeline) return;
   const double whole = seconds_between(begun_, Clock::now());
   std::size_t width = 8;
   for (const Row& entry : rows_)
     width = std::max(width, std::min<std::size_t>(entry.function.size(), 40));
-  fmt::print(stderr, "{:<{}}  {:>9}  {:>10}  |{:<{}}|\n", "function", width, "instances", "time",
-             fmt::format("0 .. {}", readable_seconds(whole)), kBarWidth);
+  say("{:<{}}  {:>9}  {:>10}  |{:<{}}|\n", "function", width, "instances", "time",
+      fmt::format("0 .. {}", readable_seconds(whole)), kBarWidth);
   const std::size_t shown = std::min(rows_.size(), kTimelineRowsMax);
   for (std::size_t i = 0; i < shown; ++i) {
     const Row& entry = rows_[i];
@@ -133,13 +146,12 @@ void Progress::finish() {
     std::string note;
     if (entry.failed > 0) note += fmt::format("  {} failed", entry.failed);
     if (entry.adopted > 0) note += fmt::format("  {} were done already", entry.adopted);
-    fmt::print(
-        stderr, "{:<{}.{}}  {:>9}  {:>10}  |{}|{}\n", entry.function, width, width, entry.ended,
+    say("{:<{}.{}}  {:>9}  {:>10}  |{}|{}\n", entry.function, width, width, entry.ended,
         readable_seconds(seconds_between(entry.first_queued, last)),
         bar(seconds_between(begun_, entry.first_queued), seconds_between(begun_, last), whole),
         note);
   }
-  if (shown < rows_.size()) fmt::print(stderr, "... and {} more functions\n", rows_.size() - shown);
+  if (shown < rows_.size()) say("... and {} more functions\n", rows_.size() - shown);
 }
 
 }  // namespace unum::cli

@@ -25,8 +25,8 @@ class Progress final : public RunObserver {
 
   /// A line of its own above the live lines.
   void line(std::string_view text);
-  /// Ends the live lines and shows how the time went, function by function.
-  void finish();
+  /// Ends the live lines and shows, if wanted, how the time went, function by function.
+  void finish(bool show_timeline);
 
  private:
   struct Row {

@@ -1,27 +1,41 @@
 // `unum run` and `unum resume`: an application from its directory to its result.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 
 #include "base/json.hpp"
 #include "cli/cli.hpp"
 #include "cli/progress.hpp"
 #include "hosts/local_host.hpp"
 #include "hosts/worker_pool.hpp"
+#include "reactor/descriptor.hpp"
 #include "reactor/signals.hpp"
+#include "runtime/frames.hpp"
+#include "runtime/payload.hpp"
 
 namespace unum::cli {
 namespace {
 
-std::string read_all(std::istream& stream, const std::string& what) {
-  std::string text(std::istreambuf_iterator<char>(stream), {});
-  if (stream.bad()) throw Error(ErrorKind::invalid, "cli", "input", "cannot read " + what);
-  return text;
+std::string read_all(int fd, const std::string& what) {
+  constexpr std::size_t kPieceBytes = 64 * 1024;
+  std::string text;
+  while (true) {
+    const std::size_t filled = text.size();
+    text.resize(filled + kPieceBytes);
+    const ssize_t count = ::read(fd, text.data() + filled, kPieceBytes);
+    text.resize(filled + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    if (count == 0) return text;
+    if (count < 0 && errno != EINTR) {
+      throw Error(ErrorKind::invalid, "cli", "input",
+                  fmt::format("--input: cannot read {}: {}", what, std::strerror(errno)));
+    }
+  }
 }
 
 /// The text of `--input`. Throws `invalid` with what would be right.
@@ -30,15 +44,15 @@ std::string read_input_option(const std::string& option) {
   std::string what = "--input";
   if (option == "-") {
     what = "the input on stdin";
-    std::ifstream in("/dev/stdin", std::ios::binary);
-    text = read_all(in, what);
+    text = read_all(STDIN_FILENO, what);
   } else if (option.starts_with('@')) {
     what = option.substr(1);
-    std::ifstream in(what, std::ios::binary);
-    if (!in)
+    const Descriptor file(::open(what.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) {
       throw Error(ErrorKind::invalid, "cli", "input",
-                  "--input " + option + ": cannot open " + what);
-    text = read_all(in, what);
+                  fmt::format("--input: cannot open {}: {}", what, std::strerror(errno)));
+    }
+    text = read_all(file.get(), what);
   } else {
     text = option;
   }
@@ -66,12 +80,24 @@ FunctionCode code_of(const FunctionSettings& settings) {
   return code;
 }
 
+/// As a shell takes it for one word.
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
+  return word + "'";
+}
+
 /// One run: everything it needs, in the order in which it must die.
 class ApplicationRun {
  public:
-  ApplicationRun(const RunArguments& arguments, const Application& application)
+  ApplicationRun(const RunArguments& arguments, const Application& application,
+                 std::string input_text)
       : arguments_(arguments),
         application_(application),
+        input_(std::move(input_text)),
         signals_({SIGINT, SIGTERM, SIGHUP}),  // before anything that starts threads or workers
         progress_(::isatty(STDERR_FILENO) != 0, arguments.quiet) {}
 
@@ -80,21 +106,29 @@ class ApplicationRun {
  private:
   Task<int> run_all();
   Task<std::unique_ptr<DataStore>> open();
-  Task<std::string> input(DataStore& store);
-  Task<RunResult> run_workflow(DataStore& store, WorkerPool& pool, const std::string& input_text);
+  Task<std::string> kept_input(DataStore& store);
+  Task<RunResult> run_in(DataStore& store, WorkerPool& pool);
+  Task<RunResult> run_workflow(DataStore& store, WorkerPool& pool);
   Task<void> watch_signals(StopToken done);
+  void announce(const DataStore& store);
   WorkerPoolOptions pool_options();
-  int conclude(const RunResult& result, double seconds);
-  void print_json(const RunResult& result, double seconds);
-  std::string resume_command() const;
+  int conclude(const RunResult& result);
+  void print_result(const RunResult& result);
+  void print_json(const RunResult& result);
+  static void print_failure(const RunFailure& failure);
+  std::string how_to_go_on() const;
 
   const RunArguments& arguments_;
   const Application& application_;
+  std::string input_;
+  StoreChoice store_choice_;
   Signals signals_;
   Reactor reactor_;
   Progress progress_;
   StopSource stop_;
   std::string session_;
+  Deadline begun_{};
+  double seconds_ = 0;
 };
 
 WorkerPoolOptions ApplicationRun::pool_options() {
@@ -108,17 +142,20 @@ WorkerPoolOptions ApplicationRun::pool_options() {
 }
 
 Task<std::unique_ptr<DataStore>> ApplicationRun::open() {
-  const StoreChoice choice = choose_store(application_, arguments_.store);
   StoreOptions options;
   options.durable = arguments_.durable;
+  if (arguments_.resume) {
+    co_return co_await open_for_session(reactor_, store_choice_, arguments_.session, options);
+  }
   // Only the embedded default may be made here, and only by a run that begins something.
-  if (!choice.named && !arguments_.resume)
-    co_await create_store(reactor_, choice.type, choice.name);
-  co_return co_await open_store(reactor_, choice.type, choice.name, options);
+  if (!store_choice_.named) {
+    co_await create_store(reactor_, store_choice_.type, store_choice_.name);
+  }
+  co_return co_await open_store(reactor_, store_choice_.type, store_choice_.name, options);
 }
 
-Task<std::string> ApplicationRun::input(DataStore& store) {
-  if (!arguments_.resume) co_return arguments_.input ? read_input_option(*arguments_.input) : "{}";
+/// What the session was begun with.
+Task<std::string> ApplicationRun::kept_input(DataStore& store) {
   const SessionContext context = store.session_context(session_);
   const ItemId item{application_.entry, ItemKind::input};
   std::optional<std::string> kept = co_await store.get(context, item);
@@ -140,13 +177,23 @@ Task<void> ApplicationRun::watch_signals(StopToken done) {
   while (const std::optional<int> signal = co_await signals_.next(reactor_, until_done)) {
     if (asked_before) ::_exit(kInterrupted);  // workers die with this process
     asked_before = true;
-    progress_.line(fmt::format("unum: {}; ending workers (again: at once)", strsignal(*signal)));
+    progress_.line(
+        fmt::format("unum: {}; ending the workers (again: at once)", strsignal(*signal)));
     stop_.request("interrupted");
   }
 }
 
-Task<RunResult> ApplicationRun::run_workflow(DataStore& store, WorkerPool& pool,
-                                             const std::string& input_text) {
+void ApplicationRun::announce(const DataStore& store) {
+  if (arguments_.quiet) return;
+  progress_.line(fmt::format("session {}: {}, {} functions, store {}:{}", session_,
+                             application_.name, application_.functions.size(), store.type(),
+                             store.name()));
+  if (reactor_.backend() != Reactor::Backend::uring) {
+    progress_.line("reactor: " + reactor_.backend_reason());
+  }
+}
+
+Task<RunResult> ApplicationRun::run_workflow(DataStore& store, WorkerPool& pool) {
   LocalHostOptions options;
   options.observer = &progress_;
   LocalHost host(reactor_, store, options);
@@ -157,96 +204,104 @@ Task<RunResult> ApplicationRun::run_workflow(DataStore& store, WorkerPool& pool,
     wait.deadline = reactor_.now() + std::chrono::duration_cast<Clock::duration>(
                                          std::chrono::duration<double>(arguments_.timeout_s));
   }
-  co_return co_await host.run(session_, input_text, wait);
+  co_return co_await host.run(session_, input_, wait);
+}
+
+Task<RunResult> ApplicationRun::run_in(DataStore& store, WorkerPool& pool) {
+  if (arguments_.resume) {
+    input_ = co_await kept_input(store);
+  } else if (session_.empty() && is_payload(input_)) {
+    session_ = parse_payload(input_).session;
+  }
+  if (session_.empty()) session_ = store.create_session_context().session();
+  announce(store);
+  co_return co_await run_workflow(store, pool);
 }
 
 Task<int> ApplicationRun::run_all() {
   std::vector<FunctionCode> codes;
   for (const FunctionSettings& settings : application_.functions)
     codes.push_back(code_of(settings));
+  session_ = arguments_.session;
+  store_choice_ = choose_store(application_, arguments_.store);
   WorkerPool pool(reactor_, std::move(codes), pool_options());
   pool.prepare();
-  std::unique_ptr<DataStore> store = co_await open();
-  session_ =
-      arguments_.session.empty() ? store->create_session_context().session() : arguments_.session;
-  const std::string input_text = co_await input(*store);
-  if (!arguments_.quiet) {
-    progress_.line(fmt::format("session {}: {}, {} functions, store {}:{}", session_,
-                               application_.name, application_.functions.size(), store->type(),
-                               store->name()));
-    if (reactor_.backend() != Reactor::Backend::uring) {
-      progress_.line("reactor: " + reactor_.backend_reason());
-    }
-  }
-  const Deadline begun = Clock::now();
   StopSource done;
   TaskGroup watchers;
   watchers.spawn(watch_signals(done.token()));
+  begun_ = Clock::now();
+  std::unique_ptr<DataStore> store;
   std::optional<RunResult> result;
   std::exception_ptr error;
   try {
-    result = co_await run_workflow(*store, pool, input_text);
+    store = co_await open();
+    result = co_await run_in(*store, pool);
   } catch (...) {
     error = std::current_exception();
   }
-  const double seconds = std::chrono::duration<double>(Clock::now() - begun).count();
-  progress_.finish();
+  seconds_ = std::chrono::duration<double>(Clock::now() - begun_).count();
+  progress_.finish(!error);
   co_await pool.shutdown();
   done.request("done");
   co_await watchers.drain();
-  co_await store->close();
+  if (store) co_await store->close();
   if (error) std::rethrow_exception(error);
-  co_return conclude(*result, seconds);
+  co_return conclude(*result);
 }
 
-std::string ApplicationRun::resume_command() const {
-  std::string command = "unum resume " + session_ + " " + arguments_.directory;
-  if (!arguments_.store.empty()) command += " --store " + arguments_.store;
+/// The end of a sentence.
+std::string ApplicationRun::how_to_go_on() const {
+  if (store_choice_.type == "memory") return "nothing of it is kept in memory";
+  std::string command = "go on with: unum resume " + shell_word(session_);
+  command += ' ' + shell_word(arguments_.directory);
+  if (!arguments_.store.empty()) command += " --store " + shell_word(arguments_.store);
   return command;
 }
 
-int ApplicationRun::conclude(const RunResult& result, double seconds) {
-  if (arguments_.json) print_json(result, seconds);
+int ApplicationRun::conclude(const RunResult& result) {
+  if (arguments_.json) print_json(result);
   switch (result.status) {
     case RunResult::Status::succeeded:
-      if (!arguments_.json) {
-        std::fwrite(result.result.data(), 1, result.result.size(), stdout);
-        std::fputc('\n', stdout);
-      }
-      if (std::fflush(stdout) != 0) {
-        throw system_error("cli", errno, "cannot write the result to stdout");
-      }
+      if (!arguments_.json) print_result(result);
       if (!arguments_.quiet) {
-        fmt::print(stderr, "done: {} instances in {}\n", result.instances,
-                   readable_seconds(seconds));
+        say("done: {} instances in {}\n", result.instances, readable_seconds(seconds_));
       }
       return kDone;
     case RunResult::Status::interrupted:
-      fmt::print(stderr, "unum: interrupted after {} instances; go on with: {}\n", result.instances,
-                 resume_command());
+      say("unum: interrupted after {} instances; {}\n", result.instances, how_to_go_on());
       return kInterrupted;
     case RunResult::Status::timed_out:
-      fmt::print(
-          stderr,
-          "unum: the time of the run (--timeout {} s) is up after {} instances; go on with: {}\n",
-          arguments_.timeout_s, result.instances, resume_command());
-      break;
+      for (const RunFailure& failure : result.failures) print_failure(failure);
+      say("unum: the time of the run (--timeout {} s) is up after {} instances; {}\n",
+          arguments_.timeout_s, result.instances, how_to_go_on());
+      return kWorkflowFailed;
     case RunResult::Status::failed: break;
   }
-  for (const RunFailure& failure : result.failures) {
-    fmt::print(stderr, "unum: {}{} failed", failure.instance.empty() ? "the run" : failure.instance,
-               failure.attempt > 1 ? fmt::format(" (attempt {})", failure.attempt) : "");
-    fmt::print(stderr, ": {}\n{}{}", failure.error, failure.cause,
-               failure.cause.ends_with('\n') ? "" : "\n");
-  }
-  if (result.status == RunResult::Status::failed) {
-    fmt::print(stderr, "unum: the workflow failed; once it is mended, go on with: {}\n",
-               resume_command());
-  }
+  for (const RunFailure& failure : result.failures) print_failure(failure);
+  say("unum: the workflow failed; once it is mended, {}\n", how_to_go_on());
   return kWorkflowFailed;
 }
 
-void ApplicationRun::print_json(const RunResult& result, double seconds) {
+void ApplicationRun::print_result(const RunResult& result) {
+  std::fwrite(result.result.data(), 1, result.result.size(), stdout);
+  std::fputc('\n', stdout);
+  if (std::fflush(stdout) != 0) {
+    throw system_error("cli", errno, "cannot write the result to stdout");
+  }
+}
+
+void ApplicationRun::print_failure(const RunFailure& failure) {
+  std::string who = "the run";
+  if (!failure.instance.empty()) {
+    const auto name = parse_instance_name(failure.instance);
+    who = fmt::format("{} (function {}, attempt {})", failure.instance,
+                      name ? name->function : failure.instance, failure.attempt);
+  }
+  say("unum: {} failed: {}\n{}{}", who, failure.error, failure.cause,
+      failure.cause.ends_with('\n') ? "" : "\n");
+}
+
+void ApplicationRun::print_json(const RunResult& result) {
   std::string out = R"({"session":)";
   json::append_string(out, session_);
   const bool succeeded = result.status == RunResult::Status::succeeded;
@@ -272,7 +327,7 @@ void ApplicationRun::print_json(const RunResult& result, double seconds) {
     }
     out += ']';
   }
-  fmt::print("{},\"instances\":{},\"seconds\":{:.3f}}}\n", out, result.instances, seconds);
+  fmt::print("{},\"instances\":{},\"seconds\":{:.3f}}}\n", out, result.instances, seconds_);
 }
 
 }  // namespace
@@ -280,7 +335,9 @@ void ApplicationRun::print_json(const RunResult& result, double seconds) {
 int run(const RunArguments& arguments) {
   const std::optional<Application> application = load_checked(arguments.directory, arguments.quiet);
   if (!application) return kUsage;
-  return ApplicationRun(arguments, *application).run();
+  // Before signals are taken: whoever waits for stdin can still be interrupted.
+  std::string input = arguments.input ? read_input_option(*arguments.input) : "{}";
+  return ApplicationRun(arguments, *application, std::move(input)).run();
 }
 
 }  // namespace unum::cli

@@ -70,7 +70,11 @@ void find_entry(Application& application, bool all_read) {
 std::string_view forced_reason(const FunctionSettings& function,
                                const std::set<std::string, std::less<>>& named_in_values) {
   if (function.start) return "it is the entry";
-  if (function.ir.edges.empty()) return "it is terminal";
+  const std::vector<Edge>& edges = function.ir.edges;
+  const bool terminal = std::all_of(edges.begin(), edges.end(), [](const Edge& edge) {
+    return edge.input_type == InputType::error;  // Taken by a failure only.
+  });
+  if (terminal) return "it is terminal";
   if (function.ir.parallel_width() > 0) return "it starts parallel branches";
   for (const Edge& edge : function.ir.edges) {
     if (edge.input_type == InputType::map) return "it maps";
@@ -100,6 +104,23 @@ void resolve_checkpoints(Application& application) {
     function.ir.checkpoint = function.checkpoint;
     function.ir.debug = function.debug;
     function.ir.start = function.start;
+  }
+}
+
+/// Marks the fan-in edges into aggregators that no edge leads to under a condition.
+void find_unconditional(Application& application) {
+  std::set<std::string, std::less<>> conditional;
+  for (const FunctionSettings& function : application.functions) {
+    for (const Edge& edge : function.ir.edges) {
+      if (edge.input_type != InputType::fan_in || !edge.conditional) continue;
+      if (edge.conditional->constant() != true) conditional.insert(edge.target);
+    }
+  }
+  for (FunctionSettings& function : application.functions) {
+    for (Edge& edge : function.ir.edges) {
+      edge.unconditional_everywhere =
+          edge.input_type == InputType::fan_in && !conditional.contains(edge.target);
+    }
   }
 }
 
@@ -144,6 +165,7 @@ Application load_application(const std::filesystem::path& directory) {
     }
     if (!files.functions.empty()) find_entry(application, all_read);
     resolve_checkpoints(application);
+    find_unconditional(application);
     derive_on_empty(application);
   }
   sort_findings(application.findings);

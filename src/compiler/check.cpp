@@ -2,9 +2,12 @@
 #include "compiler/check.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/suggest.hpp"
 #include "compiler/check_rules.hpp"
@@ -27,6 +30,7 @@ class References {
         const Edge& edge = ir.edges[e];
         known(f, e, edge.target, "Name");
         if (edge.on_empty) known(f, e, edge.on_empty->name, "OnEmpty.Name");
+        if (edge.input_type == InputType::error) rejoins(f, e);
         bool all_known = true;
         for (const ValuesPattern& pattern : edge.values) {
           all_known = known(f, e, pattern.function(), "Values") && all_known;
@@ -35,6 +39,7 @@ class References {
         names_itself(f, e);
         for (const ValuesPattern& pattern : edge.values) {
           takes_part(f, e, flow_.index_of(pattern.function()));
+          cannot_fail(f, e, flow_.index_of(pattern.function()));
         }
       }
     }
@@ -101,6 +106,72 @@ class References {
                 "before all contributors can do without)");
       return;
     }
+  }
+
+  // "Exists" must mean "succeeded" for every name in a list.
+  void cannot_fail(std::size_t f, std::size_t e, std::size_t listed) {
+    const std::vector<Edge>& edges = flow_.ir(listed).edges;
+    const bool catches = std::any_of(edges.begin(), edges.end(), [](const Edge& edge) {
+      return edge.input_type == InputType::error;
+    });
+    if (!catches) return;
+    error(f, e, "caught-in-values",
+          flow_.ir(listed).name + " is named in the fan-in of " + flow_.ir(f).name + " into " +
+              flow_.ir(f).edges[e].target +
+              " but has an Error edge, so its outcome may be a failure; name a function after it, "
+              "which " +
+              flow_.ir(listed).name + " and what catches its errors both lead to");
+  }
+
+  // A branch that leaves by its catcher would be missed by the fan-in for ever.
+  void rejoins(std::size_t f, std::size_t e) {
+    const std::size_t catcher = flow_.index_of(flow_.ir(f).edges[e].target);
+    const auto& shapes = flow_.shapes(f);
+    const bool in_branch = std::any_of(shapes.begin(), shapes.end(), [](const Shape& shape) {
+      return !shape.empty() && shape.front().type != FrameType::loop;
+    });
+    if (catcher == Flow::kNone || !in_branch) return;
+    std::string missed;
+    for (const std::size_t contributor : contributors_of_branch(f)) {
+      if (catcher == contributor || flow_.reaches(catcher, contributor)) return;
+      missed = flow_.ir(contributor).name;
+    }
+    if (missed.empty()) return;
+    const std::string& name = flow_.ir(catcher).name;
+    error(f, e, "no-rejoin",
+          "what catches the errors of " + flow_.ir(f).name + ", " + name + ", does not lead to " +
+              missed +
+              ", which fans in for this branch: after a failure the fan-in would wait for "
+              "ever; give " +
+              name + " an edge that joins the branch again");
+  }
+
+  /// Functions that fan in with the frames that `f` has, on the paths after its success.
+  std::set<std::size_t> contributors_of_branch(std::size_t f) const {
+    constexpr int kDeeperMax = 8;  // Maps inside of the branch; deeper ones are not followed.
+    std::set<std::size_t> out;
+    std::set<std::pair<std::size_t, int>> seen{{f, 0}};
+    std::vector<std::pair<std::size_t, int>> waiting{{f, 0}};
+    while (!waiting.empty()) {
+      const auto [at, depth] = waiting.back();
+      waiting.pop_back();
+      const FunctionIr& ir = flow_.ir(at);
+      for (const Edge& edge : ir.edges) {
+        if (edge.input_type == InputType::error || Flow::is_dead(edge)) continue;
+        if (edge.input_type == InputType::fan_in && depth == 0 && at != f) out.insert(at);
+        int next = depth;
+        for (const Modifier& modifier : edge.modifiers) {
+          if (modifier.kind() == Modifier::Kind::push) ++next;
+          if (modifier.kind() == Modifier::Kind::pop) --next;
+        }
+        if (next < 0) continue;  // Out of the branch.
+        if (edge.input_type == InputType::map || Flow::pushes_parallel(ir, edge)) ++next;
+        const std::pair<std::size_t, int> state{flow_.index_of(edge.target), next};
+        if (state.first == Flow::kNone || next > kDeeperMax || !seen.insert(state).second) continue;
+        waiting.push_back(state);
+      }
+    }
+    return out;
   }
 
   const Flow& flow_;

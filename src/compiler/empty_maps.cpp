@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -32,26 +34,35 @@ struct Exit {
 
 class PathsOut {
  public:
-  explicit PathsOut(const Flow& flow) : flow_(flow) {}
-
-  /// The one aggregator that a map from a function with `depth` post-modifier levels ends in.
-  std::optional<Exit> find(const Edge& map, std::size_t depth) {
-    Levels levels{kMapLevel};
-    for (std::size_t i = 0; i < depth; ++i) levels.push_back(static_cast<int>(i));
-    visit(flow_.index_of(map.target), std::move(levels));
-    while (!waiting_.empty() && !failed_) {
+  /// Follows a map from a function with `depth` post-modifier levels.
+  PathsOut(const Flow& flow, const Edge& map, std::size_t depth) : flow_(flow), depth_(depth) {
+    branch_.push_back(kMapLevel);
+    for (std::size_t i = 0; i < depth; ++i) branch_.push_back(static_cast<int>(i));
+    visit(flow_.index_of(map.target), branch_);
+    while (!waiting_.empty()) {
       const auto [function, at] = std::move(waiting_.back());
       waiting_.pop_back();
-      for (const Edge& edge : flow_.ir(function).edges) follow(flow_.ir(function), edge, at, depth);
+      for (const Edge& edge : flow_.ir(function).edges) follow(flow_.ir(function), edge, at);
     }
-    return failed_ ? std::nullopt : exit_;
+  }
+
+  /// The one aggregator that all paths out lead into.
+  std::optional<Exit> exit() const { return failed_ ? std::nullopt : exit_; }
+
+  /// The `Values` of a fan-in into `aggregator` by instances that have the branch's own frames.
+  const std::vector<ValuesPattern>* values_into(const std::string& aggregator) const {
+    const auto found = values_.find(aggregator);
+    return found == values_.end() ? nullptr : found->second;
   }
 
  private:
   void visit(std::size_t function, Levels levels) {
     if (function == Flow::kNone) return;
     if (std::count(levels.begin(), levels.end(), kOtherLevel) > kPushedMax) return;
-    if (seen_.size() >= kStatesMax) failed_ = true;
+    if (seen_.size() >= kStatesMax) {
+      failed_ = true;
+      return;
+    }
     if (seen_.emplace(function, levels).second) waiting_.emplace_back(function, std::move(levels));
   }
 
@@ -72,7 +83,7 @@ class PathsOut {
     }
   }
 
-  void follow(const FunctionIr& from, const Edge& edge, const Levels& at, std::size_t depth) {
+  void follow(const FunctionIr& from, const Edge& edge, const Levels& at) {
     if (Flow::is_dead(edge)) return;
     Levels levels = at;
     apply(edge.modifiers, levels);
@@ -86,12 +97,18 @@ class PathsOut {
     // Out of the frame: the target must be an aggregator whose frames follow from the map's own.
     const bool derivable =
         !pushes && std::find(levels.begin(), levels.end(), kOtherLevel) == levels.end();
-    Exit exit{edge.target, depth - std::min(depth, levels.size())};
+    Exit exit{edge.target, depth_ - std::min(depth_, levels.size())};
     if (!derivable || (exit_ && *exit_ != exit)) failed_ = true;
     exit_ = std::move(exit);
+    if (edge.input_type == InputType::fan_in && at == branch_) {
+      values_.try_emplace(edge.target, &edge.values);
+    }
   }
 
   const Flow& flow_;
+  std::size_t depth_;
+  Levels branch_;
+  std::map<std::string, const std::vector<ValuesPattern>*> values_;
   std::set<std::pair<std::size_t, Levels>> seen_;
   std::vector<std::pair<std::size_t, Levels>> waiting_;
   std::optional<Exit> exit_;
@@ -106,15 +123,25 @@ std::size_t depth_after(const std::vector<Modifier>& modifiers, std::size_t dept
   return depth;
 }
 
-/// The exit that all shapes of the mapping function agree on.
-std::optional<Exit> common_exit(const Flow& flow, std::size_t function, const Edge& edge) {
+/// What an empty map goes on with, if all shapes of the mapping function agree on it.
+std::optional<OnEmpty> derive(const Flow& flow, std::size_t function, const Edge& edge) {
   std::optional<Exit> common;
+  OnEmpty out;
   for (const Shape& shape : flow.shapes(function)) {
-    auto exit = PathsOut(flow).find(edge, depth_after(edge.modifiers, shape.size()));
-    if (!exit || (common && *common != *exit)) return std::nullopt;
-    common = std::move(exit);
+    const PathsOut paths(flow, edge, depth_after(edge.modifiers, shape.size()));
+    const std::optional<Exit> exit = paths.exit();
+    if (edge.on_empty) {
+      out = *edge.on_empty;
+    } else if (!exit || (common && *common != *exit)) {
+      return std::nullopt;
+    } else {
+      out.name = exit->aggregator;
+      out.modifiers.assign(exit->dropped, Modifier::parse("Pop", flow.ir(function).source));
+      common = exit;
+    }
+    if (const auto* values = paths.values_into(out.name)) out.values = *values;
   }
-  return common;
+  return out;
 }
 
 }  // namespace
@@ -125,20 +152,17 @@ void derive_on_empty(Application& application) {
   for (std::size_t f = 0; f < application.functions.size(); ++f) {
     FunctionIr& ir = application.functions[f].ir;
     for (Edge& edge : ir.edges) {
-      if (edge.input_type != InputType::map || edge.on_empty || flow.shapes(f).empty()) continue;
-      const std::optional<Exit> exit = common_exit(flow, f, edge);
-      if (!exit) {
-        application.findings.push_back(
-            {Severity::warning, "empty-map", ir.source, edge.line,
-             "the Map to " + edge.target +
-                 " ends in no single aggregator, so nothing runs after an empty list; "
-                 "name the aggregator in the edge's OnEmpty if something should"});
+      if (edge.input_type != InputType::map || flow.shapes(f).empty()) continue;
+      std::optional<OnEmpty> on_empty = derive(flow, f, edge);
+      if (on_empty) {
+        derived.emplace_back(&edge, std::move(*on_empty));
         continue;
       }
-      OnEmpty on_empty;
-      on_empty.name = exit->aggregator;
-      on_empty.modifiers.assign(exit->dropped, Modifier::parse("Pop", ir.source));
-      derived.emplace_back(&edge, std::move(on_empty));
+      application.findings.push_back(
+          {Severity::warning, "empty-map", ir.source, edge.line,
+           "the Map to " + edge.target +
+               " ends in no single aggregator, so nothing runs after an empty list; "
+               "name the aggregator in the edge's OnEmpty if something should"});
     }
   }
   for (auto& [edge, on_empty] : derived) edge->on_empty = std::move(on_empty);

@@ -6,7 +6,8 @@
 namespace unum {
 
 /// Sets `on_empty` of each Map edge that names none when every path out of the map's frame leads
-/// into one aggregator; adds a warning where none can be derived.
+/// into one aggregator, and for all of them the `values` of the fan-in that they stand in for; adds
+/// a warning where no aggregator can be derived.
 void derive_on_empty(Application& application);
 
 }  // namespace unum

@@ -11,6 +11,8 @@ namespace {
 
 // Alternatives beyond which nothing is concluded: what is not seen here, the run itself finds.
 constexpr std::size_t kAlternativesMax = 32;
+// Decisions of one alternative, likewise.
+constexpr std::size_t kDecisionsMax = 32;
 
 bool includes(const Guard& whole, const Guard& part) {
   return std::includes(whole.begin(), whole.end(), part.begin(), part.end());
@@ -30,7 +32,8 @@ bool drop_covered(std::vector<Guard>& any, const Options& options) {
   for (const Guard& guard : any) {
     for (const auto& [decision, edge] : guard) {
       const auto all = options.find(decision);
-      if (all == options.end()) continue;
+      if (all == options.end() || all->second.size() > any.size()) continue;
+      if (all->second.contains(kNoEdge)) continue;  // No guard says that nothing was taken.
       Guard rest = guard;
       rest.erase(decision);
       const bool covered = std::all_of(all->second.begin(), all->second.end(), [&](auto option) {
@@ -66,8 +69,9 @@ Guards both(const Guards& a, const Guards& b) {
       if (contradicts(one, two)) continue;
       Guard merged = one;
       merged.insert(two.begin(), two.end());
+      const std::size_t merged_size = merged.size();
       add(out.any, std::move(merged));
-      if (out.any.size() > kAlternativesMax) return {{}, true};
+      if (merged_size > kDecisionsMax || out.any.size() > kAlternativesMax) return {{}, true};
     }
   }
   return out;

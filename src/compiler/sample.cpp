@@ -16,6 +16,10 @@ constexpr std::ptrdiff_t kRecursionMax = 2;
 constexpr std::int64_t kRoundsMax = 2;
 // The decision of an instance's Exclusive edges, as opposed to those of single edges.
 constexpr std::uint64_t kChoice = 0xFFFF;
+// The decision between an instance's Error edges and all others.
+constexpr std::uint64_t kOutcome = 0xFFFE;
+constexpr std::uint32_t kSucceeded = 0;
+constexpr std::uint32_t kFailed = 1;
 
 std::uint64_t decision(std::size_t instance, std::uint64_t slot) {
   return static_cast<std::uint64_t>(instance) << 16 | slot;
@@ -42,6 +46,10 @@ void Sample::fault(std::string_view rule, std::size_t instance, std::size_t edge
 
 void Sample::visit(std::size_t instance) {
   const FunctionIr& ir = flow_.ir(instances_[instance].function);
+  const bool catches = std::any_of(ir.edges.begin(), ir.edges.end(), [](const Edge& edge) {
+    return edge.input_type == InputType::error;
+  });
+  if (catches) options_[decision(instance, kOutcome)] = {kSucceeded, kFailed};
   bool decided =
       false;          // An Exclusive edge is taken for certain: those after it are not looked at.
   bool open = false;  // An Exclusive edge before this one may be taken.
@@ -63,6 +71,10 @@ void Sample::visit(std::size_t instance) {
       options_[decision(instance, e)] = {static_cast<std::uint32_t>(e), kNoEdge};
     }
     const bool certain = truth == Truth::yes && taken.empty();
+    if (catches) {
+      taken[decision(instance, kOutcome)] =
+          edge.input_type == InputType::error ? kFailed : kSucceeded;
+    }
     take(instance, e, certain ? Truth::yes : Truth::unknown, std::move(taken));
     if (too_large_) return;
   }

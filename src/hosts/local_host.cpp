@@ -115,7 +115,9 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
       failure = error;
     }
     if (attempt >= options_.deliveries_max) {
-      co_await give_up({first.entry, first.instance, first.payload, attempt}, *failure);
+      // A named object: GCC 12 frees an aggregate made inside of a co_await twice.
+      const Delivery last{first.entry, first.instance, first.payload, attempt};
+      co_await give_up(last, *failure);
       co_return;
     }
     ++attempt;

@@ -38,6 +38,7 @@ class Worker {
   bool usable() const noexcept { return usable_ && !ended_; }
   bool ended() const noexcept { return ended_; }
   pid_t pid() const noexcept { return process_.pid(); }
+  const ForkServer* fork_server() const noexcept { return process_.server(); }
 
   /// Reads its output and waits for its end. Runs beside the calls; ends after the process.
   Task<void> tend();

@@ -76,6 +76,7 @@ class WorkerPool::Impl {
   Task<SharedWorker> start_worker(Entry& entry);
   SharedWorker spawn_worker(const Entry& entry);
   Task<SharedWorker> fork_worker(const Entry& entry);
+  Task<void> watch_fork_server(std::shared_ptr<ForkServer> server);
   SharedWorker adopt(WorkerProcess process, WorkerPipes pipes);
   Task<void> live(SharedWorker worker);
   void want_spare();
@@ -279,7 +280,7 @@ void WorkerPool::Impl::settle_fault(const SharedWorker& worker, const Error& err
       co_await ending->terminate(patience);
     }(worker, reactor_.now() + options_.stop_grace));
   } else if (error.kind() == ErrorKind::disconnected || error.kind() == ErrorKind::timeout) {
-    ++counters_.crashed;
+    if (!worker->call_never_began()) ++counters_.crashed;
   } else {
     worker->kill();
   }
@@ -323,9 +324,8 @@ Task<SharedWorker> WorkerPool::Impl::start_worker(Entry& entry) {
   }
   SharedWorker worker;
   if (entry.forked && !fork_server_useless_) {
-    if (spare_ && spare_->usable()) {
-      worker = std::exchange(spare_, nullptr);
-    } else {
+    worker = std::exchange(spare_, nullptr);
+    if (!worker || !worker->usable()) {
       worker = co_await fork_worker(entry);
     }
   }
@@ -357,6 +357,7 @@ Task<SharedWorker> WorkerPool::Impl::fork_worker(const Entry& entry) {
   while (!fork_server_useless_) {
     if (!fork_server_ || !fork_server_->alive()) {
       fork_server_ = ForkServer::start(reactor_, entry.command, STDERR_FILENO);
+      tasks_.spawn(watch_fork_server(fork_server_));
     }
     const std::shared_ptr<ForkServer> server = fork_server_;
     WorkerPipes near;
@@ -374,6 +375,14 @@ Task<SharedWorker> WorkerPool::Impl::fork_worker(const Entry& entry) {
     }
   }
   co_return nullptr;
+}
+
+Task<void> WorkerPool::Impl::watch_fork_server(std::shared_ptr<ForkServer> server) {
+  co_await server->watch();
+  // The kernel ends what it forked; no call must meet one of them meanwhile.
+  for (const SharedWorker& worker : std::vector<SharedWorker>(all_)) {
+    if (worker->fork_server() == server.get()) worker->kill();
+  }
 }
 
 SharedWorker WorkerPool::Impl::adopt(WorkerProcess process, WorkerPipes pipes) {
@@ -398,6 +407,7 @@ void WorkerPool::Impl::forget(const SharedWorker& worker) {
     idle_.erase(idle);
   }
   if (spare_ == worker) spare_ = nullptr;
+  if (shutdown_ != Shutdown::no) ended_.wake_all();
 }
 
 /// A worker for the next function that has had none is forked while others compute: functions of a
@@ -423,6 +433,7 @@ Task<void> WorkerPool::Impl::add_spare() {
     // It is only a convenience; the call that needs a worker meets the same and says so.
   }
   adding_spare_ = false;
+  if (shutdown_ != Shutdown::no) ended_.wake_all();
 }
 
 // --- The end
@@ -430,7 +441,7 @@ Task<void> WorkerPool::Impl::add_spare() {
 
 Task<void> WorkerPool::Impl::shutdown() {
   if (shutdown_ != Shutdown::no) {
-    while (shutdown_ != Shutdown::done) co_await ended_.wait({});
+    while (shutdown_ != Shutdown::done) co_await ended_.wait(Wait{});
     co_return;
   }
   shutdown_ = Shutdown::running;
@@ -439,9 +450,10 @@ Task<void> WorkerPool::Impl::shutdown() {
   for (const SharedWorker& worker : std::vector<SharedWorker>(idle_)) worker->kill();
   if (spare_) spare_->kill();
   for (const SharedWorker& worker : std::vector<SharedWorker>(all_)) worker->stop_call();
-  while (counters_.running > 0) co_await ended_.wait({});
+  while (counters_.running > 0 || adding_spare_ || !all_.empty()) co_await ended_.wait(Wait{});
+  // Last: its end would be the end of workers that are still being asked to end.
+  if (fork_server_) fork_server_->kill();
   co_await tasks_.drain();
-  if (fork_server_) co_await fork_server_->end();
   shutdown_ = Shutdown::done;
   ended_.wake_all();
 }

@@ -131,8 +131,7 @@ Task<std::optional<ForkServer::Reply>> ForkServer::ask(std::string message,
     }
   }
   if (!reply) {
-    alive_ = false;
-    process_.kill(SIGKILL);
+    kill();
   }
   busy_ = false;
   if (!turn_.empty()) turn_.wake_first();
@@ -165,10 +164,15 @@ Task<std::optional<ExitStatus>> ForkServer::reap(pid_t pid) {
   co_return exit_status(reply->second);
 }
 
-Task<void> ForkServer::end() {
+Task<void> ForkServer::watch() {
+  const std::shared_ptr<ForkServer> self = shared_from_this();
+  co_await process_.wait_exit(reactor_);
+  alive_ = false;
+}
+
+void ForkServer::kill() noexcept {
   alive_ = false;
   process_.kill(SIGKILL);
-  co_await process_.wait_exit(reactor_);
 }
 
 }  // namespace unum

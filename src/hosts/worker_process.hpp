@@ -44,6 +44,8 @@ class WorkerProcess {
   WorkerProcess(WorkerProcess&&) = default;
 
   pid_t pid() const noexcept { return spawned_ ? spawned_.pid() : pid_; }
+  /// What it was forked from, if it was.
+  const ForkServer* server() const noexcept { return server_.get(); }
   /// Sends a signal to the whole group; without effect once the process has ended and was reaped.
   void kill(int signal) noexcept;
   /// Waits for the end, ends what is left of the group, and reaps. Nothing if it is not known how
@@ -77,8 +79,10 @@ class ForkServer : public std::enable_shared_from_this<ForkServer> {
   bool proven() const noexcept { return proven_; }
   bool alive() const noexcept { return alive_; }
   pid_t pid() const noexcept { return process_.pid(); }
+  /// Waits for its end, after which nothing it forked is alive for long.
+  Task<void> watch();
   /// Ends it, and with it what it forked.
-  Task<void> end();
+  void kill() noexcept;
 
  private:
   struct Reply {

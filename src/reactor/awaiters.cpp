@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <cerrno>
 
+#include "reactor/port.hpp"
 #include "unum/reactor.hpp"
 
 namespace unum {
@@ -16,34 +17,20 @@ std::uint64_t length_of(std::size_t size) noexcept {
 
 }  // namespace
 
-bool OperationAwaiter::await_ready() noexcept {
-  if (!wait_.stop.stop_requested()) return false;
-  interrupted_ = -ECANCELED;
-  result = -ECANCELED;
-  return true;
-}
-
 void OperationAwaiter::await_suspend(std::coroutine_handle<> waiter) {
   waiter_ = waiter;
   run = &on_done;
-  if (wait_.deadline != kNoDeadline) {
-    when = wait_.deadline;
+  if (when != kNoDeadline) {
     fire = &on_deadline;
     reactor_.add_timer(*this);  // may throw: nothing is submitted yet
   }
-  stop_.link(wait_.stop, &on_stop, this);
-  reactor_.submit(*this);
-}
-
-int OperationAwaiter::await_resume() noexcept {
-  // -EINTR: the kernel broke off an attempt that was under way, because we asked for its end.
-  const bool ended = result == -ECANCELED || result == -EINTR;
-  return interrupted_ != 0 && ended ? interrupted_ : result;
+  stop_.link(token_, &on_stop, this);
+  reactor_.port_->submit(*this);
 }
 
 void OperationAwaiter::on_done(Ready& ready) noexcept {
   auto& self = static_cast<OperationAwaiter&>(static_cast<Operation&>(ready));
-  self.reactor_.remove_timer(self);
+  if (self.heap_index != kNotInHeap) self.reactor_.remove_timer(self);
   self.stop_.unlink();
   self.waiter_.resume();
 }
@@ -51,13 +38,13 @@ void OperationAwaiter::on_done(Ready& ready) noexcept {
 void OperationAwaiter::on_deadline(Timer& timer) noexcept {
   auto& self = static_cast<OperationAwaiter&>(timer);
   if (self.interrupted_ == 0) self.interrupted_ = -ETIME;
-  self.reactor_.cancel(self);
+  self.reactor_.port_->cancel(self);
 }
 
 void OperationAwaiter::on_stop(void* self_address) noexcept {
   auto& self = *static_cast<OperationAwaiter*>(self_address);
   if (self.interrupted_ == 0) self.interrupted_ = -ECANCELED;
-  self.reactor_.cancel(self);
+  self.reactor_.port_->cancel(self);
 }
 
 void SleepAwaiter::await_suspend(std::coroutine_handle<> waiter) {
@@ -96,10 +83,6 @@ void YieldAwaiter::await_suspend(std::coroutine_handle<> waiter) noexcept {
 
 // --- The reactor's calls
 // -------------------------------------------------------------------------------
-
-OperationAwaiter Reactor::nop(const Wait& wait) {
-  return {*this, wait, Request{.opcode = Opcode::nop}};
-}
 
 OperationAwaiter Reactor::open_at(int directory, const char* path, int flags, unsigned mode,
                                   const Wait& wait) {

@@ -83,7 +83,7 @@ class EpollPort final : public Port {
       throw system_error("reactor", errno, "fcntl(F_SETFL) of a stream");
     }
   }
-  int pollable_fd() const noexcept override { return epoll_.get(); }
+  int pollable_fd() override { return epoll_.get(); }
   bool has_unsubmitted() const noexcept override {
     return Port::has_unsubmitted() || first_changed_ != kNone;
   }

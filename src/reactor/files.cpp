@@ -50,10 +50,11 @@ long read_first(int fd, std::string& content) {
   return count;
 }
 
+/// The size of a regular file, 0 of anything else.
 std::size_t size_of(int fd) noexcept {
   struct ::stat status {};
-  return ::fstat(fd, &status) == 0 && status.st_size > 0 ? static_cast<std::size_t>(status.st_size)
-                                                         : 0;
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return 0;
+  return static_cast<std::size_t>(status.st_size);
 }
 
 /// Reads the rest of a file behind what `content` has. 0, or a negative errno; -EFBIG above

@@ -31,24 +31,30 @@ struct FreeFrame {
   FreeFrame* next;
 };
 
+// Plain data, so that reaching it needs no guard.
 struct Pool {
-  std::array<FreeFrame*, kClasses> first{};
-  std::array<std::size_t, kClasses> count{};
+  std::array<FreeFrame*, kClasses> first;
+  std::array<std::size_t, kClasses> count;
+  bool closed;
+};
+constinit thread_local Pool pool{};
 
-  ~Pool() {
-    for (FreeFrame* frame : first) {
+/// Gives the frames back at the thread's end. Made with the thread's first frame.
+struct Cleaner {
+  Cleaner() noexcept = default;
+  ~Cleaner() {
+    for (FreeFrame* frame : pool.first) {
       while (frame != nullptr) {
         FreeFrame* next = frame->next;
         ::operator delete(frame);
         frame = next;
       }
     }
-    closed = true;
+    pool.closed = true;
   }
-  static inline thread_local bool closed = false;
+  void make_sure_that_it_is_made() const noexcept {}
 };
-
-thread_local Pool pool;
+thread_local Cleaner cleaner;
 
 std::size_t class_of(std::size_t size) { return (size - 1) / kClassBytes; }
 
@@ -62,12 +68,13 @@ void* allocate_frame(std::size_t size) {
     --pool.count[index];
     return frame;
   }
+  cleaner.make_sure_that_it_is_made();
   return ::operator new((index + 1) * kClassBytes);
 }
 
 void free_frame(void* frame, std::size_t size) noexcept {
   const std::size_t index = class_of(size);
-  if (!kPooled || index >= kClasses || Pool::closed || pool.count[index] >= kFreeMax) {
+  if (!kPooled || index >= kClasses || pool.closed || pool.count[index] >= kFreeMax) {
     ::operator delete(frame);
     return;
   }

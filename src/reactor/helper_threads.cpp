@@ -17,8 +17,8 @@
 namespace unum {
 
 HelperThreads::HelperThreads(unsigned threads_max) : threads_max_(std::max(1u, threads_max)) {
-  event_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (event_fd_ < 0) throw system_error("reactor", errno, "eventfd");
+  event_ = Descriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!event_) throw system_error("reactor", errno, "eventfd");
   threads_.reserve(threads_max_);
 }
 
@@ -30,7 +30,6 @@ HelperThreads::~HelperThreads() {
   }
   work_.notify_all();
   for (std::thread& thread : threads_) thread.join();
-  ::close(event_fd_);
 }
 
 int HelperThreads::submit(OperationList& operations) noexcept {
@@ -88,7 +87,7 @@ bool HelperThreads::take_back(Operation& operation) noexcept {
 void HelperThreads::collect(OperationList& finished) noexcept {
   std::uint64_t count = 0;
   // The counter only says "look"; nothing there means that an earlier look has seen it all.
-  [[maybe_unused]] const ssize_t got = ::read(event_fd_, &count, sizeof count);
+  [[maybe_unused]] const ssize_t got = ::read(event_.get(), &count, sizeof count);
   const std::lock_guard lock(mutex_);
   while (Operation* operation = finished_.pop_front()) finished.push_back(*operation);
 }
@@ -112,7 +111,7 @@ void HelperThreads::run() noexcept {
     if (first) {
       // Later ones ride on this one's event: `collect` takes all.
       const std::uint64_t one = 1;
-      [[maybe_unused]] const ssize_t sent = ::write(event_fd_, &one, sizeof one);
+      [[maybe_unused]] const ssize_t sent = ::write(event_.get(), &one, sizeof one);
     }
   }
 }

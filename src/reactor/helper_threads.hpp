@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "reactor/descriptor.hpp"
 #include "reactor/port.hpp"
 
 namespace unum {
@@ -21,7 +22,7 @@ class HelperThreads {
   HelperThreads& operator=(const HelperThreads&) = delete;
 
   /// An eventfd, readable when `collect` has something.
-  int event_fd() const noexcept { return event_fd_; }
+  int event_fd() const noexcept { return event_.get(); }
 
   /// Hands over operations; called with all of a tick's at once, so that one wake-up serves many.
   /// 0, or a negative errno, with `operations` left as it was, when not even one thread could be
@@ -37,7 +38,7 @@ class HelperThreads {
   void start_threads(std::size_t wanted) noexcept;
 
   const unsigned threads_max_;
-  int event_fd_ = -1;
+  Descriptor event_;
   std::mutex mutex_;
   std::condition_variable work_;
   OperationList waiting_;

@@ -49,11 +49,12 @@ class OperationList {
   void remove(Operation& operation) noexcept {
     (operation.previous != nullptr ? operation.previous->next : first_) = operation.next;
     (operation.next != nullptr ? operation.next->previous : last_) = operation.previous;
-    operation.next = operation.previous = nullptr;
   }
   Operation* pop_front() noexcept {
     Operation* operation = first_;
-    if (operation != nullptr) remove(*operation);
+    if (operation == nullptr) return nullptr;
+    first_ = operation->next;
+    (first_ != nullptr ? first_->previous : last_) = nullptr;
     return operation;
   }
 
@@ -70,8 +71,8 @@ constexpr bool waits_for_readiness(Opcode opcode) noexcept {
 // Operations with the kernel at once. What ends by itself queues beyond its limit. What waits for
 // others must not (it may wait for one that stands behind it), and fails with -ENOBUFS: far above
 // the descriptors that a process usually may have.
-inline constexpr std::size_t kEndingInFlightMax = 4095;
-inline constexpr std::size_t kWaitingInFlightMax = 4096;
+inline constexpr std::size_t kEndingInFlightMax = 1023;
+inline constexpr std::size_t kWaitingInFlightMax = 3072;
 
 class Port {
  public:
@@ -104,7 +105,7 @@ class Port {
   virtual void wait(Deadline until) noexcept = 0;
 
   virtual void prepare_stream(int fd) = 0;
-  virtual int pollable_fd() const noexcept = 0;
+  virtual int pollable_fd() = 0;
   /// Whether operations are queued that the kernel has not seen and could take.
   virtual bool has_unsubmitted() const noexcept {
     return !queued_waiting_.empty() || (!queued_.empty() && ending_in_flight_ < kEndingInFlightMax);

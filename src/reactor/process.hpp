@@ -2,10 +2,10 @@
 //
 // A child is ended with SIGKILL by the kernel when the thread that spawned it dies
 // (PR_SET_PDEATHSIG), so also after kill -9 of the parent; the thread that owns the reactor spawns.
-// (A child's own children go with its group at every other end of the parent; after kill -9 they are
-// left to the child's way of noticing that its streams are closed.)
-// It gets a clean signal mask, default signal handling (what was ignored, as by nohup, stays
-// ignored; SIGPIPE does not) and only the descriptors that are mapped, beside 0, 1 and 2.
+// (A child's own children go with its group at every other end of the parent; after kill -9 they
+// are left to the child's way of noticing that its streams are closed.) It gets a clean signal
+// mask, default signal handling (what was ignored, as by nohup, stays ignored; SIGPIPE does not)
+// and only the descriptors that are mapped, beside 0, 1 and 2.
 #pragma once
 
 #include <sys/types.h>

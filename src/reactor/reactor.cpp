@@ -125,7 +125,7 @@ void Reactor::run_until(Deadline until) {
   while (Clock::now() < until) run_once(until);
 }
 
-int Reactor::pollable_fd() const noexcept { return port_->pollable_fd(); }
+int Reactor::pollable_fd() { return port_->pollable_fd(); }
 
 Deadline Reactor::next_deadline() const noexcept {
   if (!ready_->empty() || port_->has_unsubmitted()) return kAlreadyPassed;
@@ -141,8 +141,6 @@ void Reactor::unwatch(WatchId id) { watches_->remove(id); }
 void Reactor::add_timer(Timer& timer) { timers_->add(timer); }
 void Reactor::remove_timer(Timer& timer) noexcept { timers_->remove(timer); }
 void Reactor::post(Ready& ready) noexcept { ready_->push(ready); }
-void Reactor::submit(Operation& operation) noexcept { port_->submit(operation); }
-void Reactor::cancel(Operation& operation) noexcept { port_->cancel(operation); }
 Reactor::Counters Reactor::counters() const noexcept { return port_->counters; }
 std::size_t Reactor::in_flight() const noexcept { return port_->in_flight(); }
 

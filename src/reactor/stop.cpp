@@ -7,17 +7,12 @@
 
 namespace unum {
 
-bool StopToken::stop_requested() const noexcept {
-  return source_ != nullptr && source_->requested();
-}
-
 std::string_view StopToken::reason() const noexcept {
   return source_ != nullptr ? source_->reason() : std::string_view{};
 }
 
-void StopCallback::link(StopToken token, Function function, void* context) {
+void StopCallback::link_to(StopToken token, Function function, void* context) {
   UNUM_ASSERT(source_ == nullptr);
-  if (token.source_ == nullptr) return;
   if (token.stop_requested()) {
     function(context);
     return;
@@ -31,8 +26,7 @@ void StopCallback::link(StopToken token, Function function, void* context) {
   source_->first_ = this;
 }
 
-void StopCallback::unlink() noexcept {
-  if (source_ == nullptr) return;
+void StopCallback::unlink_from_source() noexcept {
   if (previous_ != nullptr) {
     previous_->next_ = next_;
   } else {

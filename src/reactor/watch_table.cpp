@@ -9,7 +9,7 @@ namespace unum {
 
 WatchTable::Slot* WatchTable::find(WatchId id) noexcept {
   if (id.slot >= slots_.size()) return nullptr;
-  Slot& slot = slots_[id.slot];
+  Slot& slot = *slots_[id.slot];
   return slot.generation == id.generation && slot.wanted ? &slot : nullptr;
 }
 
@@ -17,13 +17,13 @@ WatchId WatchTable::add(int fd, unsigned events, Reactor::WatchCallback callback
   if (free_.empty()) {
     // So that giving a slot back cannot fail.
     if (free_.capacity() <= slots_.size()) free_.reserve(2 * slots_.size() + 8);
-    Slot& slot = slots_.emplace_back();
+    Slot& slot = *slots_.emplace_back(std::make_unique<Slot>());
     slot.table = this;
     slot.index = static_cast<std::uint32_t>(slots_.size() - 1);
     slot.run = &on_polled;
     free_.push_back(slot.index);
   }
-  Slot& slot = slots_[free_.back()];
+  Slot& slot = *slots_[free_.back()];
   free_.pop_back();
   ++slot.generation;
   slot.wanted = true;
@@ -40,7 +40,7 @@ void WatchTable::arm(Slot& slot) noexcept {
   slot.polling = true;
   slot.polled_events = slot.events;
   slot.request.mode = slot.events;
-  reactor_.submit(slot);
+  reactor_.port_->submit(slot);
 }
 
 void WatchTable::change(WatchId id, unsigned events) {
@@ -48,7 +48,8 @@ void WatchTable::change(WatchId id, unsigned events) {
   if (slot == nullptr || slot->events == events) return;
   slot->events = events;
   if (slot->polling) {
-    reactor_.cancel(*slot);  // armed with the new events once the kernel has let go of the old
+    reactor_.port_->cancel(
+        *slot);  // armed with the new events once the kernel has let go of the old
   } else {
     arm(*slot);
   }
@@ -59,7 +60,7 @@ void WatchTable::remove(WatchId id) {
   if (slot == nullptr) return;
   slot->wanted = false;
   if (slot->polling) {
-    reactor_.cancel(*slot);
+    reactor_.port_->cancel(*slot);
   } else {
     free_.push_back(slot->index);
   }
@@ -67,7 +68,7 @@ void WatchTable::remove(WatchId id) {
 
 bool WatchTable::only_removed_in_flight(std::size_t in_flight) const noexcept {
   std::size_t removed = 0;
-  for (const Slot& slot : slots_) removed += slot.polling && !slot.wanted ? 1 : 0;
+  for (const auto& slot : slots_) removed += slot->polling && !slot->wanted ? 1 : 0;
   return in_flight <= removed;
 }
 

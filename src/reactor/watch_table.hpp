@@ -2,7 +2,7 @@
 // generation.
 #pragma once
 
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include "reactor/port.hpp"
@@ -38,7 +38,7 @@ class WatchTable {
   Slot* find(WatchId id) noexcept;
 
   Reactor& reactor_;
-  std::deque<Slot> slots_;  // addresses must stay
+  std::vector<std::unique_ptr<Slot>> slots_;  // their addresses must stay
   std::vector<std::uint32_t> free_;
 };
 

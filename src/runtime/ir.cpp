@@ -19,12 +19,12 @@ constexpr std::array<std::string_view, 6> kEdgeFields{
     "Name", "InputType", "Conditional", "Payload Modifiers", "Exclusive", "OnEmpty"};
 constexpr std::array<std::string_view, 2> kFanInFields{"Values", "Wait"};
 constexpr std::array<std::string_view, 2> kOnEmptyFields{"Name", "Payload Modifiers"};
-constexpr std::array<std::string_view, 3> kInputTypes{"Scalar", "Map", "Fan-in"};
+constexpr std::array<std::string_view, 4> kInputTypes{"Scalar", "Map", "Fan-in", "Error"};
 // Left in files by other tools; they never meant anything to a runtime.
 constexpr std::array<std::string_view, 3> kIgnored{"Remove", "Fan-in-Group", "Mode"};
 
 constexpr std::string_view kInputTypeForms =
-    R"("Scalar", "Map" or {"Fan-in": {"Values": ["<function>-unumIndex-*"]}})";
+    R"("Scalar", "Map", "Error" or {"Fan-in": {"Values": ["<function>-unumIndex-*"]}})";
 constexpr std::string_view kModifierForms =
     R"(a list of strings such as ["Pop"] or ["$0 = $0 + 1"])";
 constexpr std::string_view kValuesForms =
@@ -130,8 +130,8 @@ void Parser::refuse_later_features(IrObject& object) {
     }
     if (list && json::elements(field->raw).empty()) continue;
     field->fail(
-        "is not supported in this release: a failed step fails the workflow. Remove it, or "
-        "handle the error in the function's own code");
+        "is not supported in this release. An edge with InputType \"Error\" takes all failures of "
+        "a step; or handle the error in the function's own code");
   }
 }
 
@@ -256,11 +256,7 @@ Input Parser::parse_input(const IrField& field) {
   const std::string text = field.string(kInputTypeForms);
   if (text == "Scalar") return {InputType::scalar, {}, false};
   if (text == "Map") return {InputType::map, {}, false};
-  if (text == "Error") {
-    field.fail(
-        "is \"Error\", which is not supported in this release: a failed step fails the "
-        "workflow. Remove the edge, or handle the error in the function's own code");
-  }
+  if (text == "Error") return {InputType::error, {}, false};
   if (text == "Fan-in") {
     field.wrong(R"({"Fan-in": {"Values": [...]}}: the list of the instances that take part)");
   }

@@ -29,7 +29,11 @@ bool is_checkpointed(const FunctionIr& ir, bool by_default) {
   return ir.start || ir.edges.empty() || fans || ir.checkpoint.value_or(by_default);
 }
 
-bool is_own_error(const Error& error) { return error.code().starts_with("Unum."); }
+/// Not what became of a worker ("Unum.WorkerCrashed", "Unum.Cancelled"): the platform delivers
+/// that step again.
+bool is_own_error(const Error& error) {
+  return error.code().starts_with("Unum.") && error.origin() != "worker";
+}
 
 std::string array_of(const std::vector<std::string>& values) {
   std::size_t bytes = 2;

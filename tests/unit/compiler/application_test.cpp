@@ -210,6 +210,52 @@ TEST_CASE("case 26: nested maps derive each its own aggregator") {
   CHECK(app.find("G")->ir.edges[0].on_empty->name == "J");
 }
 
+TEST_CASE("case 26: an empty map knows the list that it stands in for, derived or written") {
+  for (const char* on_empty : {"", R"(, "OnEmpty": {"Name": "H"})"}) {
+    ApplicationDir dir;
+    dir.function("F",
+                 std::string(R"(, "Next": {"Name": "G", "InputType": "Map")") + on_empty + "}");
+    dir.function("G", R"(, "Next": {"Name": "I", "InputType": "Map"})");
+    dir.function("I", R"(, "Next": {"Name": "J", "InputType":
+        {"Fan-in": {"Values": ["I-unumIndex-*.$1"]}}, "Payload Modifiers": ["Pop"]})");
+    dir.function("J", R"(, "Next": {"Name": "H", "InputType":
+        {"Fan-in": {"Values": ["F", "J-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]})");
+    dir.function("H");
+    const Application app = load_application(dir.path());
+    CHECK(lines_of(app.findings).empty());
+    REQUIRE(app.find("F")->ir.edges[0].on_empty);
+    const OnEmpty& outer = *app.find("F")->ir.edges[0].on_empty;
+    REQUIRE(outer.values.size() == 2);
+    CHECK(outer.values[0].text() == "F");
+    CHECK(outer.values[1].text() == "J-unumIndex-*");
+    REQUIRE(app.find("G")->ir.edges[0].on_empty->values.size() == 1);
+    CHECK(app.find("G")->ir.edges[0].on_empty->values[0].text() == "I-unumIndex-*.$1");
+  }
+}
+
+TEST_CASE("a fan-in knows whether any contributor's edge has a condition") {
+  ApplicationDir dir;
+  dir.function(
+      "F",
+      R"(, "Next": [{"Name": "A", "InputType": "Scalar"}, {"Name": "B", "InputType": "Scalar"}])");
+  const std::string values =
+      R"("InputType": {"Fan-in": {"Values": ["A-unumIndex-0", "B-unumIndex-1"]}},
+      "Payload Modifiers": ["Pop"])";
+  dir.function("A",
+               R"(, "Next": [{"Name": "H", )" + values + R"(}, {"Name": "K", )" + values + "}]");
+  dir.function("B", R"(, "Next": [{"Name": "H", "Conditional": "$ret", )" + values +
+                        R"(}, {"Name": "K", "Conditional": "1 == 1", )" + values + "}]");
+  dir.function("H");
+  dir.function("K");
+  const Application app = load_application(dir.path());
+  CHECK(lines_of(app.findings).empty());
+  for (const char* name : {"A", "B"}) {
+    CHECK_FALSE(app.find(name)->ir.edges[0].unconditional_everywhere);
+    CHECK(app.find(name)->ir.edges[1].unconditional_everywhere);
+  }
+  CHECK_FALSE(app.find("F")->ir.edges[0].unconditional_everywhere);
+}
+
 TEST_CASE("case 26: a path that leaves two frames at once pops both for an empty map") {
   ApplicationDir dir;
   dir.function("F", kMapToG);

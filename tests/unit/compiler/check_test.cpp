@@ -463,6 +463,45 @@ TEST_CASE("a level that is not there is refused") {
   CHECK(check(dir) == "modifier | empty-map");
 }
 
+TEST_CASE("case 35: an Error edge and success are never both taken, and may meet") {
+  const std::string caught = R"({"Name": "C", "InputType": "Error"})";
+  {
+    ApplicationDir dir;
+    dir.function("F", next(map("G")));
+    dir.function("G", next(scalar("K"), caught));
+    dir.function("C", next(scalar("K")));
+    dir.function("K", next(fan_in("H", R"("K-unumIndex-*")")));
+    dir.function("H");
+    CHECK(check(dir) == "");
+  }
+  {
+    ApplicationDir dir;
+    dir.function("F", next(map("G")));
+    dir.function("G", next(fan_in("H", kAll), caught));
+    dir.function("C");
+    dir.function("H");
+    CHECK(check(dir) == "caught-in-values");
+    CHECK(says("G is named in the fan-in of G into H but has an Error edge"));
+  }
+  ApplicationDir dir;
+  dir.function("F", next(map("G")));
+  dir.function("G", next(scalar("K"), caught));
+  dir.function("C");
+  dir.function("K", next(fan_in("H", R"("K-unumIndex-*")")));
+  dir.function("H");
+  CHECK(check(dir) == "no-rejoin");
+  CHECK(says("what catches the errors of G, C, does not lead to K, which fans in"));
+}
+
+TEST_CASE("an Error edge before a map, outside of any branch, needs no way back") {
+  ApplicationDir dir;
+  dir.function("F", next(map("G"), R"({"Name": "C", "InputType": "Error"})"));
+  dir.function("G", next(fan_in("H", kAll)));
+  dir.function("C");
+  dir.function("H");
+  CHECK(check(dir) == "");
+}
+
 TEST_CASE("recursion passes") {
   ApplicationDir dir;
   dir.function("F", next(map("F", R"(, "Conditional": "$ret != []")")));

@@ -116,9 +116,10 @@ TEST_CASE("Scalar edges that are exclusive in part are refused") {
 }
 
 TEST_CASE("a mistake is named with its file, line and field, and what would be right") {
-  CHECK(has(
-      refusal("{\n\"Name\": \"F\",\n\"Next\": {\"Name\": \"G\",\n\"InputType\": \"Skalar\"}}"),
-      "f/unum_config.json:4: Next.InputType is \"Skalar\"; it must be \"Scalar\", \"Map\" or "));
+  CHECK(
+      has(refusal("{\n\"Name\": \"F\",\n\"Next\": {\"Name\": \"G\",\n\"InputType\": \"Skalar\"}}"),
+          "f/unum_config.json:4: Next.InputType is \"Skalar\"; it must be \"Scalar\", \"Map\", "
+          "\"Error\" or "));
   CHECK(has(refusal(R"({"Name":"F","Next":{"Name":"G","InputType":"Skalar"}})"),
             "(did you mean \"Scalar\"?)"));
   CHECK(has(refusal(R"({"Name":"F","Next":[{"Name":"G","InputType":"Map"},{"InputType":"Map"}]})"),
@@ -180,10 +181,15 @@ TEST_CASE("unknown fields are warnings with line and suggestion, known leftovers
             "f/unum_config.json:4: Next.Condition is not a known field"));
 }
 
-TEST_CASE("case 35: error edges, Retry and Catch are refused with a reason, empty lists are not") {
-  CHECK(has(refusal(R"({"Name":"F","Next":[{"Name":"G","InputType":"Scalar"},
-                        {"Name":"H","InputType":"Error"}]})"),
-            "Next[1].InputType is \"Error\", which is not supported in this release"));
+TEST_CASE("case 35: an edge for errors is read") {
+  const ParsedIr ir = parse(R"({"Name":"F","Next":[{"Name":"G","InputType":"Scalar"},
+                                                   {"Name":"H","InputType":"Error"}]})");
+  REQUIRE(ir.function.edges.size() == 2);
+  CHECK(ir.function.edges[1].input_type == InputType::error);
+  CHECK(ir.function.parallel_width() == 0);
+}
+
+TEST_CASE("Retry and Catch are refused with a reason, empty lists are not") {
   CHECK(has(refusal(R"({"Name":"F","Retry":3})"), "Retry is not supported in this release"));
   CHECK(has(refusal(R"({"Name":"F","Retry":[{"ErrorEquals":["States.ALL"]}]})"),
             "Retry is not supported in this release"));

@@ -1,0 +1,252 @@
+// Whole workflows: a transition between native functions, fan-outs and fan-ins of native and of Python
+// functions beside multiprocessing.Pool, a durable chain beside raw durable writes.
+//
+// Each comparison is taken in one run, one after the other in turns, and printed as a ratio of medians.
+#include <benchmark/benchmark.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "hosts/local_host.hpp"
+#include "hosts/worker_pool.hpp"
+
+using namespace unum;
+
+namespace {
+
+bool tiny() { return std::getenv("UNUM_BENCH_TINY") != nullptr; }
+
+double seconds_of(const std::function<void()>& work) {
+  const auto begun = Clock::now();
+  work();
+  return std::chrono::duration<double>(Clock::now() - begun).count();
+}
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+/// A directory beside the build, so that durable writes meet a disk and not a tmpfs.
+class Directory {
+ public:
+  Directory() {
+    std::string path = (std::filesystem::current_path() / "unum-bench-XXXXXX").string();
+    if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
+    path_ = path;
+  }
+  ~Directory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+};
+
+struct EchoCode final : UserCode {
+  Task<UserResult> call(const UserCall& call, Wait) override {
+    co_return UserResult::success(std::string(call.input));
+  }
+};
+
+constexpr const char* kMap = R"({"Name": "M", "Start": true, "Next": {"Name": "F", "InputType": "Map"}})";
+constexpr const char* kBranch = R"({"Name": "F", "Next": {"Name": "A",
+    "InputType": {"Fan-in": {"Values": ["F-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]}})";
+constexpr const char* kEnd = R"({"Name": "A"})";
+
+void add_map_and_fan_in(LocalHost& host, UserCode& code) {
+  for (const char* ir : {kMap, kBranch, kEnd}) host.add(Function::parse(ir, "bench"), code);
+}
+
+std::string numbers(std::int64_t count) {
+  std::string text = "[";
+  for (std::int64_t i = 0; i < count; ++i) text += (i > 0 ? "," : "") + std::to_string(i);
+  return text + "]";
+}
+
+struct Store {
+  Store(Reactor& reactor, const std::string& type, const std::string& name, bool durable) {
+    reactor.run(create_store(reactor, type, name));
+    StoreOptions options;
+    options.durable = durable;
+    store = reactor.run(open_store(reactor, type, name, options));
+  }
+  std::unique_ptr<DataStore> store;
+};
+
+void run_once(Reactor& reactor, LocalHost& host, const std::string& input) {
+  static int session = 0;
+  const std::string id = "bench-" + std::to_string(::getpid()) + "-" + std::to_string(++session);
+  const RunResult result = reactor.run(host.run(id, input));
+  if (result.status != RunResult::Status::succeeded) {
+    throw std::runtime_error(result.failures.empty() ? "failed" : result.failures.front().cause);
+  }
+}
+
+double peak_megabytes() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+/// One transition: payload, lookup, code, checkpoint, invocation; in a loop of 1,000 rounds.
+void native_transition(benchmark::State& state) {
+  constexpr int kRounds = 1000;
+  Reactor reactor;
+  const Store store(reactor, "memory", "transition", false);
+  EchoCode code;
+  LocalHost host(reactor, *store.store);
+  host.add(Function::parse(R"({"Name": "S", "Start": true, "Next": {"Name": "L", "InputType": "Scalar",
+                               "Payload Modifiers": ["Push"]}})", "bench"), code);
+  host.add(Function::parse(R"({"Name": "L", "Next": [
+      {"Name": "L", "InputType": "Scalar", "Exclusive": true, "Conditional": "$0 < 999", "Payload Modifiers": ["$0 = $0 + 1"]},
+      {"Name": "E", "InputType": "Scalar", "Exclusive": true, "Payload Modifiers": ["Pop"]}]})", "bench"), code);
+  host.add(Function::parse(R"({"Name": "E"})", "bench"), code);
+  for (auto _ : state) run_once(reactor, host, "1");
+  state.counters["us_per_transition"] = benchmark::Counter(
+      static_cast<double>(state.iterations()) * kRounds / 1e6, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(native_transition)->Unit(benchmark::kMillisecond);
+
+void native_fan_in(benchmark::State& state, const char* type, bool durable) {
+  const Directory directory;
+  Reactor reactor;
+  const Store store(reactor, type, directory.path(), durable);
+  EchoCode code;
+  LocalHost host(reactor, *store.store);
+  add_map_and_fan_in(host, code);
+  const std::string input = numbers(state.range(0));
+  for (auto _ : state) run_once(reactor, host, input);
+  state.counters["us_per_branch"] =
+      benchmark::Counter(static_cast<double>(state.iterations() * state.range(0)) / 1e6,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["peak_MB"] = peak_megabytes();
+}
+BENCHMARK_CAPTURE(native_fan_in, memory, "memory", false)
+    ->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(native_fan_in, fs_not_durable, "fs", false)
+    ->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(native_fan_in, fs_durable, "fs", true)
+    ->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
+
+/// Python code of one function that gives its input back.
+FunctionCode python_function(const std::string& directory, const std::string& name) {
+  std::ofstream(directory + "/app.py") << "def lambda_handler(event, context):\n    return event\n";
+  FunctionCode code;
+  code.function = name;
+  code.directory = directory;
+  return code;
+}
+
+/// Seconds of `pool.map(f, range(n), 1)` in a Pool(2) that is already running.
+double pool_seconds(std::int64_t count) {
+  const char* python = std::getenv("UNUM_PYTHON");
+  const std::string script =
+      "import multiprocessing, time\n"
+      "def f(x): return x\n"
+      "with multiprocessing.Pool(2) as pool:\n"
+      "    pool.map(f, range(64), 1)\n"
+      "    begun = time.perf_counter(); pool.map(f, range(" + std::to_string(count) + "), 1)\n"
+      "    print(time.perf_counter() - begun)\n";
+  const Directory directory;
+  std::ofstream(directory.path() + "/pool.py") << script;
+  const std::string command = std::string(python != nullptr ? python : "python3") + " " + directory.path() + "/pool.py";
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), &::pclose);
+  double seconds = 0;
+  if (!pipe || std::fscanf(pipe.get(), "%lf", &seconds) != 1) throw std::runtime_error("multiprocessing failed");
+  return seconds;
+}
+
+void python_fan_in(benchmark::State& state, bool durable) {
+  const std::int64_t count = tiny() ? 20 : state.range(0);
+  const Directory directory;
+  Reactor reactor;
+  const Store store(reactor, "fs", directory.path() + "/store", durable);
+  WorkerPoolOptions options;
+  options.running_max = 2;
+  std::vector<FunctionCode> codes;
+  for (const char* name : {"M", "F", "A"}) codes.push_back(python_function(directory.path(), name));
+  WorkerPool pool(reactor, std::move(codes), options);
+  LocalHost host(reactor, *store.store);
+  add_map_and_fan_in(host, pool);
+  const std::string input = numbers(count);
+  run_once(reactor, host, input);  // starts the workers, as the Pool's are started
+  std::vector<double> ours;
+  std::vector<double> theirs;
+  for (auto _ : state) {
+    ours.push_back(seconds_of([&] { run_once(reactor, host, input); }));
+    state.SetIterationTime(ours.back());
+    theirs.push_back(pool_seconds(count));
+  }
+  reactor.run(pool.shutdown());
+  state.counters["seconds"] = median(ours);
+  state.counters["pool_seconds"] = median(theirs);
+  state.counters["ratio_to_pool"] = median(ours) / median(theirs);
+}
+BENCHMARK_CAPTURE(python_fan_in, not_durable, false)->Arg(1000)->Iterations(5)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(python_fan_in, durable, true)->Arg(1000)->Arg(10000)->Iterations(5)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+/// The raw way to store one value for good: temporary file, data to disk, name, name to disk.
+void raw_durable_write(int directory, int number) {
+  const int file = ::openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+  const std::string from = "/proc/self/fd/" + std::to_string(file);
+  const std::string name = "value-" + std::to_string(number);
+  if (file < 0 || ::write(file, "1", 1) != 1 || ::fdatasync(file) != 0 ||
+      ::linkat(AT_FDCWD, from.c_str(), directory, name.c_str(), AT_SYMLINK_FOLLOW) != 0 || ::fsync(directory) != 0) {
+    throw std::runtime_error("the raw durable write failed");
+  }
+  ::close(file);
+}
+
+void durable_chain(benchmark::State& state) {
+  const int steps = tiny() ? 5 : 100;
+  const Directory directory;
+  Reactor reactor;
+  const Store store(reactor, "fs", directory.path() + "/store", true);
+  WorkerPoolOptions options;
+  options.running_max = 1;
+  std::vector<FunctionCode> codes;
+  codes.push_back(python_function(directory.path(), "S"));
+  codes.push_back(python_function(directory.path(), "L"));
+  WorkerPool pool(reactor, std::move(codes), options);
+  LocalHost host(reactor, *store.store);
+  host.add(Function::parse(R"({"Name": "S", "Start": true, "Next": {"Name": "L", "InputType": "Scalar",
+                               "Payload Modifiers": ["Push"]}})", "bench"), pool);
+  host.add(Function::parse(R"({"Name": "L", "Next": {"Name": "L", "InputType": "Scalar", "Conditional": "$0 < )" +
+                               std::to_string(steps - 2) + R"(", "Payload Modifiers": ["$0 = $0 + 1"]}})", "bench"), pool);
+  run_once(reactor, host, "1");
+  std::vector<double> ours;
+  std::vector<double> raw;
+  for (auto _ : state) {
+    ours.push_back(seconds_of([&] { run_once(reactor, host, "1"); }));
+    state.SetIterationTime(ours.back());
+    const Directory beside;
+    const int fd = ::open(beside.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    raw.push_back(seconds_of([&] {
+      for (int i = 0; i < steps; ++i) raw_durable_write(fd, i);
+    }));
+    ::close(fd);
+  }
+  reactor.run(pool.shutdown());
+  state.counters["ms_per_step"] = median(ours) / steps * 1000;
+  state.counters["ratio_to_raw_writes"] = median(ours) / median(raw);
+}
+BENCHMARK(durable_chain)->Iterations(5)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+}  // namespace
+
+BENCHMARK_MAIN();

@@ -1,0 +1,72 @@
+// The stores that the conformance suite runs over, on both ports of the reactor.
+//
+// A later store adds one entry to `stores_under_test` and passes every test here unchanged.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "unit/reactor/ports.hpp"
+#include "unum/data_store.hpp"
+#include "unum/reactor.hpp"
+#include "unum/task.hpp"
+
+namespace unum::test {
+
+/// A store of the suite's own, empty at first, gone with this object.
+struct StoreUnderTest {
+  std::string label;
+  /// Why it cannot be tested here, or empty.
+  std::string missing;
+  /// Opens it; may be called several times, also for several stores open at once.
+  std::function<std::unique_ptr<DataStore>(Reactor&)> open;
+  /// Widest fan-in that ends in reasonable time.
+  std::size_t fan_in_width_max = 10'000;
+  /// Whether thousands of writes one after the other end in reasonable time.
+  bool cheap_writes = true;
+  /// Keeps alive what the store lives in.
+  std::shared_ptr<void> home;
+};
+
+/// One maker for each store.
+using MakeStore = std::function<StoreUnderTest()>;
+const std::vector<MakeStore>& stores_under_test();
+
+/// An item's id. A function rather than braces: GCC 12 destroys a braced temporary in a co_await twice.
+inline ItemId id(std::string name, ItemKind kind) { return ItemId{std::move(name), kind}; }
+
+/// Writes an outcome and says whether it was new.
+inline Task<bool> write(DataStore& store, const SessionContext& context, std::string instance,
+                        std::string value) {
+  const WriteResult result = co_await store.write_return_value(context.bound_to(instance), value);
+  co_return result.status == WriteResult::Status::written;
+}
+
+/// The error that a task ends in; fails the test if it ends in none.
+template <class T>
+Error error_of(Reactor& reactor, Task<T> task) {
+  try {
+    reactor.run(std::move(task));
+  } catch (const Error& error) {
+    return error;
+  }
+  FAIL("an error was expected");
+  throw Error(ErrorKind::bug, "test", "none", "unreachable");
+}
+
+}  // namespace unum::test
+
+/// Begins the body of a test: it runs once for each store on each port. `reactor`, `subject` (the
+/// StoreUnderTest) and `store` (a DataStore&, open) are then there, and `context`, a session of its own.
+#define ON_EACH_STORE()                                                                         \
+  const auto store_index = GENERATE(range(std::size_t{0}, unum::test::stores_under_test().size())); \
+  ON_EACH_PORT(reactor);                                                                        \
+  const unum::test::StoreUnderTest subject = unum::test::stores_under_test()[store_index]();    \
+  if (!subject.missing.empty()) UNUM_SKIP(subject.label + ": " + subject.missing);              \
+  INFO("store: " << subject.label);                                                             \
+  const std::unique_ptr<unum::DataStore> opened = subject.open(reactor);                        \
+  unum::DataStore& store = *opened;                                                             \
+  const unum::SessionContext context = store.create_session_context()
