@@ -52,7 +52,7 @@ class RawRing {
   RawRing() {
     io_uring_params params{};
     params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
-    if (io_uring_queue_init_params(128, &ring_, &params) != 0) give_up("no io_uring");
+    if (io_uring_queue_init_params(512, &ring_, &params) != 0) give_up("no io_uring");
   }
   ~RawRing() { io_uring_queue_exit(&ring_); }
   RawRing(const RawRing&) = delete;

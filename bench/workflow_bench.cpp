@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -142,6 +143,29 @@ BENCHMARK_CAPTURE(native_fan_in, fs_not_durable, "fs", false)
     ->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(native_fan_in, fs_durable, "fs", true)
     ->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
+
+/// How time grows with the width: the slope of log(time) over log(width) from 100 to 10,000 branches. 1 is linear.
+void native_growth(benchmark::State& state, const char* type, bool durable) {
+  const std::array<std::int64_t, 2> widths = {tiny() ? 10 : 100, tiny() ? 100 : 10000};
+  const Directory directory;
+  Reactor reactor;
+  const Store store(reactor, type, directory.path(), durable);
+  EchoCode code;
+  LocalHost host(reactor, *store.store);
+  add_map_and_fan_in(host, code);
+  const std::array<std::string, 2> inputs = {numbers(widths[0]), numbers(widths[1])};
+  std::array<std::vector<double>, 2> seconds;
+  run_once(reactor, host, inputs[0]);
+  for (auto _ : state) {
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      seconds[i].push_back(seconds_of([&] { run_once(reactor, host, inputs[i]); }));
+    }
+  }
+  state.counters["slope"] = std::log(median(seconds[1]) / median(seconds[0])) /
+                            std::log(static_cast<double>(widths[1]) / static_cast<double>(widths[0]));
+}
+BENCHMARK_CAPTURE(native_growth, memory, "memory", false)->Iterations(5)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(native_growth, fs_durable, "fs", true)->Iterations(5)->Unit(benchmark::kMillisecond);
 
 /// Python code of one function that gives its input back.
 FunctionCode python_function(const std::string& directory, const std::string& name) {

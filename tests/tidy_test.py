@@ -128,7 +128,7 @@ class Tidy(unittest.TestCase):
         orphans = [name for name in self.cpp
                    if name.startswith(("src/", "tests/unit/", "tests/conformance/"))
                    and name.endswith((".cpp", ".c"))
-                   and not any(name.endswith("/" + entry) for entry in listed)]
+                   and not any(("/" + name).endswith("/" + entry) for entry in listed)]
         self.expect_none(orphans, "every source file stands in a meson.build")
 
     @staticmethod

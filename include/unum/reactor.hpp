@@ -39,17 +39,15 @@ struct Wait {
 /// A node of the queue of things to run; lives in its owner.
 struct Ready {
   Ready* next_ready;  ///< Set by the queue.
-  void (*run)(Ready&) noexcept = nullptr;
+  void (*run)(Ready&) noexcept;
 };
 
 enum class Opcode : std::uint8_t {
   nop,
   open_at,
   close,
-  read,          ///< At an offset, of a file.
-  write,         ///< At an offset, to a file.
-  stream_read,   ///< Of a pipe, socket or terminal: waits until there is something.
-  stream_write,  ///< To a pipe, socket or terminal: waits until there is room; may be partial.
+  read,   ///< At an offset, of a file.
+  write,  ///< At an offset, to a file.
   sync_data,
   sync_all,
   statx,
@@ -57,8 +55,11 @@ enum class Opcode : std::uint8_t {
   rename_at,
   unlink_at,
   make_dir_at,
-  poll,  ///< One-shot readiness of any descriptor.
   call,  ///< A plain function on a helper thread, for what the kernel offers no asynchronous way.
+  // Those that wait for a peer come last.
+  stream_read,   ///< Of a pipe, socket or terminal: waits until there is something.
+  stream_write,  ///< To a pipe, socket or terminal: waits until there is room; may be partial.
+  poll,          ///< One-shot readiness of any descriptor.
 };
 
 /// What is asked of the kernel. Which fields count depends on the opcode.

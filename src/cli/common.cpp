@@ -12,7 +12,9 @@ void say(std::string_view text) noexcept { std::fwrite(text.data(), 1, text.size
 
 int report_error(const Error& error) {
   say("unum: {}\n", error.message());
-  return error.kind() == ErrorKind::invalid ? kUsage : kMachine;
+  // A place that cannot be a store is the machine's, a name that none can have is the user's.
+  const bool place = error.origin() == "fs" && !error.code().starts_with("Unum.Invalid");
+  return error.kind() == ErrorKind::invalid && !place ? kUsage : kMachine;
 }
 
 std::optional<Application> load_checked(const std::string& directory, bool quiet) {

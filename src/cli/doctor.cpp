@@ -27,12 +27,12 @@ void print_interpreter(const char* what, const char* variable, const char* defau
 }  // namespace
 
 int doctor() {
+  const Reactor reactor;  // first: a wrong UNUM_REACTOR is an error and nothing else
   utsname kernel{};
   ::uname(&kernel);
   fmt::print("{:<9} {}\n", "unum", build::kVersion);
   fmt::print("{:<9} {} {} {}, {} cores\n", "system", kernel.sysname, kernel.release, kernel.machine,
              ::sysconf(_SC_NPROCESSORS_ONLN));
-  const Reactor reactor;
   fmt::print("{:<9} {}\n", "reactor", reactor.backend_reason());
   print_interpreter("python", "UNUM_PYTHON", "python3");
   print_interpreter("node", "UNUM_NODE", "node");

@@ -65,7 +65,7 @@ class OperationList {
 
 /// Whether the operation may wait for as long as some peer likes; all others end by themselves.
 constexpr bool waits_for_readiness(Opcode opcode) noexcept {
-  return opcode == Opcode::poll || opcode == Opcode::stream_read || opcode == Opcode::stream_write;
+  return opcode >= Opcode::stream_read;
 }
 
 // Operations with the kernel at once. What ends by itself queues beyond its limit. What waits for

@@ -26,7 +26,7 @@ namespace {
 
 // Entries of the submission queue: one flush of a full queue costs a system call, so a tick's
 // worth.
-constexpr unsigned kSubmissionEntries = 128;
+constexpr unsigned kSubmissionEntries = 512;
 // Space for the completion of everything in flight and of its cancellation, and for the helpers'
 // event.
 constexpr unsigned kCompletionEntries = 8192;
@@ -285,18 +285,18 @@ class UringPort final : public Port {
   }
 
   void reap() noexcept {
-    unsigned head = 0;
-    unsigned count = 0;
+    const unsigned count = io_uring_cq_ready(&ring_);
+    const unsigned head = *ring_.cq.khead;
+    const unsigned mask = ring_.cq.ring_mask;
     bool helpers_ready = false;
-    io_uring_cqe* cqe = nullptr;
-    io_uring_for_each_cqe(&ring_, head, cqe) {
-      ++count;
-      const std::uint64_t data = cqe->user_data;
+    for (unsigned i = 0; i < count; ++i) {
+      const io_uring_cqe& cqe = ring_.cq.cqes[(head + i) & mask];
+      const std::uint64_t data = cqe.user_data;
       if (data == kHelperEvent) {
         helpers_ready = true;
       } else if (data != kNobody) {
         auto& operation = *reinterpret_cast<Operation*>(data & ~kCancellationBit);
-        on_completion(operation, (data & kCancellationBit) != 0, cqe->res);
+        on_completion(operation, (data & kCancellationBit) != 0, cqe.res);
       }
     }
     io_uring_cq_advance(&ring_, count);

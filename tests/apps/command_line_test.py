@@ -44,7 +44,7 @@ class CommandLine(AppTest):
         self.refused(USAGE, "run", ".", "--speed", "9", says="--speed")
         self.refused(USAGE, "resume", says="session")
         self.refused(USAGE, "inspect", says="session")
-        self.refused(USAGE, "store", "paint", "fs:x", says="paint")
+        self.refused(USAGE, "store", "paint", "fs:x", says="subcommand")
         self.refused(USAGE, "store", "create", says="store")
 
     def test_doctor_says_what_is_used(self):

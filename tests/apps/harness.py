@@ -56,17 +56,26 @@ class Command:
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             env=dict(os.environ, UNUM_PYTHON=sys.executable, **environment, **{MARK: self.mark}))
         self.stdin = stdin
+        self.ended = None
 
     def wait(self, timeout=TIMEOUT_S):
-        try:
-            out, err = self.process.communicate(self.stdin, timeout)
-        except subprocess.TimeoutExpired as expired:
+        ended = self.ended_within(timeout)
+        if ended is None:
             self.process.kill()
-            out, err = self.process.communicate()
-            text = err.decode(errors="replace")
-            raise AssertionError(f"{self.process.args} did not end in {timeout} s\n{text}") from expired
-        return Ended(self.process.returncode, out.decode(errors="surrogateescape"),
-                     err.decode(errors="surrogateescape"))
+            err = self.process.communicate()[1].decode(errors="replace")
+            raise AssertionError(f"{self.process.args} did not end in {timeout} s\n{err}")
+        return ended
+
+    def ended_within(self, seconds):
+        """How it ended, or nothing if it still runs after that time."""
+        if self.ended is None:
+            try:
+                out, err = self.process.communicate(self.stdin, seconds)
+            except subprocess.TimeoutExpired:
+                return None
+            self.ended = Ended(self.process.returncode, out.decode(errors="surrogateescape"),
+                               err.decode(errors="surrogateescape"))
+        return self.ended
 
     def send(self, number):
         self.process.send_signal(number)

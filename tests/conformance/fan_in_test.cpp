@@ -64,7 +64,7 @@ TEST_CASE("case 10: a fan-in of 1 to 10,000, ended in random order, is claimed o
       tally.add(state);
     };
     co_await for_each_bounded(width, width, one);
-    CHECK((co_await store.get(context, id("Sink", ItemKind::claim))).has_value());
+    CHECK_AWAITED(store.get(context, id("Sink", ItemKind::claim)), it.has_value());
   };
   reactor.run(body());
   CHECK(tally.claimed == 1);
@@ -124,21 +124,21 @@ TEST_CASE("case 21: the owner of a claim may repeat it, nobody else gets it", "[
   ON_EACH_STORE();
   const Names names("F", 3);
   const auto body = [&]() -> Task<void> {
-    CHECK((co_await contribute(store, context, names, 0)).status == Status::incomplete);
-    CHECK((co_await contribute(store, context, names, 1)).status == Status::incomplete);
-    CHECK((co_await contribute(store, context, names, 2)).status == Status::claimed);
+    CHECK_AWAITED(contribute(store, context, names, 0), it.status == Status::incomplete);
+    CHECK_AWAITED(contribute(store, context, names, 1), it.status == Status::incomplete);
+    CHECK_AWAITED(contribute(store, context, names, 2), it.status == Status::claimed);
     const std::unique_ptr<DataStore> other = subject.open(reactor);
     for (DataStore* at : {&store, other.get()}) {
       for (int repeat = 0; repeat < 2; ++repeat) {
-        CHECK((co_await join_again(*at, context, names, 2)).status == Status::claimed);
+        CHECK_AWAITED(join_again(*at, context, names, 2), it.status == Status::claimed);
         const FanInState taken = co_await join_again(*at, context, names, 0);
         CHECK(taken.status == Status::taken);
         CHECK(taken.detail == names.name(2));
       }
     }
     // A retried commit adopts and joins as well.
-    CHECK((co_await contribute(store, context, names, 2)).status == Status::claimed);
-    CHECK((co_await contribute(store, context, names, 1)).status == Status::taken);
+    CHECK_AWAITED(contribute(store, context, names, 2), it.status == Status::claimed);
+    CHECK_AWAITED(contribute(store, context, names, 1), it.status == Status::taken);
     co_await other->close();
   };
   reactor.run(body());
@@ -149,12 +149,12 @@ TEST_CASE("case 23: a branch that comes twice does not count twice", "[fan-in]")
   const Names names("F", 3);
   const auto body = [&]() -> Task<void> {
     for (int repeat = 0; repeat < 4; ++repeat) {
-      CHECK((co_await contribute(store, context, names, 0)).status == Status::incomplete);
-      CHECK((co_await contribute(store, context, names, 1)).status == Status::incomplete);
-      CHECK((co_await join_again(store, context, names, 1)).status == Status::incomplete);
+      CHECK_AWAITED(contribute(store, context, names, 0), it.status == Status::incomplete);
+      CHECK_AWAITED(contribute(store, context, names, 1), it.status == Status::incomplete);
+      CHECK_AWAITED(join_again(store, context, names, 1), it.status == Status::incomplete);
     }
-    CHECK_FALSE(co_await store.get(context, id("Sink", ItemKind::claim)));
-    CHECK((co_await contribute(store, context, names, 2)).status == Status::claimed);
+    CHECK_AWAITED(store.get(context, id("Sink", ItemKind::claim)), !it.has_value());
+    CHECK_AWAITED(contribute(store, context, names, 2), it.status == Status::claimed);
   };
   reactor.run(body());
 }
@@ -164,9 +164,9 @@ TEST_CASE("case 13: names that begin alike are different contributors", "[fan-in
   const Names names({"B", "Bob-unumIndex-0", "F1", "F10-unumIndex-1", "F1-unumIndex-0", "F1-unumIndex-01"});
   const auto body = [&]() -> Task<void> {
     for (std::size_t i = 0; i + 1 < names.size(); ++i) {
-      CHECK((co_await contribute(store, context, names, i)).status == Status::incomplete);
+      CHECK_AWAITED(contribute(store, context, names, i), it.status == Status::incomplete);
     }
-    CHECK((co_await contribute(store, context, names, names.size() - 1)).status == Status::claimed);
+    CHECK_AWAITED(contribute(store, context, names, names.size() - 1), it.status == Status::claimed);
   };
   reactor.run(body());
 }
@@ -207,10 +207,10 @@ TEST_CASE("case 20: a fan-in that nobody wants is nobody's", "[fan-in]") {
   ON_EACH_STORE();
   const Names names("F", 2);
   const auto body = [&]() -> Task<void> {
-    CHECK((co_await contribute(store, context, names, 0, FanInRole::bystander)).status == Status::incomplete);
-    CHECK((co_await contribute(store, context, names, 1, FanInRole::bystander)).status == Status::incomplete);
-    CHECK_FALSE(co_await store.get(context, id("Sink", ItemKind::claim)));
-    CHECK_FALSE(co_await store.get(context, id("Sink", ItemKind::wanted)));
+    CHECK_AWAITED(contribute(store, context, names, 0, FanInRole::bystander), it.status == Status::incomplete);
+    CHECK_AWAITED(contribute(store, context, names, 1, FanInRole::bystander), it.status == Status::incomplete);
+    CHECK_AWAITED(store.get(context, id("Sink", ItemKind::claim)), !it.has_value());
+    CHECK_AWAITED(store.get(context, id("Sink", ItemKind::wanted)), !it.has_value());
   };
   reactor.run(body());
 }
@@ -220,8 +220,8 @@ TEST_CASE("case 17: contributors whose lists differ are shown both", "[fan-in]")
   const Names two("F", 2);
   const Names three({"F-unumIndex-0", "F-unumIndex-1", "F-unumIndex-2"});
   const auto body = [&]() -> Task<void> {
-    CHECK((co_await contribute(store, context, two, 0)).status == Status::incomplete);
-    CHECK((co_await contribute(store, context, two, 1)).status == Status::claimed);
+    CHECK_AWAITED(contribute(store, context, two, 0), it.status == Status::incomplete);
+    CHECK_AWAITED(contribute(store, context, two, 1), it.status == Status::claimed);
     const FanInState state = co_await contribute(store, context, three, 2);
     CHECK(state.status == Status::mismatch);
     CHECK(state.detail.find(two.summary()) != std::string::npos);
@@ -236,7 +236,7 @@ TEST_CASE("case 17: a list that differs from the one that is wanted is found at 
   const Names three("F", 3);
   const Names other_frames("F", 2, "with other frames");
   const auto body = [&]() -> Task<void> {
-    CHECK((co_await contribute(store, context, two, 0, FanInRole::wanter)).status == Status::incomplete);
+    CHECK_AWAITED(contribute(store, context, two, 0, FanInRole::wanter), it.status == Status::incomplete);
     const FanInState bystander = co_await contribute(store, context, three, 1, FanInRole::bystander);
     CHECK(bystander.status == Status::mismatch);
     CHECK(bystander.detail.find(two.summary()) != std::string::npos);
@@ -266,7 +266,7 @@ TEST_CASE("several fan-ins of one instance are each looked into, in their order"
     CHECK(result.fan_ins[1].status == Status::claimed);
     const CommitResult last = co_await store.commit(context.bound_to("C"), "3", std::span(&of_c, 1));
     CHECK(last.fan_ins.at(0).status == Status::claimed);
-    CHECK((co_await store.commit(context.bound_to("D"), "4", {})).fan_ins.empty());
+    CHECK_AWAITED(store.commit(context.bound_to("D"), "4", {}), it.fan_ins.empty());
   };
   reactor.run(body());
 }
@@ -282,7 +282,7 @@ TEST_CASE("a commit that finds another value leaves the fan-ins alone", "[fan-in
     CHECK(other.write.status == WriteResult::Status::already_there);
     CHECK(other.write.stored == "stored");
     CHECK(other.fan_ins.empty());
-    CHECK_FALSE(co_await store.get(context, id("Sink", ItemKind::claim)));
+    CHECK_AWAITED(store.get(context, id("Sink", ItemKind::claim)), !it.has_value());
     const CommitResult same = co_await store.commit(at, "stored", std::span(&fan_in, 1));
     CHECK(same.fan_ins.at(0).status == Status::claimed);
   };
@@ -296,11 +296,11 @@ TEST_CASE("a claim or a wish that a power loss has torn is nobody's", "[fan-in]"
   const auto body = [&]() -> Task<void> {
     co_await store.put(context, id("Sink", ItemKind::wanted), torn);
     co_await store.put(context, id("Sink", ItemKind::claim), torn);
-    CHECK((co_await contribute(store, context, names, 0, FanInRole::bystander)).status == Status::incomplete);
-    CHECK((co_await contribute(store, context, names, 1, FanInRole::wanter)).status == Status::claimed);
-    CHECK(co_await store.get(context, id("Sink", ItemKind::wanted)) != torn);
-    CHECK((co_await join_again(store, context, names, 1)).status == Status::claimed);
-    CHECK((co_await join_again(store, context, names, 0)).status == Status::taken);
+    CHECK_AWAITED(contribute(store, context, names, 0, FanInRole::bystander), it.status == Status::incomplete);
+    CHECK_AWAITED(contribute(store, context, names, 1, FanInRole::wanter), it.status == Status::claimed);
+    CHECK_AWAITED(store.get(context, id("Sink", ItemKind::wanted)), it != torn);
+    CHECK_AWAITED(join_again(store, context, names, 1), it.status == Status::claimed);
+    CHECK_AWAITED(join_again(store, context, names, 0), it.status == Status::taken);
   };
   reactor.run(body());
 }
@@ -310,8 +310,8 @@ TEST_CASE("what a session's removal took away is looked for again", "[fan-in]") 
   const Names names("F", 2);
   const auto body = [&]() -> Task<void> {
     for (int round = 0; round < 2; ++round) {
-      CHECK((co_await contribute(store, context, names, 0)).status == Status::incomplete);
-      CHECK((co_await contribute(store, context, names, 1)).status == Status::claimed);
+      CHECK_AWAITED(contribute(store, context, names, 0), it.status == Status::incomplete);
+      CHECK_AWAITED(contribute(store, context, names, 1), it.status == Status::claimed);
       std::vector<ItemId> items;
       for (const ListedItem& item : co_await store.list(context)) items.push_back(item.id);
       CHECK(items.size() == 3);

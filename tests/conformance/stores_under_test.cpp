@@ -12,7 +12,7 @@ StoreUnderTest fs_store(const char* label, const char* mode, bool durable) {
   subject.label = label;
   subject.home = home;
   subject.cheap_writes = !durable;
-  if (std::string_view(mode) == "slow") {
+  if (std::string_view(mode) == "nfs") {
     subject.fan_in_width_max = 1'000;
     subject.cheap_writes = false;
   }
@@ -48,7 +48,7 @@ const std::vector<MakeStore>& stores_under_test() {
       memory_store,
       [] { return fs_store("fs", "local", true); },
       [] { return fs_store("fs, not durable", "local", false); },
-      [] { return fs_store("fs, as on a network", "slow", true); },
+      [] { return fs_store("fs, as on a network", "nfs", true); },
   };
   return makers;
 }

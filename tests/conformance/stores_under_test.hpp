@@ -59,6 +59,19 @@ Error error_of(Reactor& reactor, Task<T> task) {
 
 }  // namespace unum::test
 
+/// Awaits, then checks a condition on `it`. Catch2 names its expression twice, and GCC 12 then awaits
+/// twice: so no co_await inside CHECK itself.
+#define CHECK_AWAITED(awaited, ...)  \
+  do {                               \
+    const auto it = co_await awaited; \
+    CHECK(__VA_ARGS__);              \
+  } while (false)
+#define REQUIRE_AWAITED(awaited, ...) \
+  do {                                \
+    const auto it = co_await awaited; \
+    REQUIRE(__VA_ARGS__);             \
+  } while (false)
+
 /// Begins the body of a test: it runs once for each store on each port. `reactor`, `subject` (the
 /// StoreUnderTest) and `store` (a DataStore&, open) are then there, and `context`, a session of its own.
 #define ON_EACH_STORE()                                                                         \

@@ -49,16 +49,16 @@ std::vector<std::string> odd_names() {
 TEST_CASE("an absent value, a stored null, an empty text and zero bytes are told apart", "[values]") {
   ON_EACH_STORE();
   const auto body = [&]() -> Task<void> {
-    CHECK_FALSE(co_await store.get(context, kOutcomeF));
-    CHECK(co_await test::write(store, context, "F", "null"));
-    CHECK(co_await test::write(store, context, "G", ""));
-    CHECK(co_await test::write(store, context, "H", std::string("\0", 1)));
-    CHECK(co_await test::write(store, context, "I", "\"\""));
-    CHECK(co_await store.get(context, kOutcomeF) == "null");
-    CHECK(co_await store.get(context, id("G", ItemKind::outcome)) == "");
-    CHECK(co_await store.get(context, id("H", ItemKind::outcome)) == std::string("\0", 1));
-    CHECK(co_await store.get(context, id("I", ItemKind::outcome)) == "\"\"");
-    CHECK_FALSE(co_await store.get(context, id("J", ItemKind::outcome)));
+    CHECK_AWAITED(store.get(context, kOutcomeF), !it.has_value());
+    CHECK_AWAITED(test::write(store, context, "F", "null"), it);
+    CHECK_AWAITED(test::write(store, context, "G", ""), it);
+    CHECK_AWAITED(test::write(store, context, "H", std::string("\0", 1)), it);
+    CHECK_AWAITED(test::write(store, context, "I", "\"\""), it);
+    CHECK_AWAITED(store.get(context, kOutcomeF), it == "null");
+    CHECK_AWAITED(store.get(context, id("G", ItemKind::outcome)), it == "");
+    CHECK_AWAITED(store.get(context, id("H", ItemKind::outcome)), it == std::string("\0", 1));
+    CHECK_AWAITED(store.get(context, id("I", ItemKind::outcome)), it == "\"\"");
+    CHECK_AWAITED(store.get(context, id("J", ItemKind::outcome)), !it.has_value());
   };
   reactor.run(body());
 }
@@ -74,7 +74,7 @@ TEST_CASE("case 2: a stored value comes back byte for byte", "[values]") {
     std::vector<Pointer> pointers;
     for (std::size_t i = 0; i < values.size(); ++i) {
       const std::string name = "F-unumIndex-" + std::to_string(i);
-      REQUIRE(co_await test::write(store, context, name, values[i]));
+      REQUIRE_AWAITED(test::write(store, context, name, values[i]), it);
       const std::optional<std::string> stored = co_await store.get(context, id(name, ItemKind::outcome));
       REQUIRE(stored.has_value());
       REQUIRE((*stored == values[i]));  // the values are too long to print
@@ -92,9 +92,9 @@ TEST_CASE("case 3: a stored null exists", "[values]") {
   ON_EACH_STORE();
   const auto body = [&]() -> Task<void> {
     const Pointer pointer = store.pointer(context, "F");
-    CHECK_FALSE(co_await store.check_value_exist(context, pointer));
+    CHECK_AWAITED(store.check_value_exist(context, pointer), !it);
     co_await test::write(store, context, "F", "null");
-    CHECK(co_await store.check_value_exist(context, pointer));
+    CHECK_AWAITED(store.check_value_exist(context, pointer), it);
     const WriteResult again = co_await store.write_return_value(context.bound_to("F"), "1");
     CHECK(again.status == WriteResult::Status::already_there);
     CHECK(again.stored == "null");
@@ -192,7 +192,7 @@ TEST_CASE("inputs come in the order of their pointers, repeated ones too", "[val
       streamed.push_back(std::move(value));
     });
     CHECK(streamed == values);
-    CHECK((co_await store.read_input(context, {})).empty());
+    CHECK_AWAITED(store.read_input(context, {}), it.empty());
   };
   reactor.run(body());
 }
@@ -203,18 +203,18 @@ TEST_CASE("case 11: many values exist only when each of them does, and looking s
   const auto body = [&]() -> Task<void> {
     std::vector<Pointer> pointers;
     for (std::size_t i = 0; i < count; ++i) pointers.push_back(store.pointer(context, "F" + std::to_string(i)));
-    CHECK(co_await store.check_values_exist(context, {}));
-    CHECK_FALSE(co_await store.check_values_exist(context, pointers));
+    CHECK_AWAITED(store.check_values_exist(context, {}), it);
+    CHECK_AWAITED(store.check_values_exist(context, pointers), !it);
     const auto one = [&](std::size_t i) -> Task<void> {
       if (i != 2) co_await test::write(store, context, "F" + std::to_string(i), "1");
     };
     co_await for_each_bounded(count, count, one);
     std::uint64_t before = store.counters().requests;
-    CHECK_FALSE(co_await store.check_values_exist(context, pointers));
+    CHECK_AWAITED(store.check_values_exist(context, pointers), !it);
     CHECK(store.counters().requests - before < 100);
     co_await test::write(store, context, "F2", "null");
     before = store.counters().requests;
-    CHECK(co_await store.check_values_exist(context, pointers));
+    CHECK_AWAITED(store.check_values_exist(context, pointers), it);
     CHECK(store.counters().requests - before <= count + 2);
   };
   reactor.run(body());
@@ -249,8 +249,8 @@ TEST_CASE("names of all kinds keep apart and are listed as they were given", "[n
     for (const std::string& name : names) pointers.push_back(store.pointer(context, name));
     const std::vector<std::string> values = co_await store.read_input(context, pointers);
     for (std::size_t i = 0; i < names.size(); ++i) CHECK(values[i] == std::to_string(i));
-    CHECK(co_await store.check_values_exist(context, pointers));
-    CHECK(co_await store.get(context, id(names[1], ItemKind::outcome)) == "1");
+    CHECK_AWAITED(store.check_values_exist(context, pointers), it);
+    CHECK_AWAITED(store.get(context, id(names[1], ItemKind::outcome)), it == "1");
     std::set<std::string> listed;
     for (const ListedItem& item : co_await store.list(context)) {
       CHECK(item.id.kind == ItemKind::outcome);
@@ -260,8 +260,8 @@ TEST_CASE("names of all kinds keep apart and are listed as they were given", "[n
     std::vector<ItemId> items;
     for (const std::string& name : names) items.push_back(id(name, ItemKind::outcome));
     co_await store.remove(context, items);
-    CHECK((co_await store.list(context)).empty());
-    CHECK((co_await store.list_sessions()).empty());
+    CHECK_AWAITED(store.list(context), it.empty());
+    CHECK_AWAITED(store.list_sessions(), it.empty());
   };
   reactor.run(body());
 }
@@ -277,15 +277,15 @@ TEST_CASE("sessions of all names keep apart, and none can leave the store", "[na
     for (std::size_t i = 0; i < ids.size(); ++i) {
       const SessionContext session = store.session_context(ids[i]);
       CHECK(session.session() == ids[i]);
-      CHECK(co_await store.get(session, kOutcomeF) == std::to_string(i));
-      CHECK((co_await store.list(session)).size() == 1);
+      CHECK_AWAITED(store.get(session, kOutcomeF), it == std::to_string(i));
+      CHECK_AWAITED(store.list(session), it.size() == 1);
     }
     std::vector<std::string> listed = co_await store.list_sessions();
     CHECK((std::set<std::string>(listed.begin(), listed.end()) == std::set<std::string>(ids.begin(), ids.end())));
     CHECK(listed.size() == ids.size());
     const std::vector<ItemId> items{kOutcomeF};
     for (const std::string& id : ids) co_await store.remove(store.session_context(id), items);
-    CHECK((co_await store.list_sessions()).empty());
+    CHECK_AWAITED(store.list_sessions(), it.empty());
   };
   reactor.run(body());
 }
@@ -311,7 +311,7 @@ TEST_CASE("the kinds of items of one name keep apart", "[values]") {
       const WriteResult made = co_await store.create(context, id("F", kind), item_name("F", kind));
       CHECK(made.status == WriteResult::Status::written);
     }
-    for (const ItemKind kind : kinds) CHECK(co_await store.get(context, id("F", kind)) == item_name("F", kind));
+    for (const ItemKind kind : kinds) CHECK_AWAITED(store.get(context, id("F", kind)), it == item_name("F", kind));
     std::map<std::string, std::uint64_t> listed;
     for (const ListedItem& item : co_await store.list(context)) {
       listed[item_name(item.id.name, item.id.kind)] = item.bytes;
@@ -330,17 +330,17 @@ TEST_CASE("put writes over what is there, remove takes away what is there", "[va
     co_await store.put(context, report, "first");
     co_await store.put(context, report, "second, and longer");
     co_await store.put(context, report, "3");
-    CHECK(co_await store.get(context, report) == "3");
-    CHECK((co_await store.create(context, report, "4")).stored == "3");
-    CHECK((co_await store.list(context)).size() == 1);
+    CHECK_AWAITED(store.get(context, report), it == "3");
+    CHECK_AWAITED(store.create(context, report, "4"), it.stored == "3");
+    CHECK_AWAITED(store.list(context), it.size() == 1);
     const std::vector<ItemId> items{report, kOutcomeF};
     co_await store.remove(context, items);
     co_await store.remove(context, items);
-    CHECK_FALSE(co_await store.get(context, report));
-    CHECK((co_await store.list_sessions()).empty());
+    CHECK_AWAITED(store.get(context, report), !it.has_value());
+    CHECK_AWAITED(store.list_sessions(), it.empty());
     // A session that was removed can begin again.
-    CHECK(co_await test::write(store, context, "F", "again"));
-    CHECK(co_await store.get(context, kOutcomeF) == "again");
+    CHECK_AWAITED(test::write(store, context, "F", "again"), it);
+    CHECK_AWAITED(store.get(context, kOutcomeF), it == "again");
   };
   reactor.run(body());
 }
@@ -351,15 +351,15 @@ TEST_CASE("a session removed by one and begun again is seen by another who had i
   const auto body = [&]() -> Task<void> {
     const std::vector<ItemId> items{kOutcomeF};
     co_await test::write(store, context, "F", "1");
-    CHECK(co_await other->get(context, kOutcomeF) == "1");
+    CHECK_AWAITED(other->get(context, kOutcomeF), it == "1");
     co_await store.remove(context, items);
-    CHECK_FALSE(co_await other->get(context, kOutcomeF));
+    CHECK_AWAITED(other->get(context, kOutcomeF), !it.has_value());
     co_await test::write(store, context, "F", "2");
-    CHECK(co_await other->get(context, kOutcomeF) == "2");
-    CHECK(co_await other->check_value_exist(context, other->pointer(context, "F")));
+    CHECK_AWAITED(other->get(context, kOutcomeF), it == "2");
+    CHECK_AWAITED(other->check_value_exist(context, other->pointer(context, "F")), it);
     co_await store.remove(context, items);
-    CHECK(co_await test::write(*other, context, "F", "3"));
-    CHECK(co_await store.get(context, kOutcomeF) == "3");
+    CHECK_AWAITED(test::write(*other, context, "F", "3"), it);
+    CHECK_AWAITED(store.get(context, kOutcomeF), it == "3");
   };
   reactor.run(body());
 }
@@ -369,11 +369,11 @@ TEST_CASE("sessions see nothing of each other", "[values]") {
   const SessionContext other = store.session_context(context.session() + "x");
   const auto body = [&]() -> Task<void> {
     co_await test::write(store, context, "F", "1");
-    CHECK_FALSE(co_await store.get(other, kOutcomeF));
-    CHECK_FALSE(co_await store.check_value_exist(other, store.pointer(other, "F")));
-    CHECK((co_await store.list(other)).empty());
-    CHECK(co_await test::write(store, other, "F", "2"));
-    CHECK(co_await store.get(context, kOutcomeF) == "1");
+    CHECK_AWAITED(store.get(other, kOutcomeF), !it.has_value());
+    CHECK_AWAITED(store.check_value_exist(other, store.pointer(other, "F")), !it);
+    CHECK_AWAITED(store.list(other), it.empty());
+    CHECK_AWAITED(test::write(store, other, "F", "2"), it);
+    CHECK_AWAITED(store.get(context, kOutcomeF), it == "1");
   };
   reactor.run(body());
 }

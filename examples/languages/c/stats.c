@@ -1,4 +1,4 @@
-/* Count, sum, smallest and largest, in C: a shared object whose entry point is called in a worker. */
+/* Count, sum, smallest and largest, in C: a shared object that a worker process loads. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,9 +26,9 @@ UNUM_NATIVE_EXPORT int unum_handler(const unum_native_call* call, unum_native_re
     result->cause = "the list is empty: it has no smallest number";
     return 1;
   }
-  const int bytes =
-      snprintf(answer, sizeof answer, "{\"count\": %lld, \"sum\": %lld, \"min\": %lld, \"max\": %lld}",
-               count, sum, min, max);
+  const int bytes = snprintf(answer, sizeof answer,
+                             "{\"count\": %lld, \"sum\": %lld, \"min\": %lld, \"max\": %lld}",
+                             count, sum, min, max);
   result->value = answer;
   result->value_bytes = (size_t)bytes;
   return 0;

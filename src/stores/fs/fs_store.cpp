@@ -86,15 +86,21 @@ Task<bool> probe(Reactor& reactor, const std::string& name, int root) {
   co_return false;
 }
 
-/// What UNUM_FS says, for tests and for file systems that are not known here.
-bool is_slow(int root) {
+/// What kind of file system this is, unless UNUM_FS says: for tests, and for those not known here.
+Task<FileSystem> examine(Reactor& reactor, const std::string& name, int root) {
+  FileSystem found;
+  found.slow = is_slow_file_system(root);
+  found.unnamed = co_await probe(reactor, name, root);
   const char* value = std::getenv("UNUM_FS");
-  if (value == nullptr || *value == '\0') return is_slow_file_system(root);
+  if (value == nullptr || *value == '\0') co_return found;
   const std::string_view text(value);
-  if (text == "slow") return true;
-  if (text == "local") return false;
-  throw Error(ErrorKind::invalid, "fs", "UNUM_FS",
-              "UNUM_FS is \"" + std::string(text) + "\"; it may be \"local\" or \"slow\"");
+  if (text != "local" && text != "slow" && text != "nfs") {
+    throw Error(ErrorKind::invalid, "fs", "UNUM_FS",
+                "UNUM_FS is \"" + std::string(text) + "\"; it may be \"local\", \"slow\" or \"nfs\"");
+  }
+  found.slow = text != "local";
+  found.unnamed = found.unnamed && text != "nfs";
+  co_return found;
 }
 
 bool is_old_temporary(int directory, const DirectoryEntry& entry) noexcept {
@@ -119,9 +125,7 @@ Task<std::unique_ptr<DataStore>> open_fs_store(Reactor& reactor, std::string_vie
   }
   if (fd < 0) throw system_error("fs", -fd, "opening the data store fs:" + name);
   const auto root = std::make_shared<Directory>(Descriptor(fd), nullptr, std::string());
-  FileSystem file_system;
-  file_system.slow = is_slow(fd);
-  file_system.unnamed = co_await probe(reactor, name, fd);
+  const FileSystem file_system = co_await examine(reactor, name, fd);
   std::unique_ptr<DataStore> store = std::make_unique<FsStore>(reactor, name, root, file_system, options);
   co_return store;
 }
@@ -139,8 +143,8 @@ Task<bool> create_fs_store(Reactor& reactor, std::string_view given) {
       if (there < 0) throw system_error("fs", -result, "making the data store fs:" + name);
       ::close(there);
     }
-    made = result == 0;
-    if (made) {
+    if (result == 0) {
+      made = true;
       const std::string above = part.substr(0, part.find_last_of('/') + 1);
       const int fd = co_await reactor.open_at(AT_FDCWD, above.empty() ? "." : above.c_str(),
                                               O_RDONLY | O_DIRECTORY);

@@ -86,7 +86,8 @@ Task<FsStore::Temporary> FsStore::write_temporary(const SessionContext& context,
     fd = ::openat(directory->fd.get(), path.c_str(), flags, kFileMode);
     if (fd < 0) fd = -errno;
   }
-  if (fd == -ENOENT) co_return temporary;  // the directory was removed
+  // The directory was removed: ENOENT, but EPERM on ext4.
+  if (fd == -ENOENT || (fd < 0 && SessionDirectories::is_gone(*directory))) co_return temporary;
   if (fd < 0) throw_failed(-fd, "writing", context, item);
   temporary.file = std::make_shared<const Descriptor>(fd);
   temporary.directory = std::move(directory);

@@ -15,8 +15,9 @@ UNUM_NATIVE_EXPORT int describe_call(const unum_native_call* call, unum_native_r
   char* text = malloc(room);
   if (text == NULL) return 1;
   printf("called\n");
-  snprintf(text, room, "[\"%s\",\"%s\",\"%s\",\"%s\",%u,%zu,%s]", call->function, call->instance, call->session,
-           call->traceparent, (unsigned)call->attempt, strlen(call->event), call->event);
+  snprintf(text, room, "[\"%s\",\"%s\",\"%s\",\"%s\",%u,%zu,%s]", call->function, call->instance,
+           call->session, call->traceparent, (unsigned)call->attempt, strlen(call->event),
+           call->event);
   result->value = text;
   result->value_bytes = strlen(text);
   result->user = text;

@@ -14,11 +14,14 @@ using unum::test::Workers;
 
 namespace {
 
-const char* const kEcho = "import os\ndef lambda_handler(event, context):\n    return os.getpid()\n";
+const char* const kEcho =
+    "import os\ndef lambda_handler(event, context):\n    return os.getpid()\n";
 
-/// One handler of a fault, and a call without it: `event` 0 does it, anything else answers with the pid.
+/// One handler of a fault, and a call without it: `event` 0 does it, anything else answers with the
+/// pid.
 std::string faulty(const std::string& statements) {
-  std::string source = "import os, signal, sys, threading, subprocess\ndef lambda_handler(event, context):\n";
+  std::string source =
+      "import os, signal, sys, threading, subprocess\ndef lambda_handler(event, context):\n";
   source += "    if event != 0:\n        return os.getpid()\n    print('about to')\n";
   std::string line;
   for (const char c : statements + "\n") {
@@ -41,10 +44,11 @@ long pid_of(Workers& workers, const std::string& function) {
 
 TEST_CASE("an exception is a failure with its type, its message and the user's own traceback") {
   Workers workers;
-  workers.python("F",
-                 "class TooMany(Exception):\n    pass\n"
-                 "def deep(n):\n    raise TooMany(f'{n} are too many')\n"
-                 "def lambda_handler(event, context):\n    if event == 0:\n        deep(7)\n    return 1\n");
+  workers.python(
+      "F",
+      "class TooMany(Exception):\n    pass\n"
+      "def deep(n):\n    raise TooMany(f'{n} are too many')\n"
+      "def lambda_handler(event, context):\n    if event == 0:\n        deep(7)\n    return 1\n");
   const Ended ended = workers.call("F", "0");
   REQUIRE_FALSE(ended.error.has_value());
   CHECK_FALSE(ended.result.succeeded);
@@ -74,7 +78,8 @@ TEST_CASE("case 33: a handler that does not import, or is not there, fails with 
     const char* cause;
   };
   const Case cases[] = {
-      {"import no_such_module\n", "app.f", "Runtime.ImportModuleError", "No module named 'no_such_module'"},
+      {"import no_such_module\n", "app.f", "Runtime.ImportModuleError",
+       "No module named 'no_such_module'"},
       {"x = 1 / 0\n", "app.f", "Runtime.ImportModuleError", "ZeroDivisionError"},
       {"import sys; sys.exit(3)\n", "app.f", "Runtime.ImportModuleError", "SystemExit"},
       {"def f(:\n", "app.f", "Runtime.UserCodeSyntaxError", "line 1"},
@@ -91,22 +96,23 @@ TEST_CASE("case 33: a handler that does not import, or is not there, fails with 
       const Ended ended = workers.call("F");
       REQUIRE_FALSE(ended.error.has_value());
       CHECK(ended.result.error == one.error);
-      CHECK_THAT(ended.result.cause,
-                 Catch::Contains(one.cause) && !Catch::Contains("python_worker") &&
-                     !Catch::Contains("frozen importlib"));
+      CHECK_THAT(ended.result.cause, Catch::Contains(one.cause) &&
+                                         !Catch::Contains("python_worker") &&
+                                         !Catch::Contains("frozen importlib"));
     }
   }
 }
 
 TEST_CASE("a result that is not JSON is a failure, and so is NaN") {
   Workers workers;
-  workers.python("F",
-                 "class C: pass\nloop = []\nloop.append(loop)\ndeep = []\n"
-                 "for _ in range(5000): deep = [deep]\nmany = []\nfor _ in range(1100): many = [many]\n"
-                 "def lambda_handler(event, context):\n"
-                 "    return eval(event)\n");
-  for (const char* expression :
-       {"float('nan')", "[float('inf')]", "{1, 2}", "C()", "b'bytes'", "loop", "deep", "{(1, 2): 3}", "many"}) {
+  workers.python(
+      "F",
+      "class C: pass\nloop = []\nloop.append(loop)\ndeep = []\n"
+      "for _ in range(5000): deep = [deep]\nmany = []\nfor _ in range(1100): many = [many]\n"
+      "def lambda_handler(event, context):\n"
+      "    return eval(event)\n");
+  for (const char* expression : {"float('nan')", "[float('inf')]", "{1, 2}", "C()", "b'bytes'",
+                                 "loop", "deep", "{(1, 2): 3}", "many"}) {
     const Ended ended = workers.call("F", "\"" + std::string(expression) + "\"");
     INFO(expression);
     REQUIRE_FALSE(ended.error.has_value());
@@ -128,7 +134,8 @@ TEST_CASE("an exit in the handler is a failure and the next call has a fresh wor
   CHECK(pid_of(workers, "F") != before);
 }
 
-TEST_CASE("a worker that does not answer is a crash that says why, and the next call has a fresh one") {
+TEST_CASE(
+    "a worker that does not answer is a crash that says why, and the next call has a fresh one") {
   struct Case {
     const char* statements;
     const char* message;
@@ -159,7 +166,8 @@ TEST_CASE("a worker that does not answer is a crash that says why, and the next 
     CHECK(ended.error->kind() == ErrorKind::disconnected);
     CHECK(ended.error->code() == "Unum.WorkerCrashed");
     CHECK(ended.error->origin() == "worker");
-    CHECK_THAT(ended.error->message(), Catch::Contains(one.message) && Catch::Contains("F-unumIndex-0"));
+    CHECK_THAT(ended.error->message(),
+               Catch::Contains(one.message) && Catch::Contains("F-unumIndex-0"));
     CHECK_THAT(ended.error->message(), Catch::Contains("about to"));
     CHECK_THAT(workers.output, Catch::Contains("F-unumIndex-0|about to\n"));
     pid_of(workers, "F");
@@ -176,7 +184,8 @@ TEST_CASE("a worker started without the fork server crashes the same way") {
   pid_of(workers, "F");
   const Ended ended = workers.call("F", "0");
   REQUIRE(ended.error.has_value());
-  CHECK_THAT(ended.error->message(), Catch::Contains("signal 9 (SIGKILL)") && Catch::Contains("about to"));
+  CHECK_THAT(ended.error->message(),
+             Catch::Contains("signal 9 (SIGKILL)") && Catch::Contains("about to"));
   pid_of(workers, "F");
 }
 
@@ -222,8 +231,9 @@ TEST_CASE("an event that Python cannot decode is a failure") {
 
 TEST_CASE("a call without an answer ends at its time-out, and its process group with it") {
   Workers workers;
-  workers.python("F", faulty("child = subprocess.Popen(['sleep', '1000'])\n"
-                             "print('pids', os.getpid(), child.pid)\nprint('end')\nsignal.pause()"))
+  workers
+      .python("F", faulty("child = subprocess.Popen(['sleep', '1000'])\n"
+                          "print('pids', os.getpid(), child.pid)\nprint('end')\nsignal.pause()"))
       .timeout = std::chrono::milliseconds(1500);
   pid_of(workers, "F");
   const Ended ended = workers.call("F", "0");
@@ -268,11 +278,13 @@ TEST_CASE("a stop ends the call that runs with SIGTERM, and the one that waits; 
   Workers workers;
   workers.options.running_max = 1;
   workers.options.stop_grace = std::chrono::milliseconds(60'000);
-  workers.python("F", "import os, signal\n"
-                      "def ended(number, frame):\n    print('cleaning up')\n    os._exit(0)\n"
-                      "def lambda_handler(event, context):\n"
-                      "    if event != 0:\n        return event\n"
-                      "    signal.signal(signal.SIGTERM, ended)\n    print('ready')\n    signal.pause()\n");
+  workers.python(
+      "F",
+      "import os, signal\n"
+      "def ended(number, frame):\n    print('cleaning up')\n    os._exit(0)\n"
+      "def lambda_handler(event, context):\n"
+      "    if event != 0:\n        return event\n"
+      "    signal.signal(signal.SIGTERM, ended)\n    print('ready')\n    signal.pause()\n");
   StopSource stop;
   workers.options.output = [&, before = workers.options.output](const OutputLine& line) {
     before(line);
@@ -307,8 +319,9 @@ TEST_CASE("shutting down ends what runs, what waits and what is idle, also what 
   Workers workers;
   workers.options.running_max = 1;
   workers.options.stop_grace = std::chrono::milliseconds(50);
-  workers.python("F", faulty("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', os.getpid())\n"
-                             "signal.pause()\nsignal.pause()"));
+  workers.python(
+      "F", faulty("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('ready', os.getpid())\n"
+                  "signal.pause()\nsignal.pause()"));
   workers.python("G", kEcho);
   const long idle = pid_of(workers, "G");
   long running = 0;
@@ -354,7 +367,8 @@ TEST_CASE("a worker that died while it was idle costs no call its run") {
 
 TEST_CASE("a worker that writes to a host which does not read its output goes on once it does") {
   Workers workers;
-  workers.python("F", "import sys\ndef lambda_handler(e, c):\n    print('y' * 3_000_000)\n    return 1\n");
+  workers.python(
+      "F", "import sys\ndef lambda_handler(e, c):\n    print('y' * 3_000_000)\n    return 1\n");
   CHECK(workers.value("F") == "1");
 }
 

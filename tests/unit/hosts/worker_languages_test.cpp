@@ -42,7 +42,8 @@ TEST_CASE("runtimes of a template name a kind of code") {
   CHECK_FALSE(code_kind("java21").has_value());
 }
 
-// --- Node ------------------------------------------------------------------------------------------------
+// --- Node
+// ------------------------------------------------------------------------------------------------
 
 TEST_CASE("a Node function may return a value, a promise, or call back") {
   if (!has_node()) UNUM_SKIP("there is no node");
@@ -52,8 +53,10 @@ TEST_CASE("a Node function may return a value, a promise, or call back") {
        "exports.handler = async (event) => {\n"
        "  await new Promise((resolve) => setImmediate(resolve));\n  return { got: event };\n};");
   node(workers, "Callback",
-       "exports.handler = (event, context, callback) => { setImmediate(() => callback(null, event + 1)); };");
-  node(workers, "AtOnce", "exports.handler = (event, context, callback) => { callback(null, event + 2); };");
+       "exports.handler = (event, context, callback) => { setImmediate(() => callback(null, event "
+       "+ 1)); };");
+  node(workers, "AtOnce",
+       "exports.handler = (event, context, callback) => { callback(null, event + 2); };");
   node(workers, "Nothing", "exports.handler = () => {};");
   for (int i = 0; i < 3; ++i) {
     CHECK(workers.value("Value", "{\"a\":null}") == "[{\"a\":null},1]");
@@ -68,13 +71,15 @@ TEST_CASE("a Node function may return a value, a promise, or call back") {
 TEST_CASE("a Node handler may stand in an ES module, in a folder, or in an object") {
   if (!has_node()) UNUM_SKIP("there is no node");
   Workers workers;
-  workers.write("M/index.mjs", "import { x } from './lib/x.mjs';\nexport const handler = async () => x;\n");
+  workers.write("M/index.mjs",
+                "import { x } from './lib/x.mjs';\nexport const handler = async () => x;\n");
   workers.write("M/lib/x.mjs", "export const x = 'module';\n");
   workers.add("M", CodeKind::node, "index.handler");
   workers.write("T/package.json", "{\"type\": \"module\"}");
   workers.write("T/index.js", "export const handler = () => 'by type';\n");
   workers.add("T", CodeKind::node, "index.handler");
-  workers.write("D/src/app.js", "exports.api = { handler() { return this.name; }, name: 'nested' };\n");
+  workers.write("D/src/app.js",
+                "exports.api = { handler() { return this.name; }, name: 'nested' };\n");
   workers.add("D", CodeKind::node, "src/app.api.handler");
   CHECK(workers.value("M") == "\"module\"");
   CHECK(workers.value("T") == "\"by type\"");
@@ -87,10 +92,13 @@ TEST_CASE("a Node function sees its context, its environment, its directory, and
   node(workers, "F",
        "exports.handler = (event, c) => {\n"
        "  console.log('log', event); console.error('error');\n"
-       "  return [c.functionName, c.memoryLimitInMB, c.unum_instance, c.unum_session, c.awsRequestId.length,\n"
-       "    c.getRemainingTimeInMillis() > 50000, process.env.COLOUR, process.cwd() === __dirname];\n};");
+       "  return [c.functionName, c.memoryLimitInMB, c.unum_instance, c.unum_session, "
+       "c.awsRequestId.length,\n"
+       "    c.getRemainingTimeInMillis() > 50000, process.env.COLOUR, process.cwd() === "
+       "__dirname];\n};");
   workers.functions.back().environment = {{"COLOUR", "blue"}};
-  CHECK(workers.value("F", "7") == "[\"F\",\"512\",\"F-unumIndex-0\",\"session-1\",36,true,\"blue\",true]");
+  CHECK(workers.value("F", "7") ==
+        "[\"F\",\"512\",\"F-unumIndex-0\",\"session-1\",36,true,\"blue\",true]");
   CHECK(workers.output == "F-unumIndex-0|log 7\nF-unumIndex-0|error\n");
 }
 
@@ -106,7 +114,8 @@ TEST_CASE("what goes wrong in Node is told by name") {
        "exports.handler = async () => { throw new TooMany('seven'); };",
        "TooMany", "seven"},
       {"exports.handler = () => { throw new TypeError('no'); };", "TypeError", "index.js:1"},
-      {"exports.handler = (e, c, callback) => callback(new RangeError('far'));", "RangeError", "far"},
+      {"exports.handler = (e, c, callback) => callback(new RangeError('far'));", "RangeError",
+       "far"},
       {"exports.handler = async () => 10n;", "Runtime.MarshalError", "BigInt"},
       {"const a = []; a.push(a); exports.handler = () => a;", "Runtime.MarshalError", "circular"},
       {"require('./nowhere');", "Runtime.ImportModuleError", "nowhere"},
@@ -114,7 +123,8 @@ TEST_CASE("what goes wrong in Node is told by name") {
       {"exports.other = 1;", "Runtime.HandlerNotFound", "handler"},
       {"exports.handler = () => new Promise(() => {});", "Runtime.NoAnswer", "promise"},
       {"exports.handler = () => process.exit(4);", "Runtime.ExitError", "4"},
-      {"exports.handler = () => new Promise(() => { setImmediate(() => { throw new URIError('late'); }); });",
+      {"exports.handler = () => new Promise(() => { setImmediate(() => { throw new "
+       "URIError('late'); }); });",
        "URIError", "late"},
       {"exports.handler = () => new Promise(() => { Promise.reject(new Error('lost')); });",
        "Runtime.UnhandledPromiseRejection", "lost"},
@@ -139,7 +149,8 @@ TEST_CASE("a Node worker that ends or does not answer is a crash or a time-out")
   Workers workers;
   node(workers, "Killed", "exports.handler = () => process.kill(process.pid, 'SIGKILL');");
   node(workers, "Busy", "exports.handler = () => { for (;;); };");
-  node(workers, "Rubbish", "exports.handler = () => { require('fs').writeSync(4, 'some rubbish, long enough'); };");
+  node(workers, "Rubbish",
+       "exports.handler = () => { require('fs').writeSync(4, 'some rubbish, long enough'); };");
   workers.functions[1].timeout = std::chrono::milliseconds(400);
   CHECK_THAT(workers.call("Killed").error->message(), Catch::Contains("SIGKILL"));
   CHECK(workers.call("Busy").error->code() == "States.Timeout");
@@ -156,13 +167,15 @@ TEST_CASE("large events and results go through Node") {
   }
 }
 
-// --- Executables ------------------------------------------------------------------------------------------
+// --- Executables
+// ------------------------------------------------------------------------------------------
 
 TEST_CASE("an executable reads its event and writes its result") {
   Workers workers;
   shell(workers, "Cat", "cat");
-  shell(workers, "Env", "echo \"[\\\"$UNUM_FUNCTION\\\",\\\"$UNUM_INSTANCE\\\",\\\"$UNUM_SESSION\\\","
-                        "$UNUM_ATTEMPT,\\\"$COLOUR\\\"]\"; echo 'to the log' >&2; printf 'no newline' >&2");
+  shell(workers, "Env",
+        "echo \"[\\\"$UNUM_FUNCTION\\\",\\\"$UNUM_INSTANCE\\\",\\\"$UNUM_SESSION\\\","
+        "$UNUM_ATTEMPT,\\\"$COLOUR\\\"]\"; echo 'to the log' >&2; printf 'no newline' >&2");
   workers.functions.back().environment = {{"COLOUR", "green"}};
   shell(workers, "Silent", "exit 0");
   shell(workers, "Unread", "exec <&-; echo 1");
@@ -186,7 +199,8 @@ TEST_CASE("what goes wrong in an executable is told") {
   shell(workers, "Leaves", "sleep 1000 & echo 1");
   const Ended failed = workers.call("Fails");
   CHECK(failed.result.error == "Runtime.ExitError");
-  CHECK_THAT(failed.result.cause, Catch::Contains("exit code 3") && Catch::Contains("the disk is full"));
+  CHECK_THAT(failed.result.cause,
+             Catch::Contains("exit code 3") && Catch::Contains("the disk is full"));
   CHECK(workers.call("Rubbish").result.error == "Runtime.MarshalError");
   CHECK(workers.call("Nan").result.error == "Runtime.MarshalError");
   const Ended killed = workers.call("Killed");
@@ -212,7 +226,8 @@ TEST_CASE("a program that cannot be run says so at the call") {
   }
 }
 
-// --- Native -----------------------------------------------------------------------------------------------
+// --- Native
+// -----------------------------------------------------------------------------------------------
 
 TEST_CASE("a native function gets its call and gives its result") {
   Workers workers;
@@ -231,8 +246,10 @@ TEST_CASE("what goes wrong in a native function is told, and a crash ends its wo
     const char* cause;
   };
   const Case cases[] = {
-      {"fail", "Full", "no room"},          {"fail_silently", "Native.Error", "returned 5"},
-      {"not_json", "Runtime.MarshalError", "JSON"}, {"leave", "Runtime.ExitError", "exit"},
+      {"fail", "Full", "no room"},
+      {"fail_silently", "Native.Error", "returned 5"},
+      {"not_json", "Runtime.MarshalError", "JSON"},
+      {"leave", "Runtime.ExitError", "exit"},
       {"no_such_symbol", "Runtime.HandlerNotFound", "no_such_symbol"},
   };
   for (const Case& one : cases) {

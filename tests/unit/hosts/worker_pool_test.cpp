@@ -41,8 +41,10 @@ TEST_CASE("each function has a process, a directory and an environment of its ow
   const char* source =
       "import os, sys\nimport helper\n"
       "def lambda_handler(event, context):\n"
-      "    return [os.getcwd(), sys.path[0], helper.NAME, os.environ.get('COLOUR'), os.environ['_HANDLER'],\n"
-      "            os.environ['AWS_LAMBDA_FUNCTION_NAME'], os.environ['AWS_LAMBDA_FUNCTION_MEMORY_SIZE'],\n"
+      "    return [os.getcwd(), sys.path[0], helper.NAME, os.environ.get('COLOUR'), "
+      "os.environ['_HANDLER'],\n"
+      "            os.environ['AWS_LAMBDA_FUNCTION_NAME'], "
+      "os.environ['AWS_LAMBDA_FUNCTION_MEMORY_SIZE'],\n"
       "            os.environ['LAMBDA_TASK_ROOT']]\n";
   workers.python("A", source).environment = {{"COLOUR", "red"}};
   workers.python("B", source).memory_mb = 1024;
@@ -71,13 +73,16 @@ TEST_CASE("variables that an interpreter reads at its start are there at its sta
 
 TEST_CASE("the context has the fields that it has on Lambda, and the instance") {
   Workers workers;
-  workers.python("F",
-                 "def lambda_handler(event, c):\n"
-                 "    left = c.get_remaining_time_in_millis()\n"
-                 "    return [c.function_name, c.function_version, c.invoked_function_arn.split(':')[-1],\n"
-                 "            c.memory_limit_in_mb, len(c.aws_request_id), c.log_group_name,\n"
-                 "            bool(c.log_stream_name), 4000 < left <= 5000, c.unum_session, c.unum_instance,\n"
-                 "            c.unum_attempt]\n")
+  workers
+      .python("F",
+              "def lambda_handler(event, c):\n"
+              "    left = c.get_remaining_time_in_millis()\n"
+              "    return [c.function_name, c.function_version, "
+              "c.invoked_function_arn.split(':')[-1],\n"
+              "            c.memory_limit_in_mb, len(c.aws_request_id), c.log_group_name,\n"
+              "            bool(c.log_stream_name), 4000 < left <= 5000, c.unum_session, "
+              "c.unum_instance,\n"
+              "            c.unum_attempt]\n")
       .timeout = std::chrono::milliseconds(5000);
   CHECK(workers.value("F") ==
         "[\"F\",\"$LATEST\",\"F\",\"512\",36,\"/aws/lambda/F\",true,true,\"session-1\","
@@ -90,7 +95,8 @@ TEST_CASE("a handler may stand in a package, with slashes or with dots") {
     const std::string name = "F";
     workers.add(name, CodeKind::python, handler);
     workers.write(name + "/pkg/__init__.py", "");
-    workers.write(name + "/pkg/mod.py", "from . import other\ndef handle(e, c):\n    return other.X\n");
+    workers.write(name + "/pkg/mod.py",
+                  "from . import other\ndef handle(e, c):\n    return other.X\n");
     workers.write(name + "/pkg/other.py", "X = 1\n");
     workers.write(name + "/pkg/sub/deep.py", "def handle(e, c):\n    return 1\n");
     CHECK(workers.value(name) == "1");
@@ -107,17 +113,21 @@ TEST_CASE("a module of the user's may have the name of one that the worker uses 
   }
 }
 
-TEST_CASE("output is handed on by line, labelled with the instance that wrote it, before the call returns") {
+TEST_CASE(
+    "output is handed on by line, labelled with the instance that wrote it, before the call "
+    "returns") {
   Workers workers;
-  workers.python("F",
-                 "import sys, os\nprint('importing')\n"
-                 "def lambda_handler(event, context):\n"
-                 "    print('out', event)\n    print('err', file=sys.stderr)\n"
-                 "    sys.stdout.write('no newline')\n    sys.stdout.flush()\n    os.write(1, b' raw')\n"
-                 "    return None\n");
+  workers.python(
+      "F",
+      "import sys, os\nprint('importing')\n"
+      "def lambda_handler(event, context):\n"
+      "    print('out', event)\n    print('err', file=sys.stderr)\n"
+      "    sys.stdout.write('no newline')\n    sys.stdout.flush()\n    os.write(1, b' raw')\n"
+      "    return None\n");
   workers.call("F", "1", "F-unumIndex-1");
   CHECK(workers.output ==
-        "F-unumIndex-1|importing\nF-unumIndex-1|out 1\nF-unumIndex-1|err\nF-unumIndex-1|no newline raw\n");
+        "F-unumIndex-1|importing\nF-unumIndex-1|out 1\nF-unumIndex-1|err\nF-unumIndex-1|no newline "
+        "raw\n");
   workers.output.clear();
   workers.call("F", "2", "F-unumIndex-2");
   CHECK(workers.output == "F-unumIndex-2|out 2\nF-unumIndex-2|err\nF-unumIndex-2|no newline raw\n");
@@ -133,8 +143,9 @@ TEST_CASE("a line that never ends is handed on in pieces") {
     longest = std::max(longest, line.text.size());
     pieces += line.continues ? 1 : 0;
   };
-  workers.python("F", "import os\ndef lambda_handler(e, c):\n"
-                      "    for i in range(100):\n        os.write(2, b'x' * 10000)\n");
+  workers.python("F",
+                 "import os\ndef lambda_handler(e, c):\n"
+                 "    for i in range(100):\n        os.write(2, b'x' * 10000)\n");
   CHECK(workers.value("F") == "null");
   CHECK(bytes == 1'000'000);
   CHECK(longest == kOutputLineBytesMax);
@@ -166,7 +177,8 @@ TEST_CASE("no more calls run at once than there are places, and the first comes 
   std::size_t most = 0;
   TaskGroup group;
   const auto one = [&](int i) -> Task<void> {
-    const Ended result = co_await workers.try_call(i % 2 == 0 ? "F" : "G", std::to_string(i), "x", {});
+    const Ended result =
+        co_await workers.try_call(i % 2 == 0 ? "F" : "G", std::to_string(i), "x", {});
     REQUIRE_FALSE(result.error.has_value());
     CHECK(result.result.value == std::to_string(i));
     most = std::max(most, workers.pool().counters().running);

@@ -21,8 +21,9 @@ TEST_CASE("the bytes of a call's frame are those that the shims read") {
                       .traceparent = "00-ab",
                       .attempt = 3};
   append_call(frame, call, 0x01020304, 1000);
-  CHECK(frame == "unm1C\0\0\0\x29\0\0\0"
-                 "\4\3\2\1\xe8\3\0\0\3\0\0\0\x0d\0\1\0\5\0\0\0F-unumIndex-1s00-ab"sv);
+  CHECK(frame ==
+        "unm1C\0\0\0\x29\0\0\0"
+        "\4\3\2\1\xe8\3\0\0\3\0\0\0\x0d\0\1\0\5\0\0\0F-unumIndex-1s00-ab"sv);
 }
 
 TEST_CASE("a load frame is a JSON object with the function's environment where it is wanted") {
@@ -36,15 +37,16 @@ TEST_CASE("a load frame is a JSON object with the function's environment where i
   append_load(frame, code, &environment);
   const std::string payload = frame.substr(6 + kHeaderBytes);
   CHECK(frame.substr(6, 5) == "unm1L");
-  CHECK(payload.size() == static_cast<unsigned char>(frame[6 + 8]) +
-                              256u * static_cast<unsigned char>(frame[6 + 9]));
+  CHECK(payload.size() ==
+        static_cast<unsigned char>(frame[6 + 8]) + 256u * static_cast<unsigned char>(frame[6 + 9]));
   json::validate(payload, "the load frame");
   CHECK(json::string_value(*json::member(payload, "handler")) == "a\"b.c");
   CHECK(*json::member(payload, "environment") == R"({"A":"1\n","B":""})");
   CHECK(*json::member(payload, "memory_mb") == "128");
   std::string other;
   append_load(other, code, nullptr);
-  CHECK_FALSE(json::member(std::string_view(other).substr(kHeaderBytes), "environment").has_value());
+  CHECK_FALSE(
+      json::member(std::string_view(other).substr(kHeaderBytes), "environment").has_value());
 }
 
 TEST_CASE("only a worker's frames are taken for one") {
@@ -91,7 +93,12 @@ TEST_CASE("no bytes make the parsers read outside them") {
 
 TEST_CASE("an event or a name beyond its limit never reaches a worker") {
   std::string frame;
-  UserCall call{.function = "F", .instance = "F", .session = "s", .input = "{}", .traceparent = {}, .attempt = 1};
+  UserCall call{.function = "F",
+                .instance = "F",
+                .session = "s",
+                .input = "{}",
+                .traceparent = {},
+                .attempt = 1};
   const std::string long_name(kItemNameBytesMax + 1, 'x');
   call.instance = long_name;
   CHECK_THROWS_AS(append_call(frame, call, 1, 0), Error);

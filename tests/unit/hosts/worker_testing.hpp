@@ -35,8 +35,8 @@ class Workers {
     REQUIRE(::mkdtemp(pattern.data()) != nullptr);
     root_ = pattern;
     options.output = [this](const OutputLine& line) {
-      output += std::string(line.instance) + "|" + std::string(line.text) + (line.continues ? "\\" : "") +
-                "\n";
+      output += std::string(line.instance) + "|" + std::string(line.text) +
+                (line.continues ? "\\" : "") + "\n";
     };
   }
   ~Workers() {

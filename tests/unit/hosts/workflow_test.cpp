@@ -1,7 +1,10 @@
 // Whole workflows on the local host: names, fan-ins, loops, empty maps, ends. Native code, each store.
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 
 #include "base/json.hpp"
@@ -12,8 +15,6 @@ using namespace unum;
 using namespace unum::test;
 
 namespace {
-
-constexpr const char* kStart = R"("Start": true)";
 
 std::string scalar(const char* name, const char* next, const char* more = "") {
   return fmt::format(R"({{"Name": "{}", {}"Next": {{"Name": "{}", "InputType": "Scalar"}}}})", name, more, next);
@@ -30,6 +31,14 @@ std::string fan_in(const char* name, const char* next, const char* values, const
 }
 
 std::string terminal(const char* name) { return fmt::format(R"({{"Name": "{}"}})", name); }
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
 
 const char* const kPop = R"(, "Payload Modifiers": ["Pop"])";
 
@@ -76,6 +85,25 @@ TEST_CASE("case 10: fan-ins of 1, 2, 100, 1,000 and 10,000 branches complete, in
   require_result(world.run(app, numbers(width)), numbers(width));
   REQUIRE(app.runs.at("A") == 1);
   REQUIRE(app.runs.size() == width + 2);
+}
+
+TEST_CASE("ten thousand native branches in one process stay below 200 MB") {
+  // In a process of its own: the peak of this one is whatever the largest test needed.
+  constexpr const char* kInChild = "UNUM_TEST_IN_CHILD";
+  if (std::getenv(kInChild) == nullptr) {
+    const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+    const std::string command = fmt::format(
+        "{}=1 '{}' 'ten thousand native branches in one process stay below 200 MB' >/dev/null", kInChild, self);
+    REQUIRE(std::system(command.c_str()) == 0);
+    return;
+  }
+  World world("fs");
+  NativeApp app = map_and_fan_in();
+  require_result(world.run(app, numbers(10000)), numbers(10000));
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const long sanitizer_share = kSanitized ? 4 : 1;  // shadow memory and red zones are not ours
+  REQUIRE(usage.ru_maxrss < 200L * 1024 * sanitizer_share);
 }
 
 TEST_CASE("case 13: a function whose name begins another's is not taken for it") {

@@ -1,0 +1,197 @@
+// Every order in which the calls of up to three contributors of a fan-in can reach the store.
+//
+// Each contributor is a coroutine that stops before each of its calls; the test tries all sequences of
+// "which one goes on". Contributors share a store object (one process) or have one each (processes).
+#include <functional>
+#include <memory>
+
+#include "conformance/fan_in_names.hpp"
+#include "stores/wait_list.hpp"
+#include "unit/reactor/ports.hpp"
+#include "unum/data_store.hpp"
+#include "unum/task_group.hpp"
+
+using namespace unum;
+using unum::test::Names;
+using Status = FanInState::Status;
+
+namespace {
+
+/// Where contributors stop, and how many stand there.
+class Gate {
+ public:
+  explicit Gate(Reactor& reactor) : reactor_(reactor) {}
+  Task<void> pass(std::size_t who) {
+    waiting_[who] = true;
+    co_await lists_[who].wait(reactor_, {});
+  }
+  std::vector<std::size_t> standing() const {
+    std::vector<std::size_t> all;
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      if (waiting_[i]) all.push_back(i);
+    }
+    return all;
+  }
+  void let(std::size_t who) {
+    waiting_[who] = false;
+    lists_[who].wake_all();
+  }
+
+ private:
+  Reactor& reactor_;
+  std::array<bool, 3> waiting_{};
+  std::array<WaitList, 3> lists_;
+};
+
+/// A store that stops at the gate before each call it passes on. Which contributor calls is told by the
+/// context's instance.
+class GatedStore final : public DataStore {
+ public:
+  GatedStore(Reactor& reactor_of_store, DataStore& inner, Gate& gate)
+      : DataStore(reactor_of_store), inner_(inner), gate_(gate) {}
+
+  std::string_view type() const noexcept override { return inner_.type(); }
+  const std::string& name() const noexcept override { return inner_.name(); }
+  StoreCounters counters() const noexcept override { return inner_.counters(); }
+  Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
+                                       Wait wait) override {
+    co_await gate_.pass(who(context));
+    co_return co_await inner_.get(context, item, wait);
+  }
+  Task<WriteResult> create(const SessionContext& context, const ItemId& item, std::string_view value,
+                           Wait wait) override {
+    co_await gate_.pass(who(context));
+    co_return co_await inner_.create(context, item, value, wait);
+  }
+  Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
+                 Wait wait) override {
+    return inner_.put(context, item, value, wait);
+  }
+  Task<void> remove(const SessionContext& context, std::span<const ItemId> items, Wait wait) override {
+    return inner_.remove(context, items, wait);
+  }
+  Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override {
+    return inner_.list(context, wait);
+  }
+  Task<std::vector<std::string>> list_sessions(Wait wait) override { return inner_.list_sessions(wait); }
+  Task<void> close() override {
+    mark_closed();
+    co_return;
+  }
+
+ protected:
+  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext&, std::span<const Pointer>,
+                                                             Wait) override {
+    throw Error(ErrorKind::bug, "test", "none", "not called here");
+  }
+  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                            Wait wait) override {
+    co_await gate_.pass(who(context));
+    co_return co_await inner_.check_values_exist(context, pointers, wait);
+  }
+
+ private:
+  static std::size_t who(const SessionContext& context) {
+    return static_cast<std::size_t>(context.instance().back() - '0');
+  }
+  DataStore& inner_;
+  Gate& gate_;
+};
+
+struct Outcome {
+  std::size_t claimed = 0;
+  std::size_t mismatch = 0;
+};
+
+/// Runs one order: at each step `choose(n)` says which of n standing contributors goes on.
+Outcome run_order(Reactor& reactor, DataStore& inner, const std::vector<FanInRole>& roles, bool shared,
+                  const std::function<std::size_t(std::size_t)>& choose) {
+  Gate gate(reactor);
+  std::vector<std::unique_ptr<GatedStore>> stores;
+  for (std::size_t i = 0; i < (shared ? 1 : roles.size()); ++i) {
+    stores.push_back(std::make_unique<GatedStore>(reactor, inner, gate));
+  }
+  const Names names("F", roles.size());
+  const SessionContext session = inner.create_session_context();
+  Outcome outcome;
+  TaskGroup group;
+  const auto contributor = [&](std::size_t place) -> Task<void> {
+    DataStore& store = *stores[shared ? 0 : place];
+    const SessionContext context = session.bound_to(names.name(place));
+    const FanIn fan_in{"Sink", &names, place, roles[place]};
+    const CommitResult result = co_await store.commit(context, "1", std::span(&fan_in, 1));
+    outcome.claimed += result.fan_ins.at(0).status == Status::claimed;
+    outcome.mismatch += result.fan_ins.at(0).status == Status::mismatch;
+  };
+  for (std::size_t i = 0; i < roles.size(); ++i) group.spawn(contributor(i));
+  while (group.running() > 0) {
+    const std::vector<std::size_t> standing = gate.standing();
+    gate.let(standing.at(choose(standing.size())));
+    reactor.run_once(kAlreadyPassed);
+  }
+  const auto finish = [&]() -> Task<void> {
+    co_await group.drain();
+    std::vector<ItemId> items;
+    const std::vector<ListedItem> listed = co_await inner.list(session);
+    for (const ListedItem& item : listed) items.push_back(item.id);
+    co_await inner.remove(session, items);
+  };
+  reactor.run(finish());
+  return outcome;
+}
+
+/// Tries every order; how many there were.
+std::size_t try_all_orders(Reactor& reactor, DataStore& inner, const std::vector<FanInRole>& roles, bool shared,
+                           std::size_t expected_claims) {
+  struct Step {
+    std::size_t chosen;
+    std::size_t of;
+  };
+  std::vector<Step> path;
+  std::size_t orders = 0;
+  std::size_t wrong = 0;
+  while (true) {
+    std::size_t depth = 0;
+    const Outcome outcome = run_order(reactor, inner, roles, shared, [&](std::size_t of) {
+      if (depth == path.size()) path.push_back({0, of});
+      return path[depth++].chosen;
+    });
+    path.resize(depth);
+    ++orders;
+    if (outcome.claimed != expected_claims || outcome.mismatch != 0) ++wrong;
+    while (!path.empty() && path.back().chosen + 1 == path.back().of) path.pop_back();
+    if (path.empty()) break;
+    ++path.back().chosen;
+  }
+  CHECK(wrong == 0);
+  return orders;
+}
+
+}  // namespace
+
+TEST_CASE("case 20: in every order of up to three contributors' calls the fan-in is claimed once") {
+  using enum FanInRole;
+  struct Setting {
+    std::vector<FanInRole> roles;
+    std::size_t claims;
+    std::size_t orders_min;  // fewer, and the test would not be trying them
+  };
+  const std::vector<Setting> settings = {
+      {{contributor}, 1, 1},
+      {{contributor, contributor}, 1, 10},
+      {{wanter, bystander}, 1, 30},
+      {{wanter, wanter}, 1, 30},
+      {{bystander, bystander}, 0, 6},
+      {{contributor, contributor, contributor}, 1, 1'000},
+      {{wanter, bystander, bystander}, 1, 5'000},
+      {{bystander, wanter, wanter}, 1, 10'000},
+  };
+  Reactor reactor;
+  reactor.run(create_store(reactor, "memory", "orders"));
+  const std::unique_ptr<DataStore> inner = reactor.run(open_store(reactor, "memory", "orders"));
+  for (const Setting& setting : settings) {
+    for (const bool shared : {true, false}) {
+      CHECK(try_all_orders(reactor, *inner, setting.roles, shared, setting.claims) >= setting.orders_min);
+    }
+  }
+}

@@ -1,0 +1,285 @@
+// What the file-system store leaves on the disk, and what it does when the disk or its directory fails it.
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+
+#include "unit/reactor/ports.hpp"
+#include "unum/data_store.hpp"
+
+using namespace unum;
+namespace fs_std = std::filesystem;
+
+namespace {
+
+const ItemId kOutcomeF{"F", ItemKind::outcome};
+
+std::unique_ptr<DataStore> open_at(Reactor& reactor, const std::string& name, bool durable = true) {
+  reactor.run(create_store(reactor, "fs", name));
+  StoreOptions options;
+  options.durable = durable;
+  return reactor.run(open_store(reactor, "fs", name, options));
+}
+
+std::string content(const std::string& path) {
+  std::ifstream file(path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+template <class T>
+Error error_of(Reactor& reactor, Task<T> task) {
+  try {
+    reactor.run(std::move(task));
+  } catch (const Error& error) {
+    return error;
+  }
+  FAIL("an error was expected");
+  throw Error(ErrorKind::bug, "test", "none", "unreachable");
+}
+
+std::size_t files_below(const std::string& path) {
+  std::size_t count = 0;
+  for (const auto& entry : fs_std::recursive_directory_iterator(path)) count += !entry.is_directory();
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a value is one readable file, and the session's directory comes with the first") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const SessionContext context = store->session_context("S");
+  CHECK_FALSE(reactor.run(store->get(context, kOutcomeF)));
+  CHECK(fs_std::is_empty(scratch / "store"));
+  reactor.run(store->write_return_value(context.bound_to("F-unumIndex-2.5"), "{\"a\": 1}"));
+  CHECK(content(scratch / "store/S/F-unumIndex-2.5-output.json") == "{\"a\": 1}");
+  CHECK(files_below(scratch / "store") == 1);
+}
+
+TEST_CASE("names of every kind stay below the store's directory") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "a/b/store", false);
+  for (const char* session : {"..", "../..", "/tmp", "."}) {
+    const SessionContext context = store->session_context(session);
+    for (const char* name : {"..", "../F", "../../F", "/F", "."}) {
+      reactor.run(store->write_return_value(context.bound_to(name), "1"));
+    }
+  }
+  CHECK(files_below(scratch / "a/b/store") == 20);
+  CHECK(files_below(scratch.path()) == 20);
+}
+
+TEST_CASE("no symbolic link leads out of the store") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  fs_std::create_directory(scratch / "outside");
+  std::ofstream(scratch / "outside/F-output.json") << "secret";
+  fs_std::create_directory_symlink(scratch / "outside", scratch / "store/S");
+  const SessionContext linked = store->session_context("S");
+  CHECK_THROWS_AS(reactor.run(store->get(linked, kOutcomeF)), Error);
+  CHECK_THROWS_AS(reactor.run(store->write_return_value(linked.bound_to("G"), "1")), Error);
+  CHECK(files_below(scratch / "outside") == 1);
+  fs_std::create_directory(scratch / "store/T");
+  fs_std::create_symlink(scratch / "outside/F-output.json", scratch / "store/T/F-output.json");
+  CHECK(error_of(reactor, store->get(store->session_context("T"), kOutcomeF)).kind() == ErrorKind::corrupt);
+}
+
+TEST_CASE("a durable write waits for the disk twice, many together no more than that") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const SessionContext context = store->create_session_context();
+  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  CHECK(store->counters().flushes == 2);
+  const auto many = [&]() -> Task<void> {
+    const auto one = [&](std::size_t i) -> Task<void> {
+      co_await store->write_return_value(context.bound_to("G" + std::to_string(i)), "1");
+    };
+    co_await for_each_bounded(300, 300, one);
+  };
+  reactor.run(many());
+  CHECK(store->counters().flushes <= 6);
+  const std::unique_ptr<DataStore> fast = open_at(reactor, scratch / "fast", false);
+  reactor.run(fast->write_return_value(context.bound_to("F"), "1"));
+  CHECK(fast->counters().flushes == 0);
+}
+
+TEST_CASE("a claim does not wait for the disk") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const SessionContext context = store->create_session_context();
+  for (const ItemKind kind : {ItemKind::claim, ItemKind::wanted, ItemKind::garbage}) {
+    reactor.run(store->create(context, ItemId{"F", kind}, "1"));
+    reactor.run(store->put(context, ItemId{"F", kind}, "2"));
+  }
+  CHECK(store->counters().flushes == 0);
+  for (const ItemKind kind : {ItemKind::outcome, ItemKind::input, ItemKind::report}) {
+    const std::uint64_t before = store->counters().flushes;
+    reactor.run(store->put(context, ItemId{"F", kind}, "2"));
+    CHECK(store->counters().flushes == before + 2);
+  }
+}
+
+TEST_CASE("a value found that another process may have just linked is waited for before it is used") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const SessionContext context = store->session_context("S");
+  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  std::ofstream(scratch / "store/S/G-output.json") << "2";  // by nobody who flushes
+  const std::uint64_t before = store->counters().flushes;
+  const ItemId foreign{"G", ItemKind::outcome};
+  CHECK(reactor.run(store->get(context, foreign)) == "2");
+  CHECK(store->counters().flushes == before + 1);
+}
+
+TEST_CASE("temporary files of others are not listed, and old ones are cleared away") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const SessionContext context = store->session_context("S");
+  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  std::ofstream(scratch / "store/S/.unum-1-young") << "half";
+  std::ofstream(scratch / "store/S/.unum-1-old") << "half";
+  std::ofstream(scratch / "store/S/notes.txt") << "of a person";
+  const timespec times[2] = {{1'600'000'000, 0}, {1'600'000'000, 0}};
+  REQUIRE(::utimensat(AT_FDCWD, (scratch / "store/S/.unum-1-old").c_str(), times, 0) == 0);
+  CHECK(reactor.run(store->list(context)).size() == 1);
+  CHECK(fs_std::exists(scratch / "store/S/.unum-1-young"));
+  CHECK_FALSE(fs_std::exists(scratch / "store/S/.unum-1-old"));
+  CHECK(fs_std::exists(scratch / "store/S/notes.txt"));
+}
+
+TEST_CASE("where files without a name do not work, a hidden one is written and linked") {
+  const test::Scratch scratch;
+  ::setenv("UNUM_FS", "nfs", 1);
+  Reactor reactor;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  ::unsetenv("UNUM_FS");
+  const SessionContext context = store->session_context("S");
+  reactor.run(store->put(context, ItemId{"F", ItemKind::report}, "1"));
+  reactor.run(store->write_return_value(context.bound_to("F"), "2"));
+  CHECK(reactor.run(store->write_return_value(context.bound_to("F"), "3")).stored == "2");
+  CHECK(files_below(scratch / "store") == 2);
+}
+
+TEST_CASE("a full disk fails the write in one clear error and leaves nothing half written") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::string name = scratch / "store";
+  REQUIRE(::mkdir(name.c_str(), 0755) == 0);
+  if (::mount("none", name.c_str(), "tmpfs", 0, "size=256k") != 0) UNUM_SKIP("no mount is allowed here");
+  {
+    const std::unique_ptr<DataStore> store = open_at(reactor, name);
+    const SessionContext context = store->session_context("S");
+    reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+    for (const std::size_t size : {std::size_t{250'000}, std::size_t{600'000}}) {
+      const std::string value(size, 'v');
+      Error error = error_of(reactor, [](DataStore& in, SessionContext at, std::string text) -> Task<void> {
+        for (int i = 0; i < 4; ++i) co_await in.write_return_value(at.bound_to("G" + std::to_string(i)), text);
+      }(*store, context, value));
+      CHECK(error.kind() == ErrorKind::exhausted);
+      CHECK(error.code() == "ENOSPC");
+      CHECK(error.message().find("-output of session S in the data store fs:" + name) != std::string::npos);
+    }
+    std::size_t whole = 0;
+    for (const ListedItem& item : reactor.run(store->list(context))) whole += item.bytes == 250'000 || item.bytes == 1;
+    CHECK(whole == reactor.run(store->list(context)).size());
+    CHECK(reactor.run(store->get(context, kOutcomeF)) == "1");
+    reactor.run(store->close());
+  }
+  ::umount(name.c_str());
+}
+
+TEST_CASE("a file-size limit fails the write of that value alone") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const SessionContext context = store->session_context("S");
+  const auto before = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old{};
+  ::getrlimit(RLIMIT_FSIZE, &old);
+  const rlimit small{100'000, old.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  const std::string value(300'000, 'v');
+  const Error error = error_of(reactor, store->write_return_value(context.bound_to("F"), value));
+  CHECK(reactor.run(store->write_return_value(context.bound_to("G"), "1")).status == WriteResult::Status::written);
+  ::setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, before);
+  CHECK(error.kind() == ErrorKind::exhausted);
+  CHECK_FALSE(reactor.run(store->get(context, kOutcomeF)));
+  CHECK(files_below(scratch / "store") == 1);
+}
+
+TEST_CASE("a store's directory that is taken away is one clear error") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::string name = scratch / "store";
+  const std::unique_ptr<DataStore> store = open_at(reactor, name);
+  const SessionContext context = store->session_context("S");
+  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  fs_std::remove_all(name);
+  const Error error = error_of(reactor, store->write_return_value(context.bound_to("G"), "1"));
+  CHECK(error.kind() == ErrorKind::not_found);
+  CHECK(error.message().find(name) != std::string::npos);
+  CHECK_FALSE(reactor.run(store->get(context, kOutcomeF)));
+  CHECK_FALSE(fs_std::exists(name));
+}
+
+TEST_CASE("few descriptors are enough for many writes at once") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  rlimit old{};
+  ::getrlimit(RLIMIT_NOFILE, &old);
+  const rlimit few{256, old.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &few);
+  const std::size_t before = test::open_descriptors();
+  {
+    const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+    const SessionContext context = store->create_session_context();
+    const auto many = [&]() -> Task<void> {
+      const auto one = [&](std::size_t i) -> Task<void> {
+        co_await store->write_return_value(context.bound_to("G" + std::to_string(i)), "1");
+      };
+      co_await for_each_bounded(1'000, 1'000, one);
+      const std::vector<ListedItem> items = co_await store->list(context);
+      CHECK(items.size() == 1'000);
+      co_await store->close();
+    };
+    reactor.run(many());
+  }
+  CHECK(test::open_descriptors() <= before + 2);  // the reactor may have started its helper threads
+  ::setrlimit(RLIMIT_NOFILE, &old);
+}
+
+TEST_CASE("values that are not cached come from the disk all the same") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const SessionContext context = store->session_context("S");
+  std::vector<Pointer> pointers;
+  const auto many = [&]() -> Task<void> {
+    const auto one = [&](std::size_t i) -> Task<void> {
+      co_await store->write_return_value(context.bound_to("F" + std::to_string(i)), std::string(i * 37, 'a'));
+    };
+    co_await for_each_bounded(300, 300, one);
+  };
+  reactor.run(many());
+  for (std::size_t i = 0; i < 300; ++i) {
+    pointers.push_back(store->pointer(context, "F" + std::to_string(i)));
+    const int fd = ::open((scratch / ("store/S/F" + std::to_string(i) + "-output.json")).c_str(), O_RDONLY);
+    REQUIRE(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
+    ::close(fd);
+  }
+  const std::vector<std::string> values = reactor.run(store->read_input(context, pointers));
+  for (std::size_t i = 0; i < 300; ++i) CHECK(values[i] == std::string(i * 37, 'a'));
+}
