@@ -75,17 +75,6 @@ class Installed(unittest.TestCase):
                 run(*COMPILER, "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror",
                     "-fsyntax-only", "-x", "c++", "-", *flags, input=program)
 
-    def test_a_program_outside_the_tree_builds_with_pkg_config_and_runs(self):
-        example = os.path.join(SOURCE, "examples", "embed")
-        sources = sorted(glob.glob(os.path.join(example, "*.cpp")))
-        self.assertTrue(sources, "examples/embed has a program")
-        outside = tempfile.mkdtemp(dir=self.scratch.name)
-        program = os.path.join(outside, "embed")
-        run(*COMPILER, "-Wall", "-Wextra", *self.sanitizers(), "-o", program, *sources,
-            *self.pkg_config("--cflags", "--libs", "--static"))
-        printed = run(program, cwd=outside)
-        self.assertTrue(printed.strip())
-
     def test_a_moved_command_says_its_version_and_runs_an_application_from_anywhere(self):
         command = self.path("bin", "unum")
         project = json.loads(run("meson", "introspect", BUILD, "--projectinfo"))

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 #include "base/build_config.hpp"
 
@@ -129,6 +130,8 @@ int main(int argc, char** argv) {
     return report_error(error);
   } catch (const std::bad_alloc&) {
     std::fputs("unum: out of memory\n", stderr);
+  } catch (const std::system_error& error) {
+    std::fprintf(stderr, "unum: %s\n", error.what());  // stdout closed by its reader, usually
   } catch (const std::exception& error) {
     std::fprintf(stderr, "unum: internal error: %s\n", error.what());
   }

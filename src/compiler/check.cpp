@@ -80,7 +80,8 @@ class References {
       const std::size_t depth = flow_.shapes(f).begin()->size();
       message += "its instances have " + std::to_string(depth) +
                  (depth == 1 ? " index" : " indexes") +
-                 ", and no entry of Values for it has as many";
+                 ", and no entry of Values for it has as many (a Pop that is missing on a fan-in edge "
+                 "before it would explain that)";
     }
     error(f, e, "no-place", std::move(message));
   }

@@ -64,9 +64,7 @@ class OperationList {
 };
 
 /// Whether the operation may wait for as long as some peer likes; all others end by themselves.
-constexpr bool waits_for_readiness(Opcode opcode) noexcept {
-  return opcode >= Opcode::stream_read;
-}
+constexpr bool waits_for_readiness(Opcode opcode) noexcept { return opcode >= Opcode::stream_read; }
 
 // Operations with the kernel at once. What ends by itself queues beyond its limit. What waits for
 // others must not (it may wait for one that stands behind it), and fails with -ENOBUFS: far above

@@ -48,10 +48,6 @@ class Embed(unittest.TestCase):
                 names = os.listdir(os.path.join(store, sessions[0]))
                 self.assertEqual(1001, sum(name.endswith("-output.json") for name in names))
 
-    def test_it_runs_in_memory(self):
-        ended = self.embed("memory", "here")
-        self.assertEqual((0, EXPECTED, ""), (ended.returncode, ended.stdout, ended.stderr))
-
     def test_a_store_that_does_not_exist_is_an_error_by_name_and_none_is_made(self):
         missing = os.path.join(self.outside, "missing")
         ended = self.embed("fs", missing)

@@ -1,5 +1,6 @@
 """Wide workflows through the command: the right result, memory that stays bounded, and the time it took."""
 
+import json
 import os
 import resource
 import subprocess
@@ -7,11 +8,23 @@ import sys
 import time
 import unittest
 
-from harness import UNUM, AppTest, Function, each, fan_in, is_sanitized, outcomes
+from harness import DONE, UNUM, AppTest, Function, each, fan_in, is_sanitized, outcomes
 
 MEMORY_MAX_MB = 200
 BRANCH = "def lambda_handler(event, context):\n    return event * 2\n"
-SUM = "def lambda_handler(event, context):\n    return sum(event)\n"
+# The last function looks how much memory the command above it has had at most.
+SUM = """import os
+
+def field(pid, name):
+    with open(f"/proc/{pid}/status") as file:
+        return next(line.split()[1] for line in file if line.startswith(name + ":"))
+
+def lambda_handler(event, context):
+    pid = os.getppid()
+    while field(pid, "Name") != "unum":
+        pid = field(pid, "PPid")
+    return [sum(event), int(field(pid, "VmHWM"))]
+"""
 
 
 class Scale(AppTest):
@@ -25,17 +38,12 @@ class Scale(AppTest):
     def run_wide(self, width, *options):
         application = self.wide(width)
         began = time.monotonic()
-        process = subprocess.Popen([UNUM, "run", application, "--session", "wide", "--workers", "2",
-                                    "--quiet", *options], stdout=subprocess.PIPE,
-                                   env=dict(os.environ, UNUM_PYTHON=sys.executable))
-        out = process.stdout.read()
-        process.stdout.close()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        ended = self.unum("run", application, "--session", "wide", "--workers", "2", "--quiet",
+                          *options, code=DONE)
         seconds = time.monotonic() - began
-        self.assertEqual((0, f"{width * (width - 1)}\n"), (process.returncode, out.decode()))
-        # The largest of the command and of what it waited for itself, the first Python process.
-        memory_mb = usage.ru_maxrss / 1024
+        total, memory_kb = json.loads(ended.out)
+        self.assertEqual(width * (width - 1), total)
+        memory_mb = memory_kb / 1024
         print(f"{width} branches {' '.join(options) or 'durable'}: {seconds:.2f} s, {memory_mb:.0f} MB")
         return application, memory_mb
 
@@ -74,7 +82,8 @@ class Scale(AppTest):
                               text=True, timeout=120, env=dict(os.environ, UNUM_PYTHON=sys.executable),
                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE,
                                                                     (min(256, soft), hard)))
-        self.assertEqual((0, f"{2000 * 1999}\n"), (done.returncode, done.stdout), done.stderr)
+        self.assertEqual(DONE, done.returncode, done.stderr)
+        self.assertEqual(2000 * 1999, json.loads(done.stdout)[0])
 
 
 if __name__ == "__main__":

