@@ -1,7 +1,8 @@
 // What the file-system store adds to the best raw ways to read, look and write durably.
 //
-// Files are made below the current directory (UNUM_BENCH_DIR names another), which should be on a plain disk.
-// They are removed at the end only: ext4 is slow to make files where many were removed lately.
+// Files are made below the current directory (UNUM_BENCH_DIR names another), which should be on a
+// plain disk. They are removed at the end only: ext4 is slow to make files where many were removed
+// lately.
 #include <algorithm>
 #include <filesystem>
 #include <memory>
@@ -50,7 +51,8 @@ struct Setup {
     co_await for_each_bounded(names.size(), names.size(), one);
   }
   Task<void> write_in_turn(SessionContext at) {
-    for (const std::string& name : names) co_await store->write_return_value(at.bound_to(name), value);
+    for (const std::string& name : names)
+      co_await store->write_return_value(at.bound_to(name), value);
   }
   int raw_directory() { return raw_make_directory(root + "/raw-" + std::to_string(fresh++)); }
   void forget_cached() {
@@ -69,7 +71,8 @@ struct Setup {
     return path;
   }
   Setup() : root(make_root()), store(open("store")), context(store->session_context("hot")) {
-    must(io_uring_queue_init(1024, &ring, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN) == 0,
+    must(io_uring_queue_init(1024, &ring,
+                             IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN) == 0,
          "io_uring");
     for (std::size_t i = 0; i < count; ++i) {
       names.push_back("Count-unumIndex-" + std::to_string(i));
@@ -99,13 +102,15 @@ void register_looks() {
 void register_reads() {
   Setup& s = Setup::get();
   const auto read = [&s] {
-    const std::vector<std::string> values = s.reactor.run(s.store->read_input(s.context, s.pointers));
+    const std::vector<std::string> values =
+        s.reactor.run(s.store->read_input(s.context, s.pointers));
     must(values.back().size() == kValueBytes, "read_input");
   };
   compare("read 1,000 hot", "open, read, close", 1.0, s.count, 101, read,
           [&s] { must(raw_reads_one_by_one(s.directory, s.files).size() == s.count, "reads"); });
-  compare("read 1,000 hot", "open on ring", 1.15, s.count, 101, read,
-          [&s] { must(raw_reads_opened_on_ring(s.ring, s.directory, s.files).size() == s.count, "reads"); });
+  compare("read 1,000 hot", "open on ring", 1.15, s.count, 101, read, [&s] {
+    must(raw_reads_opened_on_ring(s.ring, s.directory, s.files).size() == s.count, "reads");
+  });
   compare(
       "read 1,000 cold", "open, read, close", 0.2, s.count, 9, read,
       [&s] { must(raw_reads_one_by_one(s.directory, s.files).size() == s.count, "reads"); },

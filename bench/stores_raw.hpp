@@ -1,4 +1,5 @@
-// The best raw ways to do what the file-system store does: plain system calls and a bare ring, no store.
+// The best raw ways to do what the file-system store does: plain system calls and a bare ring, no
+// store.
 #pragma once
 
 #include <fcntl.h>
@@ -43,7 +44,8 @@ inline void raw_link(int file, int directory, const std::string& name) {
 }
 
 /// One after the other, each on the disk before the next begins.
-inline void raw_writes_one_by_one(int directory, const std::vector<std::string>& names, std::string_view value) {
+inline void raw_writes_one_by_one(int directory, const std::vector<std::string>& names,
+                                  std::string_view value) {
   for (const std::string& name : names) {
     const int file = raw_temporary(directory, value);
     must(::fdatasync(file) == 0, "fdatasync");
@@ -54,7 +56,8 @@ inline void raw_writes_one_by_one(int directory, const std::vector<std::string>&
 }
 
 /// All written, one flush of the file system, all linked, one flush of the directory.
-inline void raw_writes_by_syncfs(int directory, const std::vector<std::string>& names, std::string_view value) {
+inline void raw_writes_by_syncfs(int directory, const std::vector<std::string>& names,
+                                 std::string_view value) {
   std::vector<int> files;
   for (std::size_t i = 0; i < names.size(); ++i) files.push_back(raw_temporary(directory, value));
   must(::syncfs(directory) == 0, "syncfs");
@@ -63,9 +66,10 @@ inline void raw_writes_by_syncfs(int directory, const std::vector<std::string>& 
   for (const int file : files) ::close(file);
 }
 
-/// All written, write-back begun for all, each flushed through the ring, all linked, one flush of the directory.
-inline void raw_writes_by_fdatasync(io_uring& ring, int directory, const std::vector<std::string>& names,
-                                    std::string_view value) {
+/// All written, write-back begun for all, each flushed through the ring, all linked, one flush of
+/// the directory.
+inline void raw_writes_by_fdatasync(io_uring& ring, int directory,
+                                    const std::vector<std::string>& names, std::string_view value) {
   std::vector<int> files;
   for (std::size_t i = 0; i < names.size(); ++i) files.push_back(raw_temporary(directory, value));
   for (const int file : files) ::sync_file_range(file, 0, 0, SYNC_FILE_RANGE_WRITE);
@@ -92,7 +96,8 @@ inline void raw_writes_by_fdatasync(io_uring& ring, int directory, const std::ve
   for (const int file : files) ::close(file);
 }
 
-inline std::vector<std::string> raw_reads_one_by_one(int directory, const std::vector<std::string>& names) {
+inline std::vector<std::string> raw_reads_one_by_one(int directory,
+                                                     const std::vector<std::string>& names) {
   std::vector<std::string> values(names.size());
   char buffer[4096];
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -118,7 +123,8 @@ inline std::vector<std::string> raw_reads_opened_on_ring(io_uring& ring, int dir
       io_uring_prep_openat(sqe, directory, names[i].c_str(), O_RDONLY | O_CLOEXEC, 0);
       io_uring_sqe_set_data64(sqe, i);
     }
-    must(io_uring_submit_and_wait(&ring, static_cast<unsigned>(end - begin)) >= 0, "io_uring_enter");
+    must(io_uring_submit_and_wait(&ring, static_cast<unsigned>(end - begin)) >= 0,
+         "io_uring_enter");
     unsigned head = 0;
     unsigned count = 0;
     io_uring_cqe* cqe = nullptr;

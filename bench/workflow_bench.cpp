@@ -1,7 +1,8 @@
-// Whole workflows: a transition between native functions, fan-outs and fan-ins of native and of Python
-// functions beside multiprocessing.Pool, a durable chain beside raw durable writes.
+// Whole workflows: a transition between native functions, fan-outs and fan-ins of native and of
+// Python functions beside multiprocessing.Pool, a durable chain beside raw durable writes.
 //
-// Each comparison is taken in one run, one after the other in turns, and printed as a ratio of medians.
+// Each comparison is taken in one run, one after the other in turns, and printed as a ratio of
+// medians.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -36,7 +37,8 @@ double seconds_of(const std::function<void()>& work) {
 }
 
 double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
+                   values.end());
   return values[values.size() / 2];
 }
 
@@ -64,7 +66,8 @@ struct EchoCode final : UserCode {
   }
 };
 
-constexpr const char* kMap = R"({"Name": "M", "Start": true, "Next": {"Name": "F", "InputType": "Map"}})";
+constexpr const char* kMap =
+    R"({"Name": "M", "Start": true, "Next": {"Name": "F", "InputType": "Map"}})";
 constexpr const char* kBranch = R"({"Name": "F", "Next": {"Name": "A",
     "InputType": {"Fan-in": {"Values": ["F-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]}})";
 constexpr const char* kEnd = R"({"Name": "A"})";
@@ -111,15 +114,22 @@ void native_transition(benchmark::State& state) {
   const Store store(reactor, "memory", "transition", false);
   EchoCode code;
   LocalHost host(reactor, *store.store);
-  host.add(Function::parse(R"({"Name": "S", "Start": true, "Next": {"Name": "L", "InputType": "Scalar",
-                               "Payload Modifiers": ["Push"]}})", "bench"), code);
+  host.add(
+      Function::parse(R"({"Name": "S", "Start": true, "Next": {"Name": "L", "InputType": "Scalar",
+                               "Payload Modifiers": ["Push"]}})",
+                      "bench"),
+      code);
   host.add(Function::parse(R"({"Name": "L", "Next": [
-      {"Name": "L", "InputType": "Scalar", "Exclusive": true, "Conditional": "$0 < 999", "Payload Modifiers": ["$0 = $0 + 1"]},
-      {"Name": "E", "InputType": "Scalar", "Exclusive": true, "Payload Modifiers": ["Pop"]}]})", "bench"), code);
+      {"Name": "L", "InputType": "Scalar", "Exclusive": true, "Conditional": "$0 < 999",
+          "Payload Modifiers": ["$0 = $0 + 1"]},
+      {"Name": "E", "InputType": "Scalar", "Exclusive": true, "Payload Modifiers": ["Pop"]}]})",
+                           "bench"),
+           code);
   host.add(Function::parse(R"({"Name": "E"})", "bench"), code);
   for (auto _ : state) run_once(reactor, host, "1");
-  state.counters["us_per_transition"] = benchmark::Counter(
-      static_cast<double>(state.iterations()) * kRounds / 1e6, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  state.counters["us_per_transition"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * kRounds / 1e6,
+                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(native_transition)->Unit(benchmark::kMillisecond);
 
@@ -138,13 +148,23 @@ void native_fan_in(benchmark::State& state, const char* type, bool durable) {
   state.counters["peak_MB"] = peak_megabytes();
 }
 BENCHMARK_CAPTURE(native_fan_in, memory, "memory", false)
-    ->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
+    ->Arg(100)
+    ->Arg(1000)
+    ->Arg(10000)
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(native_fan_in, fs_not_durable, "fs", false)
-    ->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
+    ->Arg(100)
+    ->Arg(1000)
+    ->Arg(10000)
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(native_fan_in, fs_durable, "fs", true)
-    ->Arg(100)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);
+    ->Arg(100)
+    ->Arg(1000)
+    ->Arg(10000)
+    ->Unit(benchmark::kMillisecond);
 
-/// How time grows with the width: the slope of log(time) over log(width) from 100 to 10,000 branches. 1 is linear.
+/// How time grows with the width: the slope of log(time) over log(width) from 100 to 10,000
+/// branches. 1 is linear.
 void native_growth(benchmark::State& state, const char* type, bool durable) {
   const std::array<std::int64_t, 2> widths = {tiny() ? 10 : 100, tiny() ? 100 : 10000};
   const Directory directory;
@@ -161,11 +181,16 @@ void native_growth(benchmark::State& state, const char* type, bool durable) {
       seconds[i].push_back(seconds_of([&] { run_once(reactor, host, inputs[i]); }));
     }
   }
-  state.counters["slope"] = std::log(median(seconds[1]) / median(seconds[0])) /
-                            std::log(static_cast<double>(widths[1]) / static_cast<double>(widths[0]));
+  state.counters["slope"] =
+      std::log(median(seconds[1]) / median(seconds[0])) /
+      std::log(static_cast<double>(widths[1]) / static_cast<double>(widths[0]));
 }
-BENCHMARK_CAPTURE(native_growth, memory, "memory", false)->Iterations(5)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(native_growth, fs_durable, "fs", true)->Iterations(5)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(native_growth, memory, "memory", false)
+    ->Iterations(5)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(native_growth, fs_durable, "fs", true)
+    ->Iterations(5)
+    ->Unit(benchmark::kMillisecond);
 
 /// Python code of one function that gives its input back.
 FunctionCode python_function(const std::string& directory, const std::string& name) {
@@ -184,14 +209,18 @@ double pool_seconds(std::int64_t count) {
       "def f(x): return x\n"
       "with multiprocessing.Pool(2) as pool:\n"
       "    pool.map(f, range(64), 1)\n"
-      "    begun = time.perf_counter(); pool.map(f, range(" + std::to_string(count) + "), 1)\n"
+      "    begun = time.perf_counter(); pool.map(f, range(" +
+      std::to_string(count) +
+      "), 1)\n"
       "    print(time.perf_counter() - begun)\n";
   const Directory directory;
   std::ofstream(directory.path() + "/pool.py") << script;
-  const std::string command = std::string(python != nullptr ? python : "python3") + " " + directory.path() + "/pool.py";
+  const std::string command =
+      std::string(python != nullptr ? python : "python3") + " " + directory.path() + "/pool.py";
   const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), &::pclose);
   double seconds = 0;
-  if (!pipe || std::fscanf(pipe.get(), "%lf", &seconds) != 1) throw std::runtime_error("multiprocessing failed");
+  if (!pipe || std::fscanf(pipe.get(), "%lf", &seconds) != 1)
+    throw std::runtime_error("multiprocessing failed");
   return seconds;
 }
 
@@ -221,8 +250,17 @@ void python_fan_in(benchmark::State& state, bool durable) {
   state.counters["pool_seconds"] = median(theirs);
   state.counters["ratio_to_pool"] = median(ours) / median(theirs);
 }
-BENCHMARK_CAPTURE(python_fan_in, not_durable, false)->Arg(1000)->Iterations(5)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(python_fan_in, durable, true)->Arg(1000)->Arg(10000)->Iterations(5)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(python_fan_in, not_durable, false)
+    ->Arg(1000)
+    ->Iterations(5)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(python_fan_in, durable, true)
+    ->Arg(1000)
+    ->Arg(10000)
+    ->Iterations(5)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
 
 /// The raw way to store one value for good: temporary file, data to disk, name, name to disk.
 void raw_durable_write(int directory, int number) {
@@ -230,7 +268,8 @@ void raw_durable_write(int directory, int number) {
   const std::string from = "/proc/self/fd/" + std::to_string(file);
   const std::string name = "value-" + std::to_string(number);
   if (file < 0 || ::write(file, "1", 1) != 1 || ::fdatasync(file) != 0 ||
-      ::linkat(AT_FDCWD, from.c_str(), directory, name.c_str(), AT_SYMLINK_FOLLOW) != 0 || ::fsync(directory) != 0) {
+      ::linkat(AT_FDCWD, from.c_str(), directory, name.c_str(), AT_SYMLINK_FOLLOW) != 0 ||
+      ::fsync(directory) != 0) {
     throw std::runtime_error("the raw durable write failed");
   }
   ::close(file);
@@ -248,10 +287,17 @@ void durable_chain(benchmark::State& state) {
   codes.push_back(python_function(directory.path(), "L"));
   WorkerPool pool(reactor, std::move(codes), options);
   LocalHost host(reactor, *store.store);
-  host.add(Function::parse(R"({"Name": "S", "Start": true, "Next": {"Name": "L", "InputType": "Scalar",
-                               "Payload Modifiers": ["Push"]}})", "bench"), pool);
-  host.add(Function::parse(R"({"Name": "L", "Next": {"Name": "L", "InputType": "Scalar", "Conditional": "$0 < )" +
-                               std::to_string(steps - 2) + R"(", "Payload Modifiers": ["$0 = $0 + 1"]}})", "bench"), pool);
+  host.add(
+      Function::parse(R"({"Name": "S", "Start": true, "Next": {"Name": "L", "InputType": "Scalar",
+                               "Payload Modifiers": ["Push"]}})",
+                      "bench"),
+      pool);
+  host.add(
+      Function::parse(
+          R"({"Name": "L", "Next": {"Name": "L", "InputType": "Scalar", "Conditional": "$0 < )" +
+              std::to_string(steps - 2) + R"(", "Payload Modifiers": ["$0 = $0 + 1"]}})",
+          "bench"),
+      pool);
   run_once(reactor, host, "1");
   std::vector<double> ours;
   std::vector<double> raw;

@@ -47,15 +47,17 @@ Task<void> fan_in(DataStore& store) {
     const std::string value = std::to_string(i);
     co_await store.write_return_value(mine, value);
   });
-  if (!co_await store.check_values_exist(session, pointers)) throw std::runtime_error("a value is missing");
+  if (!co_await store.check_values_exist(session, pointers))
+    throw std::runtime_error("a value is missing");
 
   const Function function = Function::parse(
       R"({"Name": "Sum", "Next": {"Name": "Report", "InputType": "Scalar"}})", "sum.json");
   PrintingInvoker invoker;
   Runtime runtime(store, invoker);
   Sum code;
-  const std::string payload = R"({"Data":{"Source":")" + std::string(store.type()) + R"(","Value":[)" + names +
-                              R"(]},"Session":")" + session.session() + "\"}";
+  const std::string payload = R"({"Data":{"Source":")" + std::string(store.type()) +
+                              R"(","Value":[)" + names + R"(]},"Session":")" + session.session() +
+                              "\"}";
   const StepReport report = co_await runtime.step(function, payload, code);
   const Pointer sum = store.pointer(session, report.instance);
   const std::vector<std::string> stored = co_await store.read_input(session, std::span(&sum, 1));

@@ -1,11 +1,13 @@
 // The contract of an intermediary data store: items read and written by name.
 //
-// A value is created once and never changes; what an absent or an already written item means is told by
-// return values, not by errors. Values are opaque bytes to a store. All calls are coroutines of the one
-// reactor that the store was opened on; a store outlives all calls on it. A call whose `Wait` ends early throws
-// `timeout` or `cancelled`; whether a write took place is then unknown, and writing again settles it.
+// A value is created once and never changes; what an absent or an already written item means is
+// told by return values, not by errors. Values are opaque bytes to a store. All calls are
+// coroutines of the one reactor that the store was opened on; a store outlives all calls on it. A
+// call whose `Wait` ends early throws `timeout` or `cancelled`; whether a write took place is then
+// unknown, and writing again settles it.
 //
-// Arguments passed by reference, view or span must live until the task has ended; a `Wait` is copied.
+// Arguments passed by reference, view or span must live until the task has ended; a `Wait` is
+// copied.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +36,8 @@ enum class ItemKind : std::uint8_t {
   garbage,  ///< What a parent's children have done; `<parent>-gc`.
 };
 
-/// The item's name as it stands in a store, before the store's own encoding: "F-unumIndex-2-output".
+/// The item's name as it stands in a store, before the store's own encoding:
+/// "F-unumIndex-2-output".
 std::string item_name(std::string_view name, ItemKind kind);
 /// The reverse; nothing if the text does not end in a known suffix.
 struct ItemId {
@@ -44,7 +47,8 @@ struct ItemId {
 };
 std::optional<ItemId> parse_item_name(std::string_view text);
 
-/// Names a value: an instance of the context's session. Opaque to the runtime; made by `DataStore::pointer`.
+/// Names a value: an instance of the context's session. Opaque to the runtime; made by
+/// `DataStore::pointer`.
 class Pointer {
  public:
   const std::string& name() const noexcept { return name_; }
@@ -56,8 +60,8 @@ class Pointer {
   std::string name_;
 };
 
-/// A session, and the instance that writes in it once it is bound to one. Opaque to the runtime; made by the
-/// store. Copied by value.
+/// A session, and the instance that writes in it once it is bound to one. Opaque to the runtime;
+/// made by the store. Copied by value.
 class SessionContext {
  public:
   const std::string& session() const noexcept { return session_; }
@@ -79,7 +83,8 @@ class SessionContext {
 struct WriteResult {
   enum class Status : std::uint8_t { written, already_there };
   Status status = Status::written;
-  std::string stored;  ///< The value that stands there now, when `already_there`; empty when `written`.
+  std::string
+      stored;  ///< The value that stands there now, when `already_there`; empty when `written`.
 };
 
 /// An item in a listing.
@@ -110,16 +115,17 @@ enum class FanInRole : std::uint8_t {
 };
 
 struct FanIn {
-  std::string aggregator;      ///< Instance name of the aggregator.
+  std::string aggregator;         ///< Instance name of the aggregator.
   const FanInSet* set = nullptr;  ///< Must live until the call returns.
-  std::size_t place = 0;       ///< Of the caller's own instance in the set.
+  std::size_t place = 0;          ///< Of the caller's own instance in the set.
   FanInRole role = FanInRole::contributor;
 };
 
 /// What an instance found out about one fan-in.
 struct FanInState {
   enum class Status : std::uint8_t {
-    incomplete,  ///< Somebody is missing (whoever comes last will see it complete), or nobody wants it.
+    incomplete,  ///< Somebody is missing (whoever comes last will see it complete), or nobody wants
+                 ///< it.
     claimed,     ///< Complete, and the claim is the caller's: it must invoke the aggregator.
     taken,       ///< Complete, claimed by another instance.
     mismatch,    ///< Another contributor's list or frames differ.
@@ -131,8 +137,8 @@ struct FanInState {
 /// What a commit did.
 struct CommitResult {
   WriteResult write;
-  /// One for each fan-in that was passed, unless `write` says already_there with another value: then
-  /// empty, since the fan-ins to run are those of the stored value.
+  /// One for each fan-in that was passed, unless `write` says already_there with another value:
+  /// then empty, since the fan-ins to run are those of the stored value.
   std::vector<FanInState> fan_ins;
 };
 
@@ -153,25 +159,26 @@ class DataStore {
   DataStore(const DataStore&) = delete;
   DataStore& operator=(const DataStore&) = delete;
 
-  // --- The five calls of the data-store document ---------------------------------------------------
+  // --- The five calls of the data-store document
+  // ---------------------------------------------------
 
   /// A new session (a random UUID). No I/O: a session exists when its first value is written.
   SessionContext create_session_context();
-  /// The context of a session by its id: any non-empty text of at most kSessionBytesMax bytes; what is not
-  /// safe for a store is encoded by it. Throws `invalid`.
+  /// The context of a session by its id: any non-empty text of at most kSessionBytesMax bytes; what
+  /// is not safe for a store is encoded by it. Throws `invalid`.
   SessionContext session_context(std::string_view session);
   Pointer pointer(const SessionContext& context, std::string_view instance) const;
 
-  /// Creates the outcome of the instance the context is bound to, unless it has one. When it returns, the
-  /// value is as durable as the store's settings say.
+  /// Creates the outcome of the instance the context is bound to, unless it has one. When it
+  /// returns, the value is as durable as the store's settings say.
   Task<WriteResult> write_return_value(const SessionContext& context, std::string_view value,
                                        Wait wait = {});
-  /// The values in the pointers' order, read in parallel, a bounded number in flight. Missing ones are all
-  /// named in one `not_found` error, code "Unum.MissingInput".
+  /// The values in the pointers' order, read in parallel, a bounded number in flight. Missing ones
+  /// are all named in one `not_found` error, code "Unum.MissingInput".
   Task<std::vector<std::string>> read_input(const SessionContext& context,
                                             std::span<const Pointer> pointers, Wait wait = {});
-  /// The same, one by one in order through `consume(place, value)`, holding at most a bounded number of
-  /// values at a time: for inputs larger than memory should hold.
+  /// The same, one by one in order through `consume(place, value)`, holding at most a bounded
+  /// number of values at a time: for inputs larger than memory should hold.
   Task<void> read_input_stream(const SessionContext& context, std::span<const Pointer> pointers,
                                std::function<void(std::size_t, std::string)> consume,
                                Wait wait = {});
@@ -182,10 +189,11 @@ class DataStore {
   Task<bool> check_values_exist(const SessionContext& context, std::span<const Pointer> pointers,
                                 Wait wait = {});
 
-  // --- Beside them -----------------------------------------------------------------------------------
+  // --- Beside them
+  // -----------------------------------------------------------------------------------
 
-  /// The checkpoint and the fan-ins it takes part in, in as few round trips as the store can. Looks come after the
-  /// checkpoint is durable, never before. The default is write, then scan and claim.
+  /// The checkpoint and the fan-ins it takes part in, in as few round trips as the store can. Looks
+  /// come after the checkpoint is durable, never before. The default is write, then scan and claim.
   virtual Task<CommitResult> commit(const SessionContext& context, std::string_view value,
                                     std::span<const FanIn> fan_ins, Wait wait = {});
   /// The fan-ins alone, for an outcome that is already stored.
@@ -208,7 +216,8 @@ class DataStore {
   virtual Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait = {}) = 0;
   /// Ids of the sessions in the store, in no particular order.
   virtual Task<std::vector<std::string>> list_sessions(Wait wait = {}) = 0;
-  /// Ends all that was begun; no call may follow. The destructor alone loses nothing that a call returned.
+  /// Ends all that was begun; no call may follow. The destructor alone loses nothing that a call
+  /// returned.
   virtual Task<void> close() = 0;
 
   /// What it was asked to do and did.
@@ -218,8 +227,9 @@ class DataStore {
   explicit DataStore(Reactor& reactor);
   Reactor& reactor() const noexcept { return reactor_; }
 
-  /// What every call begins with: throws `bug` after `close`, `cancelled` or `timeout` when `wait` has ended,
-  /// and `invalid` for an item without a name or with one that is longer than kItemNameBytesMax.
+  /// What every call begins with: throws `bug` after `close`, `cancelled` or `timeout` when `wait`
+  /// has ended, and `invalid` for an item without a name or with one that is longer than
+  /// kItemNameBytesMax.
   void begin_call(std::string_view what, const Wait& wait) const;
   void begin_call(std::string_view what, const ItemId& item, const Wait& wait) const;
   /// Throws `exhausted` for a value above kValueBytesMax.
@@ -230,24 +240,26 @@ class DataStore {
   /// To be called by whatever takes items away: what looks have found is then looked for again.
   void forget_looks() noexcept;
 
-  /// Outcomes of `names`, in order; nothing where one is missing. The five calls are made of these three.
-  virtual Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
-                                                                     std::span<const Pointer> pointers,
-                                                                     Wait wait) = 0;
+  /// Outcomes of `names`, in order; nothing where one is missing. The five calls are made of these
+  /// three.
+  virtual Task<std::vector<std::optional<std::string>>> get_outcomes(
+      const SessionContext& context, std::span<const Pointer> pointers, Wait wait) = 0;
   /// Whether all outcomes exist, the cheapest way the store has.
-  virtual Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                                    Wait wait) = 0;
-  /// Called when a fan-in was seen complete, before it is claimed: makes what was seen as durable as the
-  /// store's settings say (another process's value may be visible before it is on disk).
+  virtual Task<bool> outcomes_exist(const SessionContext& context,
+                                    std::span<const Pointer> pointers, Wait wait) = 0;
+  /// Called when a fan-in was seen complete, before it is claimed: makes what was seen as durable
+  /// as the store's settings say (another process's value may be visible before it is on disk).
   virtual Task<void> settle(const SessionContext& context, Wait wait);
 
  private:
   struct Looks;
   struct LooksTable;
-  Task<FanInState> scan_and_claim(const SessionContext& context, const FanIn& fan_in, const Wait& wait);
-  Task<bool> complete(const SessionContext& context, const FanIn& fan_in, Looks& looks, const Wait& wait);
-  Task<FanInState> claim(const SessionContext& context, const FanIn& fan_in, const std::string& digest,
-                         bool seen_before, const Wait& wait);
+  Task<FanInState> scan_and_claim(const SessionContext& context, const FanIn& fan_in,
+                                  const Wait& wait);
+  Task<bool> complete(const SessionContext& context, const FanIn& fan_in, Looks& looks,
+                      const Wait& wait);
+  Task<FanInState> claim(const SessionContext& context, const FanIn& fan_in,
+                         const std::string& digest, bool seen_before, const Wait& wait);
 
   Reactor& reactor_;
   std::unique_ptr<LooksTable> looks_;
@@ -256,16 +268,21 @@ class DataStore {
 
 /// How a store is opened.
 struct StoreOptions {
-  /// Values are on disk when a write returns. Only for stores that have the choice (fs).
+  /// Outcomes, inputs and reports are on disk when a write returns, and before a read of one by
+  /// name does. Claims, `wanted` and garbage state are never waited for: who loses one makes it
+  /// again. Only for stores that have the choice (fs).
   bool durable = true;
-  /// Values in flight at once in reads of many.
+  /// Values in flight at once in reads of many. (fs: four times as many of those that are not
+  /// cached.)
   std::size_t in_flight_max = 64;
 };
 
 /// Opens the store "type" by its name; connects, checks that it exists and can be written. Throws
-/// `not_found` with type and name when it does not exist: nothing is created in its place; `invalid` for a type that is
-/// none (queues with the reason why), `denied` when it cannot be written.
-Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type, std::string_view name,
+/// `not_found` with type and name when it does not exist: nothing is created in its place;
+/// `invalid` for a type that is none (queues with the reason why) and for a name that is something
+/// else (a file, for fs), `denied` when it cannot be written.
+Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
+                                            std::string_view name,
                                             const StoreOptions& options = {});
 
 /// Makes a store explicitly; an existing one is left as it is. Returns whether it was made.

@@ -1,8 +1,8 @@
 // The runtime around one's own function: ingress, user code, checkpoint, egress.
 //
-// It does no I/O of its own: it is given its store, its invoker and the user's code, and runs on the
-// store's reactor. One step is one delivery of one payload; every delivery that began must be delivered
-// again until its step ended (`step` returned), duplicates are absorbed.
+// It does no I/O of its own: it is given its store, its invoker and the user's code, and runs on
+// the store's reactor. One step is one delivery of one payload; every delivery that began must be
+// delivered again until its step ended (`step` returned), duplicates are absorbed.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +39,8 @@ class Function {
 struct Invocation {
   std::string_view function;  ///< Lives until `invoke` returns.
   std::string instance;       ///< Its instance name, which the payload's frames give.
-  /// Where it comes from: the invoking instance, or the fan-in's digest. Duplicates of one invocation have the
-  /// same origin; another origin is a second way into one name.
+  /// Where it comes from: the invoking instance, or the fan-in's digest. Duplicates of one
+  /// invocation have the same origin; another origin is a second way into one name.
   std::string origin;
   std::string payload;  ///< JSON text.
 };
@@ -49,8 +49,8 @@ struct Invocation {
 class Invoker {
  public:
   virtual ~Invoker() = default;
-  /// Returns once the platform has accepted the invocation, and only then; throws if it has not. The step that
-  /// invokes is not done before.
+  /// Returns once the platform has accepted the invocation, and only then; throws if it has not.
+  /// The step that invokes is not done before.
   virtual Task<void> invoke(Invocation invocation, Wait wait) = 0;
 };
 
@@ -77,8 +77,8 @@ struct UserResult {
   }
 };
 
-/// The user's code. Throws an Error (`disconnected`, `timeout`, ...) when the code did not end by itself:
-/// the step is then not done and the platform delivers it again.
+/// The user's code. Throws an Error (`disconnected`, `timeout`, ...) when the code did not end by
+/// itself: the step is then not done and the platform delivers it again.
 class UserCode {
  public:
   virtual ~UserCode() = default;
@@ -103,16 +103,18 @@ struct StepReport {
   Status status = Status::succeeded;
   std::string session;
   std::string instance;
-  bool adopted = false;    ///< The outcome was there already: user code did not run, or lost the race.
+  bool adopted =
+      false;  ///< The outcome was there already: user code did not run, or lost the race.
   bool user_code_ran = false;
-  std::string error;       ///< Of a failed step.
+  std::string error;  ///< Of a failed step.
   std::string cause;
   std::size_t invocations = 0;  ///< How many instances this step invoked.
   std::vector<FanInReport> fan_ins;
   /// The outcome's JSON text, when the step invoked nothing and no fan-in is known to need it.
   std::string result;
   std::uint64_t result_bytes = 0;
-  /// Contributors disagree on a fan-in: a failure of the run as a whole. Readable, both sides shown.
+  /// Contributors disagree on a fan-in: a failure of the run as a whole. Readable, both sides
+  /// shown.
   std::vector<std::string> disagreements;
 };
 
@@ -121,22 +123,25 @@ struct RuntimeOptions {
   std::size_t invocations_in_flight_max = 64;
 };
 
-/// The runtime of one process: any number of functions, sessions and steps at once; it keeps no state of an
-/// invocation between steps. Store, invoker and code must outlive it and the steps it runs.
+/// The runtime of one process: any number of functions, sessions and steps at once; it keeps no
+/// state of an invocation between steps. Store, invoker and code must outlive it and the steps it
+/// runs.
 class Runtime {
  public:
   Runtime(DataStore& store, Invoker& invoker, const RuntimeOptions& options = {});
 
   /// One delivery of `payload` to `function`. Throws what the store, the invoker or `code` threw
-  /// (then: deliver it again), `invalid` for a payload that is none or a session that was given another
-  /// input before (code "Unum.OtherInput").
+  /// (then: deliver it again), `invalid` for a payload that is none or a session that was given
+  /// another input before (code "Unum.OtherInput").
   Task<StepReport> step(const Function& function, std::string_view payload, UserCode& code,
                         int attempt = 1, Wait wait = {});
 
-  /// Ends a step whose deliveries all died (a crash, a time-out): the failure goes to its edge for errors, or
-  /// is reported in the session. A step that has an outcome keeps it: `failed`, and nothing is written.
-  Task<StepReport> give_up(const Function& function, std::string_view payload, std::string_view error,
-                           std::string_view cause, int attempt, Wait wait = {});
+  /// Ends a step whose deliveries all died (a crash, a time-out): the failure goes to its edge for
+  /// errors, or is reported in the session. A step that has an outcome keeps it: `failed`, and
+  /// nothing is written.
+  Task<StepReport> give_up(const Function& function, std::string_view payload,
+                           std::string_view error, std::string_view cause, int attempt,
+                           Wait wait = {});
 
  private:
   struct Step;
@@ -147,8 +152,8 @@ class Runtime {
   RuntimeOptions options_;
 };
 
-/// The payload of a first invocation: any JSON value wrapped with its session, unless it is a payload.
-/// Throws `invalid` if `input` is not JSON.
+/// The payload of a first invocation: any JSON value wrapped with its session, unless it is a
+/// payload. Throws `invalid` if `input` is not JSON.
 std::string entry_payload(std::string_view input, std::string_view session);
 
 /// The instance a payload is for and its session, without running anything.

@@ -1,7 +1,8 @@
 // All of the public C++ interface.
 //
-// One thread runs one Reactor; a DataStore is opened on it by type and name; a Runtime around one's own
-// UserCode turns deliveries of payloads into steps of a workflow. Link with `pkg-config --libs unum`.
+// One thread runs one Reactor; a DataStore is opened on it by type and name; a Runtime around one's
+// own UserCode turns deliveries of payloads into steps of a workflow. Link with `pkg-config --libs
+// unum`.
 #pragma once
 
 #include "unum/data_store.hpp"

@@ -30,18 +30,41 @@ namespace {
 
 ErrorKind kind_of(int errno_value) {
   switch (errno_value) {
-    case ENOENT: case ENOTDIR: case ENODEV: case ENXIO: case ESRCH: return ErrorKind::not_found;
-    case EEXIST: case ENOTEMPTY: case EBUSY: return ErrorKind::conflict;
-    case EACCES: case EPERM: case EROFS: return ErrorKind::denied;
-    case EAGAIN: case EINTR: return ErrorKind::throttled;
-    case ETIMEDOUT: case ETIME: return ErrorKind::timeout;
-    case EPIPE: case ECONNRESET: case ECONNREFUSED: case ECONNABORTED: case ENOTCONN:
-      return ErrorKind::disconnected;
+    case ENOENT:
+    case ENOTDIR:
+    case ENODEV:
+    case ENXIO:
+    case ESRCH: return ErrorKind::not_found;
+    case EEXIST:
+    case ENOTEMPTY:
+    case EBUSY: return ErrorKind::conflict;
+    case EACCES:
+    case EPERM:
+    case EROFS: return ErrorKind::denied;
+    case EAGAIN:
+    case EINTR: return ErrorKind::throttled;
+    case ETIMEDOUT:
+    case ETIME: return ErrorKind::timeout;
+    case EPIPE:
+    case ECONNRESET:
+    case ECONNREFUSED:
+    case ECONNABORTED:
+    case ENOTCONN: return ErrorKind::disconnected;
     case ECANCELED: return ErrorKind::cancelled;
-    case EIO: case EILSEQ: case EUCLEAN: return ErrorKind::corrupt;
-    case ENOSPC: case EDQUOT: case ENOMEM: case EMFILE: case ENFILE: case EFBIG: case ENOBUFS:
-      return ErrorKind::exhausted;
-    case EINVAL: case ENAMETOOLONG: case ELOOP: case EISDIR: return ErrorKind::invalid;
+    case EIO:
+    case EILSEQ:
+    case EUCLEAN: return ErrorKind::corrupt;
+    case ENOSPC:
+    case EDQUOT:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+    case EFBIG:
+    case ENOBUFS: return ErrorKind::exhausted;
+    case EINVAL:
+    case ENAMETOOLONG:
+    case ELOOP:
+    case EISDIR: return ErrorKind::invalid;
     default: return ErrorKind::bug;
   }
 }
@@ -52,8 +75,10 @@ Error system_error(std::string_view origin, int errno_value, std::string_view wh
   const char* symbol = strerrorname_np(errno_value);
   std::string message(what);
   message += ": ";
-  message += strerrordesc_np(errno_value) != nullptr ? strerrordesc_np(errno_value) : "unknown error";
-  return Error(kind_of(errno_value), origin, symbol != nullptr ? symbol : "errno", std::move(message));
+  message +=
+      strerrordesc_np(errno_value) != nullptr ? strerrordesc_np(errno_value) : "unknown error";
+  return Error(kind_of(errno_value), origin, symbol != nullptr ? symbol : "errno",
+               std::move(message));
 }
 
 }  // namespace unum

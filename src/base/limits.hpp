@@ -6,7 +6,8 @@
 
 namespace unum {
 
-/// Nesting of JSON: simdjson's default depth; deeper values would overflow recursive readers elsewhere.
+/// Nesting of JSON: simdjson's default depth; deeper values would overflow recursive readers
+/// elsewhere.
 inline constexpr std::size_t kJsonDepthMax = 1024;
 /// Frames of one instance: recursion and nested maps; names stay below 64 * 20 bytes.
 inline constexpr std::size_t kFramesMax = 64;
@@ -16,7 +17,8 @@ inline constexpr std::size_t kFunctionNameMax = 64;
 inline constexpr std::size_t kExpressionDepthMax = 200;
 /// Bytes of one expression, modifier or pattern: they are written by hand.
 inline constexpr std::size_t kExpressionBytesMax = 16 * 1024;
-/// Elements of one map and names of one fan-in: memory grows with them; ten times the largest use known.
+/// Elements of one map and names of one fan-in: memory grows with them; ten times the largest use
+/// known.
 inline constexpr std::int64_t kFanOutMax = 1'000'000;
 /// Bytes of one value. Redis takes at most 512 MiB in a string; no store here takes less in total.
 inline constexpr std::size_t kValueBytesMax = 512u * 1024 * 1024;
@@ -30,8 +32,8 @@ inline constexpr std::size_t kSampleInstancesMax = 20'000;
 /// Bytes of one IR file: thousands of edges fit, and it is read whole.
 inline constexpr std::size_t kIrBytesMax = 16u * 1024 * 1024;
 
-/// Bytes of a session's id and of an instance's name: far above any real one, and bounded. A store whose own
-/// keys are shorter says so itself.
+/// Bytes of a session's id and of an instance's name: far above any real one, and bounded. A store
+/// whose own keys are shorter says so itself.
 inline constexpr std::size_t kSessionBytesMax = 16 * 1024;
 inline constexpr std::size_t kItemNameBytesMax = 16 * 1024;
 

@@ -16,9 +16,8 @@ namespace unum::cli {
 namespace {
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 done; 1 the workflow failed; 2 usage, or the application is refused; 3 the "
-    "store or\n"
-    "the machine; 130 interrupted.";
+    "Exit codes: 0 done; 1 the workflow failed; 2 usage, or the application is refused;\n"
+    "3 the store or the machine; 130 interrupted.";
 
 void add_run_options(CLI::App& command, RunArguments& arguments) {
   command.add_option("--store", arguments.store, "Data store, TYPE:NAME (default: the template's)");
@@ -34,55 +33,72 @@ void add_run_options(CLI::App& command, RunArguments& arguments) {
       "Do not wait for the disk: faster, and a power failure may lose results");
 }
 
+CLI::App* add_run(CLI::App& app, RunArguments& arguments) {
+  CLI::App* command = app.add_subcommand("run", "Run an application to its end");
+  command->add_option("dir", arguments.directory, "The application's directory")->required();
+  command->add_option("--input", arguments.input,
+                      "Input of the entry function: JSON, @FILE, or - for stdin (default: {})");
+  command->add_option(
+      "--session", arguments.session,
+      "Session id; the same id again goes on from what is stored (default: a new one)");
+  add_run_options(*command, arguments);
+  return command;
+}
+
+CLI::App* add_resume(CLI::App& app, RunArguments& arguments) {
+  arguments.resume = true;
+  CLI::App* command = app.add_subcommand("resume", "Go on with a session, with the input it has");
+  command->add_option("session", arguments.session, "The session's id")->required();
+  command->add_option("dir", arguments.directory, "The application's directory")
+      ->capture_default_str();
+  add_run_options(*command, arguments);
+  return command;
+}
+
+CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
+  CLI::App* command = app.add_subcommand("check", "Say what is wrong with an application");
+  command->add_option("dir", arguments.directory, "The application's directory")
+      ->capture_default_str();
+  command->add_flag("--migrate", arguments.migrate,
+                    "Rewrite configurations of older generations to today's form");
+  return command;
+}
+
+CLI::App* add_inspect(CLI::App& app, InspectArguments& arguments) {
+  CLI::App* command = app.add_subcommand("inspect", "Show the instances of a session");
+  command->add_option("session", arguments.session, "The session's id")->required();
+  command->add_option("dir", arguments.directory, "The application's directory")
+      ->capture_default_str();
+  command->add_option("--store", arguments.store, "Data store, TYPE:NAME");
+  command->add_flag("--json", arguments.json, "One JSON object on stdout");
+  return command;
+}
+
+CLI::App* add_store(CLI::App& app, StoreArguments& arguments) {
+  CLI::App* command = app.add_subcommand("store", "Make or examine a data store");
+  command->require_subcommand(1);
+  CLI::App* create = command->add_subcommand("create", "Make a data store");
+  create->add_option("store", arguments.store, "TYPE:NAME, for example fs:/srv/unum")->required();
+  create->callback([&arguments] { arguments.create = true; });
+  CLI::App* examine =
+      command->add_subcommand("check", "Say whether a data store exists and can be written");
+  examine->add_option("store", arguments.store, "TYPE:NAME")->required();
+  return command;
+}
+
 int parse_and_run(CLI::App& app, int argc, char** argv) {
   RunArguments run_arguments;
-  CLI::App* run_command = app.add_subcommand("run", "Run an application to its end");
-  run_command->add_option("dir", run_arguments.directory, "The application's directory")
-      ->required();
-  run_command->add_option("--input", run_arguments.input,
-                          "Input of the entry function: JSON, @FILE, or - for stdin (default: {})");
-  run_command->add_option(
-      "--session", run_arguments.session,
-      "Session id; the same id again goes on from what is stored (default: a new one)");
-  add_run_options(*run_command, run_arguments);
-
   RunArguments resume_arguments;
-  resume_arguments.resume = true;
-  CLI::App* resume_command =
-      app.add_subcommand("resume", "Go on with a session, with the input it has");
-  resume_command->add_option("session", resume_arguments.session, "The session's id")->required();
-  resume_command->add_option("dir", resume_arguments.directory, "The application's directory")
-      ->capture_default_str();
-  add_run_options(*resume_command, resume_arguments);
-
   CheckArguments check_arguments;
-  CLI::App* check_command = app.add_subcommand("check", "Say what is wrong with an application");
-  check_command->add_option("dir", check_arguments.directory, "The application's directory")
-      ->capture_default_str();
-  check_command->add_flag("--migrate", check_arguments.migrate,
-                          "Rewrite configurations of older generations to today's form");
-
   InspectArguments inspect_arguments;
-  CLI::App* inspect_command = app.add_subcommand("inspect", "Show the instances of a session");
-  inspect_command->add_option("session", inspect_arguments.session, "The session's id")->required();
-  inspect_command->add_option("dir", inspect_arguments.directory, "The application's directory")
-      ->capture_default_str();
-  inspect_command->add_option("--store", inspect_arguments.store, "Data store, TYPE:NAME");
-  inspect_command->add_flag("--json", inspect_arguments.json, "One JSON object on stdout");
-
   StoreArguments store_arguments;
-  CLI::App* store_command = app.add_subcommand("store", "Make or examine a data store");
-  store_command->require_subcommand(1);
-  CLI::App* create_command = store_command->add_subcommand("create", "Make a data store");
-  create_command->add_option("store", store_arguments.store, "TYPE:NAME, for example fs:/srv/unum")
-      ->required();
-  CLI::App* examine_command =
-      store_command->add_subcommand("check", "Say whether a data store exists and can be written");
-  examine_command->add_option("store", store_arguments.store, "TYPE:NAME")->required();
-
-  CLI::App* doctor_command =
+  const CLI::App* run_command = add_run(app, run_arguments);
+  const CLI::App* resume_command = add_resume(app, resume_arguments);
+  const CLI::App* check_command = add_check(app, check_arguments);
+  const CLI::App* inspect_command = add_inspect(app, inspect_arguments);
+  const CLI::App* store_command = add_store(app, store_arguments);
+  const CLI::App* doctor_command =
       app.add_subcommand("doctor", "Say what this machine offers and what is used");
-
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -92,10 +108,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   if (resume_command->parsed()) return run(resume_arguments);
   if (check_command->parsed()) return check(check_arguments);
   if (inspect_command->parsed()) return inspect(inspect_arguments);
-  if (store_command->parsed()) {
-    store_arguments.create = create_command->parsed();
-    return store(store_arguments);
-  }
+  if (store_command->parsed()) return store(store_arguments);
   if (doctor_command->parsed()) return doctor();
   std::fputs(app.help().c_str(), stderr);
   return kUsage;

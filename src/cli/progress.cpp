@@ -72,8 +72,8 @@ void Progress::ended(std::string_view function, const StepReport& report) {
 
 void Progress::delivered_again(std::string_view instance, int attempt, const Error& why) {
   const bool names_it = why.message().starts_with(instance);
-  line(fmt::format("{}{}{}; delivered again (attempt {})", names_it ? "" : instance, names_it ? "" : ": ",
-                   why.message(), attempt));
+  line(fmt::format("{}{}{}; delivered again (attempt {})", names_it ? "" : instance,
+                   names_it ? "" : ": ", why.message(), attempt));
 }
 
 void Progress::line(std::string_view text) {

@@ -78,10 +78,10 @@ class References {
       message += "its Values name only other functions; add " + ir.name + "'s own instances";
     } else {
       const std::size_t depth = flow_.shapes(f).begin()->size();
-      message += "its instances have " + std::to_string(depth) +
-                 (depth == 1 ? " index" : " indexes") +
-                 ", and no entry of Values for it has as many (a Pop that is missing on a fan-in edge "
-                 "before it would explain that)";
+      message +=
+          "its instances have " + std::to_string(depth) + (depth == 1 ? " index" : " indexes") +
+          ", and no entry of Values for it has as many (a Pop that is missing on a fan-in edge "
+          "before it would explain that)";
     }
     error(f, e, "no-place", std::move(message));
   }

@@ -33,7 +33,10 @@ class LocalHost::StoppableCode final : public UserCode {
 };
 
 LocalHost::LocalHost(Reactor& reactor, DataStore& store, const LocalHostOptions& options)
-    : reactor_(reactor), store_(store), options_(options), runtime_(store, *this, options.runtime) {}
+    : reactor_(reactor),
+      store_(store),
+      options_(options),
+      runtime_(store, *this, options.runtime) {}
 
 LocalHost::~LocalHost() = default;
 
@@ -42,12 +45,14 @@ void LocalHost::add(Function function, UserCode& code) {
   const bool is_entry = function.is_entry();
   const auto [place, added] = functions_.emplace(name, Entry{std::move(function), &code});
   if (!added) {
-    throw Error(ErrorKind::invalid, "host", "Unum.Function", "function " + name + " was added twice");
+    throw Error(ErrorKind::invalid, "host", "Unum.Function",
+                "function " + name + " was added twice");
   }
   if (!is_entry) return;
   if (entry_ != nullptr) {
-    throw Error(ErrorKind::invalid, "host", "Unum.Function",
-                "both " + entry_->function.name() + " and " + name + " are entry functions; one must be");
+    throw Error(
+        ErrorKind::invalid, "host", "Unum.Function",
+        "both " + entry_->function.name() + " and " + name + " are entry functions; one must be");
   }
   entry_ = &place->second;
 }
@@ -69,8 +74,10 @@ Task<void> LocalHost::invoke(Invocation invocation, Wait) {
     }
     co_return;
   }
-  if (options_.observer != nullptr) options_.observer->queued(invocation.function, invocation.instance);
-  queue_.push_back({&found->second, std::move(invocation.instance), std::move(invocation.payload), 1});
+  if (options_.observer != nullptr)
+    options_.observer->queued(invocation.function, invocation.instance);
+  queue_.push_back(
+      {&found->second, std::move(invocation.instance), std::move(invocation.payload), 1});
   start_queued();
 }
 
@@ -78,7 +85,8 @@ Task<void> LocalHost::invoke(Invocation invocation, Wait) {
 void LocalHost::start_queued() {
   if (starting_) return;
   starting_ = true;
-  while (!queue_.empty() && steps_in_flight_ < options_.steps_in_flight_max && !stop_->requested()) {
+  while (!queue_.empty() && steps_in_flight_ < options_.steps_in_flight_max &&
+         !stop_->requested()) {
     Delivery delivery = std::move(queue_.front());
     queue_.pop_front();
     ++steps_in_flight_;
@@ -88,7 +96,8 @@ void LocalHost::start_queued() {
 }
 
 Task<void> LocalHost::deliver(Delivery delivery) {
-  // Steps that never wait (native code, a store in memory) still let signals and timers have their turn.
+  // Steps that never wait (native code, a store in memory) still let signals and timers have their
+  // turn.
   constexpr std::size_t kStepsPerTurn = 64;
   if (++steps_begun_ % kStepsPerTurn == 0) co_await reactor_.yield();
   try {
@@ -106,7 +115,8 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
     std::optional<Error> failure;
     try {
       StoppableCode code(*first.entry->code, stop_->token());
-      StepReport report = co_await runtime_.step(first.entry->function, first.payload, code, attempt);
+      StepReport report =
+          co_await runtime_.step(first.entry->function, first.payload, code, attempt);
       record(*first.entry, std::move(report), attempt);
       co_return;
     } catch (const Error& error) {
@@ -121,13 +131,14 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
       co_return;
     }
     ++attempt;
-    if (options_.observer != nullptr) options_.observer->delivered_again(first.instance, attempt, *failure);
+    if (options_.observer != nullptr)
+      options_.observer->delivered_again(first.instance, attempt, *failure);
   }
 }
 
 Task<void> LocalHost::give_up(const Delivery& delivery, const Error& error) {
-  StepReport report = co_await runtime_.give_up(delivery.entry->function, delivery.payload, error.code(),
-                                                error.message(), delivery.attempt);
+  StepReport report = co_await runtime_.give_up(delivery.entry->function, delivery.payload,
+                                                error.code(), error.message(), delivery.attempt);
   record(*delivery.entry, std::move(report), delivery.attempt);
 }
 
@@ -169,9 +180,9 @@ void LocalHost::record_fan_in(const StepReport& report, const FanInReport& fan_i
   } else if (counts && known.wanted && known.digest != digest &&
              fan_in.status != FanInState::Status::mismatch) {
     failures_.push_back({"", "Unum.UnequalFanIn",
-                         "the contributors of " + fan_in.aggregator + " disagree about its fan-in: " +
-                             report.instance + " has " + fan_in.set->summary() + ", another one has " +
-                             known.set->summary()});
+                         "the contributors of " + fan_in.aggregator +
+                             " disagree about its fan-in: " + report.instance + " has " +
+                             fan_in.set->summary() + ", another one has " + known.set->summary()});
   }
   known.wanted |= counts;
   known.taken |= fan_in.status == FanInState::Status::taken;
@@ -193,7 +204,8 @@ void LocalHost::begin_entry(std::string payload) {
 
 Task<RunResult> LocalHost::run(std::string_view session, std::string_view input, Wait wait) {
   if (entry_ == nullptr) {
-    throw Error(ErrorKind::invalid, "host", "Unum.Function", "no function is an entry (\"Start\": true)");
+    throw Error(ErrorKind::invalid, "host", "Unum.Function",
+                "no function is an entry (\"Start\": true)");
   }
   const std::string payload = entry_payload(input, session);
   reset();
@@ -211,7 +223,8 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
   begin_entry(payload);
   co_await steps_.drain();
   if (!stop_->requested() && failures_.empty() && co_await has_orphaned_claim()) {
-    // Whoever claimed has died before it invoked: delivering everything again finds the claim's owner.
+    // Whoever claimed has died before it invoked: delivering everything again finds the claim's
+    // owner.
     origins_.clear();
     finals_.clear();
     instances_ = 0;
@@ -273,7 +286,8 @@ Task<RunResult> LocalHost::conclude() {
   });
   failures_.erase(std::unique(failures_.begin(), failures_.end(),
                               [](const RunFailure& a, const RunFailure& b) {
-                                return a.instance == b.instance && a.error == b.error && a.cause == b.cause;
+                                return a.instance == b.instance && a.error == b.error &&
+                                       a.cause == b.cause;
                               }),
                   failures_.end());
   result.failures = std::move(failures_);

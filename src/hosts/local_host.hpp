@@ -1,7 +1,7 @@
 // A whole application on one machine: the queue of invocations, steps in flight, deliveries again.
 //
-// What hosts owe the protocol: every delivery that began is delivered again until its step ended, and an
-// invocation counts as accepted once it is queued here. The queue lives in memory; when the
+// What hosts owe the protocol: every delivery that began is delivered again until its step ended,
+// and an invocation counts as accepted once it is queued here. The queue lives in memory; when the
 // process dies, running the session again delivers the entry, and checkpoints absorb what was done.
 #pragma once
 
@@ -65,9 +65,9 @@ class LocalHost final : private Invoker {
   /// Adds a function; `code` must outlive the host. Exactly one function must be an entry.
   void add(Function function, UserCode& code);
 
-  /// Runs the workflow in this session to its end. `input` is any JSON, or a payload. Throws what the store
-  /// throws, and `invalid` for an input that is none or differs from what the session was begun with. One
-  /// run at a time.
+  /// Runs the workflow in this session to its end. `input` is any JSON, or a payload. Throws what
+  /// the store throws, and `invalid` for an input that is none or differs from what the session was
+  /// begun with. One run at a time.
   Task<RunResult> run(std::string_view session, std::string_view input, Wait wait = {});
 
  private:
@@ -127,7 +127,8 @@ class LocalHost final : private Invoker {
   std::unique_ptr<StopSource> stop_;
   bool timed_out_ = false;
   std::exception_ptr abort_error_;
-  std::unordered_map<std::string, std::string> origins_;  ///< Of every instance invoked in this run.
+  std::unordered_map<std::string, std::string>
+      origins_;  ///< Of every instance invoked in this run.
   std::unordered_map<std::string, FanInRecord> fan_ins_;
   std::map<std::string, FinalCandidate> finals_;
   std::vector<RunFailure> failures_;

@@ -86,9 +86,8 @@ Function function;
 // The call that has no answer yet: what `exit` in the function has to answer.
 std::optional<std::uint32_t> running;
 
-void answer_failure(std::uint32_t sequence, std::string_view name, std::string_view cause,
-                    bool last) {
-  running.reset();
+std::string failure_frame(std::uint32_t sequence, std::string_view name, std::string_view cause,
+                          bool last) {
   name = name.substr(0, 256);
   cause = cause.substr(0, kCauseBytesMax);
   std::string frame;
@@ -98,23 +97,27 @@ void answer_failure(std::uint32_t sequence, std::string_view name, std::string_v
   append_u32(frame, static_cast<std::uint32_t>(name.size()));
   frame += name;
   frame += cause;
+  return frame;
+}
+
+std::string success_frame(std::uint32_t sequence, std::string_view value) {
+  std::string frame;
+  append_header(frame, FrameType::result, 4 + value.size());
+  append_u32(frame, sequence);
+  frame += value;
+  return frame;
+}
+
+/// The call's last act: what was printed is out before its answer is.
+void answer(std::string_view frame) {
+  running.reset();
   std::fflush(nullptr);
   write_all(frame);
 }
 
-void answer_success(std::uint32_t sequence, std::string_view value) {
-  running.reset();
-  std::string head;
-  append_header(head, FrameType::result, 4 + value.size());
-  append_u32(head, sequence);
-  std::fflush(nullptr);
-  if (value.size() <= 64 * 1024) {
-    head += value;
-    write_all(head);
-  } else {
-    write_all(head);
-    write_all(value);
-  }
+void answer_failure(std::uint32_t sequence, std::string_view name, std::string_view cause,
+                    bool last) {
+  answer(failure_frame(sequence, name, cause, last));
 }
 
 void on_exit_during_call() {
@@ -163,23 +166,23 @@ bool load_entry(std::uint32_t sequence) {
   return true;
 }
 
-void answer_result(std::uint32_t sequence, int code, const unum_native_result& result) {
+std::string result_frame(std::uint32_t sequence, int code, const unum_native_result& result) {
   if (code != 0) {
-    answer_failure(sequence,
-                   result.error != nullptr && *result.error != '\0' ? result.error : "Native.Error",
-                   result.cause != nullptr ? std::string(result.cause)
-                                           : fmt::format("the handler returned {}", code),
-                   false);
-  } else if (result.value_bytes > function.result_bytes_max) {
-    answer_failure(sequence, "Unum.ResultTooLarge",
-                   fmt::format("the result of {} has {} bytes of JSON; the limit is {}",
-                               function.name, result.value_bytes, function.result_bytes_max),
-                   false);
-  } else {
-    answer_success(sequence, result.value != nullptr
-                                 ? std::string_view(result.value, result.value_bytes)
-                                 : std::string_view("null"));
+    const bool named = result.error != nullptr && *result.error != '\0';
+    return failure_frame(sequence, named ? result.error : "Native.Error",
+                         result.cause != nullptr ? std::string(result.cause)
+                                                 : fmt::format("the handler returned {}", code),
+                         false);
   }
+  if (result.value_bytes > function.result_bytes_max) {
+    return failure_frame(sequence, "Unum.ResultTooLarge",
+                         fmt::format("the result of {} has {} bytes of JSON; the limit is {}",
+                                     function.name, result.value_bytes, function.result_bytes_max),
+                         false);
+  }
+  return success_frame(sequence, result.value != nullptr
+                                     ? std::string_view(result.value, result.value_bytes)
+                                     : std::string_view("null"));
 }
 
 void call(std::string& payload) {
@@ -206,14 +209,17 @@ void call(std::string& payload) {
   unum_native_result result{};
   result.struct_bytes = sizeof result;
   const pid_t process = ::getpid();
+  std::string frame;
   try {
     const int code = function.entry(&what, &result);
-    if (::getpid() != process) ::_exit(0);  // a child that the handler forked and that came back
-    answer_result(sequence, code, result);
+    frame = result_frame(sequence, code, result);
   } catch (const std::exception& error) {
-    answer_failure(sequence, "std::exception", error.what(), false);
+    frame = failure_frame(sequence, "std::exception", error.what(), false);
   }
   if (result.release != nullptr) result.release(&result);
+  // A child that the handler forked and that came back is not the one to answer.
+  if (::getpid() != process) ::_exit(0);
+  answer(frame);
 }
 
 int serve() {

@@ -16,11 +16,13 @@ constexpr std::array<std::string_view, 8> kSources = {kByValue, "s3",  "dynamodb
                                                       "fs",     "efs", "elasticache", "memory"};
 
 [[noreturn]] void fail(const std::string& message) {
-  throw Error(ErrorKind::invalid, "payload", "Unum.Payload", "the input payload is wrong: " + message);
+  throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
+              "the input payload is wrong: " + message);
 }
 
 std::string text_of(std::string_view value, const char* field) {
-  if (json::type_of(value) != json::Type::string) fail(std::string("\"") + field + "\" must be a string");
+  if (json::type_of(value) != json::Type::string)
+    fail(std::string("\"") + field + "\" must be a string");
   return json::string_value(value);
 }
 
@@ -55,7 +57,8 @@ void read_reference(std::string_view value, PayloadData& data) {
       data.shape = PayloadData::Shape::element;
       bool has_element = false;
       for (const json::Member& member : json::members(value)) {
-        if (member.key == "Pointer") data.pointers.push_back(text_of(member.value, "Data.Value.Pointer"));
+        if (member.key == "Pointer")
+          data.pointers.push_back(text_of(member.value, "Data.Value.Pointer"));
         if (member.key == "Element") {
           data.element = index_of(member.value);
           has_element = true;
@@ -67,7 +70,9 @@ void read_reference(std::string_view value, PayloadData& data) {
       return;
     }
     default:
-      fail("\"Data.Value\" by reference must be a list of pointers, a pointer, or {\"Pointer\", \"Element\"}");
+      fail(
+          "\"Data.Value\" by reference must be a list of pointers, a pointer, or {\"Pointer\", "
+          "\"Element\"}");
   }
 }
 
@@ -79,7 +84,8 @@ void read_data(std::string_view text, PayloadData& data) {
     if (member.key == "Value") value = member.value;
   }
   const auto known = std::find(kSources.begin(), kSources.end(), source);
-  if (known == kSources.end()) fail("\"Data.Source\" is \"" + source + "\"; it may be \"http\" or a data store type");
+  if (known == kSources.end())
+    fail("\"Data.Source\" is \"" + source + "\"; it may be \"http\" or a data store type");
   if (!value) fail("\"Data\" has no \"Value\"");
   data.source = *known;
   if (data.source == kByValue) {
@@ -122,13 +128,15 @@ void end_payload(std::string& out, std::string_view session, std::span<const Fra
 bool is_payload(std::string_view json_text) {
   const std::string_view text = json::trim(json_text);
   if (json::type_of(text) != json::Type::object) return false;
-  // The input of an entry function may be any object, one with a repeated key, too: then it is no payload.
+  // The input of an entry function may be any object, one with a repeated key, too: then it is no
+  // payload.
   try {
     for (const json::Member& member : json::members(text)) {
       if (member.key != "Data" || json::type_of(member.value) != json::Type::object) continue;
       for (const json::Member& inner : json::members(member.value)) {
         if (inner.key == "Source" && json::type_of(inner.value) == json::Type::string) {
-          return std::find(kSources.begin(), kSources.end(), json::string_value(inner.value)) != kSources.end();
+          return std::find(kSources.begin(), kSources.end(), json::string_value(inner.value)) !=
+                 kSources.end();
         }
       }
     }
@@ -162,8 +170,8 @@ Payload parse_payload(std::string_view json_text) {
   return payload;
 }
 
-std::string payload_by_value(std::string_view value, std::string_view session, std::span<const Frame> frames,
-                             std::string_view traceparent) {
+std::string payload_by_value(std::string_view value, std::string_view session,
+                             std::span<const Frame> frames, std::string_view traceparent) {
   std::string out = begin_payload(kByValue, value.size() + frames.size() * 64);
   out += value;
   end_payload(out, session, frames, traceparent);

@@ -56,8 +56,8 @@ void add_empty_map(const Edge& edge, const Frames& outer, Plan& plan) {
   plan.empty_maps.push_back(std::move(entry));
 }
 
-void add_map(const FunctionIr& function, const Edge& edge, const Frames& frames, std::string_view result,
-             Plan& plan) {
+void add_map(const FunctionIr& function, const Edge& edge, const Frames& frames,
+             std::string_view result, Plan& plan) {
   if (json::type_of(result) != json::Type::array) {
     throw Error(ErrorKind::invalid, "runtime", "Unum.MapInput",
                 edge_text(function, edge) + " is a Map: the result must be an array, but it is " +
@@ -72,8 +72,8 @@ void add_map(const FunctionIr& function, const Edge& edge, const Frames& frames,
   }
   if (size > kFanOutMax) {
     throw Error(ErrorKind::exhausted, "runtime", "Unum.TooWide",
-                edge_text(function, edge) + " is a Map over " + std::to_string(size) + " elements; at most " +
-                    std::to_string(kFanOutMax) + " are allowed");
+                edge_text(function, edge) + " is a Map over " + std::to_string(size) +
+                    " elements; at most " + std::to_string(kFanOutMax) + " are allowed");
   }
   plan.children.reserve(plan.children.size() + elements.size());
   for (std::int64_t i = 0; i < size; ++i) {

@@ -1,7 +1,7 @@
 // What follows from a result: children to invoke, fan-ins to take part in. A pure function.
 //
-// Everything is evaluated here, before anything is written, so that a bad expression fails a step that has
-// not begun to change the world. The same outcome always gives the same plan.
+// Everything is evaluated here, before anything is written, so that a bad expression fails a step
+// that has not begun to change the world. The same outcome always gives the same plan.
 #pragma once
 
 #include <memory>
@@ -25,7 +25,8 @@ struct PlannedChild {
 /// A fan-in this instance takes part in.
 class PlannedFanIn final : public FanInSet {
  public:
-  PlannedFanIn(const std::string& target, Frames frames, NameList list, std::size_t place, FanInRole role);
+  PlannedFanIn(const std::string& target, Frames frames, NameList list, std::size_t place,
+               FanInRole role);
 
   std::size_t size() const noexcept override { return list_.size(); }
   std::string name(std::size_t place) const override { return list_.name(place); }
@@ -63,18 +64,19 @@ struct Plan {
   bool empty() const noexcept { return children.empty() && fan_ins.empty() && empty_maps.empty(); }
 };
 
-/// The plan of an instance with these frames and this result (valid JSON, which must outlive the plan, as
-/// must the IR). Throws `invalid` with a code "Unum.*" naming function, edge and field.
+/// The plan of an instance with these frames and this result (valid JSON, which must outlive the
+/// plan, as must the IR). Throws `invalid` with a code "Unum.*" naming function, edge and field.
 Plan make_plan(const FunctionIr& function, const Frames& frames, std::string_view result);
 
-/// The plan of an instance that failed, if one of its edges takes failures (`InputType: "Error"`): the first
-/// such edge whose conditional is true gets `failure`, the JSON text of {"Error", "Cause"}. Empty otherwise.
+/// The plan of an instance that failed, if one of its edges takes failures (`InputType: "Error"`):
+/// the first such edge whose conditional is true gets `failure`, the JSON text of {"Error",
+/// "Cause"}. Empty otherwise.
 Plan make_failure_plan(const FunctionIr& function, const Frames& frames, std::string_view failure);
 
 /// Adds the fan-ins that the instance takes part in over one fan-in edge (its own conditional being
 /// `own_true`), see docs/formats.md, "Fan-in".
-void plan_fan_ins(const FunctionIr& function, const Edge& edge, const Frames& frames,
-                  bool own_true, Plan& plan);
+void plan_fan_ins(const FunctionIr& function, const Edge& edge, const Frames& frames, bool own_true,
+                  Plan& plan);
 
 /// The frames after a list of modifiers.
 Frames modified(const Frames& frames, const std::vector<Modifier>& modifiers);

@@ -1,9 +1,9 @@
 // Which fan-ins an instance takes part in: its own, and those of siblings whose `Values` name it.
 //
-// A conditional says whose fan-in it is, not who may take part. Where the siblings' conditionals can be
-// evaluated here (they see only frames) it is known which fan-ins are to happen. Where they cannot (they
-// depend on `$ret`, or the others are of another function or outer index) whoever is eligible records that
-// the fan-in is wanted, and the others look for that record.
+// A conditional says whose fan-in it is, not who may take part. Where the siblings' conditionals
+// can be evaluated here (they see only frames) it is known which fan-ins are to happen. Where they
+// cannot (they depend on `$ret`, or the others are of another function or outer index) whoever is
+// eligible records that the fan-in is wanted, and the others look for that record.
 #include <algorithm>
 
 #include "base/limits.hpp"
@@ -53,12 +53,14 @@ class FanInPlanner {
     const auto place = view.list.place_of(own_name_);
     if (!place) {
       throw Error(ErrorKind::invalid, "runtime", "Unum.NoSlot",
-                  "function " + function_.name + ", the fan-in edge to " + edge_.target + ": \"Values\" is " +
-                      view.list.summary() + ", which does not name this instance, " +
+                  "function " + function_.name + ", the fan-in edge to " + edge_.target +
+                      ": \"Values\" is " + view.list.summary() +
+                      ", which does not name this instance, " +
                       instance_name(function_.name, frames_) +
                       "; every contributor must be named in its own list");
     }
-    const bool others_cannot_know = by_result_ || (has_foreigners(view.list) && !edge_.unconditional_everywhere);
+    const bool others_cannot_know =
+        by_result_ || (has_foreigners(view.list) && !edge_.unconditional_everywhere);
     add(std::move(view), *place, others_cannot_know ? FanInRole::wanter : FanInRole::contributor);
   }
 
@@ -101,7 +103,8 @@ class FanInPlanner {
     if (!own_true) add_bystander();
   }
 
-  /// Ranges of level-0 indexes whose lists may name this instance; all of them where that cannot be solved.
+  /// Ranges of level-0 indexes whose lists may name this instance; all of them where that cannot be
+  /// solved.
   std::vector<IndexRange> siblings_that_name_me() const {
     const std::int64_t size = std::min(sibling_limit(frames_), kFanOutMax);
     std::vector<IndexRange> all;
@@ -110,7 +113,8 @@ class FanInPlanner {
       if (!ranges) return {{0, size}};
       all.insert(all.end(), ranges->begin(), ranges->end());
     }
-    std::sort(all.begin(), all.end(), [](const IndexRange& a, const IndexRange& b) { return a.begin < b.begin; });
+    std::sort(all.begin(), all.end(),
+              [](const IndexRange& a, const IndexRange& b) { return a.begin < b.begin; });
     std::vector<IndexRange> merged;
     for (const IndexRange& range : all) {
       if (!merged.empty() && range.begin <= merged.back().end) {
@@ -164,8 +168,8 @@ class FanInPlanner {
   }
 
   void add(View view, std::size_t place, FanInRole role) {
-    auto planned = std::make_shared<PlannedFanIn>(edge_.target, std::move(view.frames), std::move(view.list),
-                                                  place, role);
+    auto planned = std::make_shared<PlannedFanIn>(edge_.target, std::move(view.frames),
+                                                  std::move(view.list), place, role);
     for (const auto& known : plan_.fan_ins) {
       if (known->aggregator() == planned->aggregator() && known->list() == planned->list()) return;
     }
@@ -183,8 +187,8 @@ class FanInPlanner {
 
 }  // namespace
 
-PlannedFanIn::PlannedFanIn(const std::string& target, Frames frames, NameList list, std::size_t place,
-                           FanInRole role)
+PlannedFanIn::PlannedFanIn(const std::string& target, Frames frames, NameList list,
+                           std::size_t place, FanInRole role)
     : target_(&target),
       frames_(std::move(frames)),
       aggregator_(instance_name(target, frames_)),
@@ -241,11 +245,12 @@ bool keeps_level0_index(const std::vector<Modifier>& modifiers, std::size_t dept
         break;
     }
   }
-  return std::any_of(levels.begin(), levels.end(), [](const Level& l) { return l.index || l.size; });
+  return std::any_of(levels.begin(), levels.end(),
+                     [](const Level& l) { return l.index || l.size; });
 }
 
-void plan_fan_ins(const FunctionIr& function, const Edge& edge, const Frames& frames,
-                  bool own_true, Plan& plan) {
+void plan_fan_ins(const FunctionIr& function, const Edge& edge, const Frames& frames, bool own_true,
+                  Plan& plan) {
   FanInPlanner(function, edge, frames, plan).run(own_true);
 }
 

@@ -1,7 +1,8 @@
 // One step: ingress, user code, checkpoint, egress.
 //
-// The order is the protocol: the own outcome is looked up first, everything is evaluated before anything is written,
-// the checkpoint stands before any look or invocation, and edges are run from the stored outcome only.
+// The order is the protocol: the own outcome is looked up first, everything is evaluated before
+// anything is written, the checkpoint stands before any look or invocation, and edges are run from
+// the stored outcome only.
 #include "unum/runtime.hpp"
 
 #include <algorithm>
@@ -22,10 +23,11 @@ constexpr char kCollected = '~';
 
 /// Functions whose edges depend on a stored outcome are checkpointed whatever their IR says.
 bool is_checkpointed(const FunctionIr& ir, bool by_default) {
-  const bool fans = ir.parallel_width() > 0 ||
-                    std::any_of(ir.edges.begin(), ir.edges.end(), [](const Edge& edge) {
-                      return edge.input_type == InputType::map || edge.input_type == InputType::fan_in;
-                    });
+  const bool fans =
+      ir.parallel_width() > 0 ||
+      std::any_of(ir.edges.begin(), ir.edges.end(), [](const Edge& edge) {
+        return edge.input_type == InputType::map || edge.input_type == InputType::fan_in;
+      });
   return ir.start || ir.edges.empty() || fans || ir.checkpoint.value_or(by_default);
 }
 
@@ -112,8 +114,9 @@ struct Runtime::Step {
 Runtime::Step Runtime::begin(const Function& function, const Payload& payload, Wait wait) {
   if (payload.session.empty() && !function.is_entry()) {
     throw Error(ErrorKind::invalid, "payload", "Unum.NoSession",
-                "the input payload of " + function.name() + " has no \"Session\": only an entry function (\"Start\": "
-                "true) may begin one");
+                "the input payload of " + function.name() +
+                    " has no \"Session\": only an entry function (\"Start\": "
+                    "true) may begin one");
   }
   const SessionContext context = payload.session.empty() ? store_.create_session_context()
                                                          : store_.session_context(payload.session);
@@ -124,8 +127,8 @@ Runtime::Step Runtime::begin(const Function& function, const Payload& payload, W
   return step;
 }
 
-Task<StepReport> Runtime::step(const Function& function, std::string_view payload_text, UserCode& code,
-                               int attempt, Wait wait) {
+Task<StepReport> Runtime::step(const Function& function, std::string_view payload_text,
+                               UserCode& code, int attempt, Wait wait) {
   json::validate(payload_text, "the input payload");
   const Payload payload = read_payload(function.ir(), payload_text);
   Step step = begin(function, payload, wait);
@@ -134,7 +137,8 @@ Task<StepReport> Runtime::step(const Function& function, std::string_view payloa
 }
 
 Task<StepReport> Runtime::give_up(const Function& function, std::string_view payload_text,
-                                  std::string_view error, std::string_view cause, int attempt, Wait wait) {
+                                  std::string_view error, std::string_view cause, int attempt,
+                                  Wait wait) {
   json::validate(payload_text, "the input payload");
   const Payload payload = read_payload(function.ir(), payload_text);
   Step step = begin(function, payload, wait);
@@ -152,7 +156,8 @@ Task<StepReport> Runtime::give_up(const Function& function, std::string_view pay
 
 Task<void> Runtime::Step::run(UserCode& code, int attempt) {
   if (ir().start && payload.frames.empty()) co_await keep_input();
-  std::optional<std::string> outcome = co_await store().get(context, own_item(ItemKind::outcome), wait);
+  std::optional<std::string> outcome =
+      co_await store().get(context, own_item(ItemKind::outcome), wait);
   std::string input;
   std::optional<Error> own_error;
   try {
@@ -173,8 +178,8 @@ Task<void> Runtime::Step::run(UserCode& code, int attempt) {
   co_await report_failure(attempt);
 }
 
-/// The session keeps what it was begun with, so that it can be resumed, and refuses to be begun with
-/// something else.
+/// The session keeps what it was begun with, so that it can be resumed, and refuses to be begun
+/// with something else.
 Task<void> Runtime::Step::keep_input() {
   if (payload.data.shape != PayloadData::Shape::value) co_return;
   const WriteResult kept =
@@ -182,13 +187,14 @@ Task<void> Runtime::Step::keep_input() {
   if (kept.status == WriteResult::Status::already_there && kept.stored != payload.data.value &&
       json::minify(kept.stored) != json::minify(payload.data.value)) {
     throw Error(ErrorKind::invalid, "runtime", "Unum.OtherInput",
-                "session " + context.session() + " was begun with another input; use another session, or resume "
-                "this one without giving an input");
+                "session " + context.session() +
+                    " was begun with another input; use another session, or resume "
+                    "this one without giving an input");
   }
 }
 
-/// Puts the input together. If an input was collected meanwhile, a duplicate of this very step is done, and
-/// its outcome is returned instead.
+/// Puts the input together. If an input was collected meanwhile, a duplicate of this very step is
+/// done, and its outcome is returned instead.
 Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string& input) {
   const PayloadData& data = payload.data;
   if (data.shape == PayloadData::Shape::value) {
@@ -199,7 +205,8 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
       !(data.source == "elasticache" && store().type() == "redis")) {
     throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
                 "the input payload of " + report.instance + " points into a data store of type " +
-                    std::string(data.source) + ", but this function's is of type " + std::string(store().type()));
+                    std::string(data.source) + ", but this function's is of type " +
+                    std::string(store().type()));
   }
   std::vector<Pointer> pointers;
   pointers.reserve(data.pointers.size());
@@ -208,13 +215,16 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i].empty() || values[i].front() == kCaughtFailure) {
       throw Error(ErrorKind::corrupt, "runtime", "Unum.NoValue",
-                  "the input " + data.pointers[i] + " of " + report.instance + " is not the result of a function");
+                  "the input " + data.pointers[i] + " of " + report.instance +
+                      " is not the result of a function");
     }
     if (values[i].front() != kCollected) continue;
-    std::optional<std::string> own = co_await store().get(context, own_item(ItemKind::outcome), wait);
+    std::optional<std::string> own =
+        co_await store().get(context, own_item(ItemKind::outcome), wait);
     if (own) co_return own;
-    throw Error(ErrorKind::corrupt, "runtime", "Unum.CollectedInput",
-                "the input " + data.pointers[i] + " of " + report.instance + " has already been collected");
+    throw Error(
+        ErrorKind::corrupt, "runtime", "Unum.CollectedInput",
+        "the input " + data.pointers[i] + " of " + report.instance + " has already been collected");
   }
   switch (data.shape) {
     case PayloadData::Shape::list: input = array_of(values); break;
@@ -225,8 +235,9 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
                                 : std::vector<std::string_view>{};
       if (data.element >= elements.size()) {
         throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
-                    "the input payload of " + report.instance + " wants element " + std::to_string(data.element) +
-                        " of " + data.pointers.front() + ", which has " + std::to_string(elements.size()));
+                    "the input payload of " + report.instance + " wants element " +
+                        std::to_string(data.element) + " of " + data.pointers.front() +
+                        ", which has " + std::to_string(elements.size()));
       }
       input = elements[data.element];
     }
@@ -235,8 +246,8 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
 }
 
 Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, const std::string& input) {
-  const UserCall call{function.name(),   report.instance,     report.session,
-                      input, payload.traceparent, attempt};
+  const UserCall call{function.name(), report.instance,     report.session,
+                      input,           payload.traceparent, attempt};
   UserResult result = co_await code.call(call, wait);
   report.user_code_ran = true;
   if (!result.succeeded) {
@@ -269,7 +280,8 @@ Task<void> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
   fan_ins.reserve(plan.fan_ins.size());
   for (const auto& planned : plan.fan_ins) fan_ins.push_back(planned->fan_in());
   CommitResult written = co_await store().commit(context, outcome, fan_ins, wait);
-  if (written.write.status == WriteResult::Status::already_there && written.write.stored != outcome) {
+  if (written.write.status == WriteResult::Status::already_there &&
+      written.write.stored != outcome) {
     co_await adopt(std::move(written.write.stored));
     co_return;
   }
@@ -301,7 +313,8 @@ Task<void> Runtime::Step::adopt(std::string outcome) {
   finish(plan, outcome);
 }
 
-/// Runs the edges. They are independent: one that fails does not stop the others, then the step fails.
+/// Runs the edges. They are independent: one that fails does not stop the others, then the step
+/// fails.
 Task<void> Runtime::Step::follow(const Plan& plan, std::vector<FanInState> states) {
   std::exception_ptr first_error;
   try {
@@ -311,7 +324,8 @@ Task<void> Runtime::Step::follow(const Plan& plan, std::vector<FanInState> state
   }
   for (std::size_t i = 0; i < states.size(); ++i) {
     const PlannedFanIn& fan_in = *plan.fan_ins[i];
-    report.fan_ins.push_back({fan_in.aggregator(), fan_in.role(), states[i].status, plan.fan_ins[i]});
+    report.fan_ins.push_back(
+        {fan_in.aggregator(), fan_in.role(), states[i].status, plan.fan_ins[i]});
     if (states[i].status == FanInState::Status::mismatch) {
       report.disagreements.push_back("the contributors of " + fan_in.aggregator() +
                                      " disagree about its fan-in: " + report.instance + " has " +
@@ -320,8 +334,8 @@ Task<void> Runtime::Step::follow(const Plan& plan, std::vector<FanInState> state
     if (states[i].status != FanInState::Status::claimed) continue;
     const std::vector<std::string> names = fan_in.list().names();
     Invocation invocation{fan_in.target(), fan_in.aggregator(), "fan-in " + fan_in.digest(),
-                          payload_by_reference(store().type(), names, report.session, fan_in.frames(),
-                                               payload.traceparent)};
+                          payload_by_reference(store().type(), names, report.session,
+                                               fan_in.frames(), payload.traceparent)};
     try {
       co_await runtime.invoker_.invoke(std::move(invocation), wait);
       ++report.invocations;
@@ -343,13 +357,14 @@ Task<void> Runtime::Step::invoke_children(const Plan& plan) {
       const PlannedChild& child = plan.children[i];
       invocation.function = *child.target;
       invocation.instance = instance_name(*child.target, child.frames);
-      invocation.payload = payload_by_value(child.value, report.session, child.frames, payload.traceparent);
+      invocation.payload =
+          payload_by_value(child.value, report.session, child.frames, payload.traceparent);
     } else {
       const PlannedEmptyMap& empty = plan.empty_maps[i - children];
       invocation.function = *empty.target;
       invocation.instance = instance_name(*empty.target, empty.frames);
-      invocation.payload = payload_by_reference(store().type(), empty.names, report.session, empty.frames,
-                                                payload.traceparent);
+      invocation.payload = payload_by_reference(store().type(), empty.names, report.session,
+                                                empty.frames, payload.traceparent);
     }
     try {
       co_await runtime.invoker_.invoke(std::move(invocation), wait);
@@ -385,9 +400,9 @@ Task<void> Runtime::Step::report_failure(int attempt) {
 
 void Runtime::Step::finish(const Plan& plan, std::string_view outcome) {
   report.result_bytes = outcome.size();
-  const bool contributes = std::any_of(plan.fan_ins.begin(), plan.fan_ins.end(), [](const auto& fan_in) {
-    return fan_in->role() != FanInRole::bystander;
-  });
+  const bool contributes =
+      std::any_of(plan.fan_ins.begin(), plan.fan_ins.end(),
+                  [](const auto& fan_in) { return fan_in->role() != FanInRole::bystander; });
   if (report.invocations == 0 && !contributes) report.result = outcome;
 }
 
@@ -401,11 +416,11 @@ std::string entry_payload(std::string_view input, std::string_view session) {
   }
   if (!payload.session.empty() && !session.empty() && payload.session != session) {
     throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
-                "the input names session " + payload.session + ", but session " + std::string(session) +
-                    " was asked for");
+                "the input names session " + payload.session + ", but session " +
+                    std::string(session) + " was asked for");
   }
-  return payload_by_value(payload.data.value, payload.session.empty() ? session : payload.session, {},
-                          payload.traceparent);
+  return payload_by_value(payload.data.value, payload.session.empty() ? session : payload.session,
+                          {}, payload.traceparent);
 }
 
 PayloadIdentity identify_payload(const Function& function, std::string_view text) {

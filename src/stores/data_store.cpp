@@ -39,7 +39,8 @@ std::string random_uuid() {
 
 void check_name(std::string_view origin, std::string_view name, std::string_view what) {
   if (name.empty()) {
-    throw Error(ErrorKind::invalid, origin, "Unum.InvalidName", std::string(what) + " has an empty name");
+    throw Error(ErrorKind::invalid, origin, "Unum.InvalidName",
+                std::string(what) + " has an empty name");
   }
   if (name.size() > kItemNameBytesMax) {
     throw Error(ErrorKind::invalid, origin, "Unum.InvalidName",
@@ -61,7 +62,8 @@ void check_name(std::string_view origin, std::string_view name, std::string_view
 
 }  // namespace
 
-DataStore::DataStore(Reactor& reactor) : reactor_(reactor), looks_(std::make_unique<LooksTable>()) {}
+DataStore::DataStore(Reactor& reactor)
+    : reactor_(reactor), looks_(std::make_unique<LooksTable>()) {}
 DataStore::~DataStore() = default;
 
 void DataStore::forget_looks() noexcept { looks_->clear(); }
@@ -91,17 +93,20 @@ void DataStore::begin_call(std::string_view what, const ItemId& item, const Wait
 void DataStore::check_value(const ItemId& item, std::string_view value) const {
   if (value.size() <= kValueBytesMax) return;
   throw Error(ErrorKind::exhausted, type(), "Unum.ValueTooLarge",
-              "the value of " + item_name(item.name, item.kind) + " has " + std::to_string(value.size()) +
-                  " bytes; at most " + std::to_string(kValueBytesMax) + " are possible");
+              "the value of " + item_name(item.name, item.kind) + " has " +
+                  std::to_string(value.size()) + " bytes; at most " +
+                  std::to_string(kValueBytesMax) + " are possible");
 }
 
-// --- The five calls ------------------------------------------------------------------------------------
+// --- The five calls
+// ------------------------------------------------------------------------------------
 
 SessionContext DataStore::create_session_context() { return SessionContext(random_uuid(), {}); }
 
 SessionContext DataStore::session_context(std::string_view session) {
   if (session.empty()) {
-    throw Error(ErrorKind::invalid, type(), "Unum.InvalidSession", "a session's id must not be empty");
+    throw Error(ErrorKind::invalid, type(), "Unum.InvalidSession",
+                "a session's id must not be empty");
   }
   if (session.size() > kSessionBytesMax) {
     throw Error(ErrorKind::invalid, type(), "Unum.InvalidSession",
@@ -116,12 +121,13 @@ Pointer DataStore::pointer(const SessionContext&, std::string_view instance) con
   return Pointer(std::string(instance));
 }
 
-Task<WriteResult> DataStore::write_return_value(const SessionContext& context, std::string_view value,
-                                                Wait wait) {
+Task<WriteResult> DataStore::write_return_value(const SessionContext& context,
+                                                std::string_view value, Wait wait) {
   if (context.instance().empty()) {
-    throw Error(ErrorKind::bug, type(), "Unum.UnboundContext",
-                "a return value is written under the instance that its context is bound to; this one is "
-                "bound to none");
+    throw Error(
+        ErrorKind::bug, type(), "Unum.UnboundContext",
+        "a return value is written under the instance that its context is bound to; this one is "
+        "bound to none");
   }
   const ItemId item{context.instance(), ItemKind::outcome};
   co_return co_await create(context, item, value, wait);
@@ -145,7 +151,8 @@ Task<std::vector<std::string>> DataStore::read_input(const SessionContext& conte
   co_return values;
 }
 
-Task<void> DataStore::read_input_stream(const SessionContext& context, std::span<const Pointer> pointers,
+Task<void> DataStore::read_input_stream(const SessionContext& context,
+                                        std::span<const Pointer> pointers,
                                         std::function<void(std::size_t, std::string)> consume,
                                         Wait wait) {
   begin_call("read_input_stream", wait);
@@ -170,20 +177,21 @@ Task<bool> DataStore::check_value_exist(const SessionContext& context, const Poi
   return check_values_exist(context, std::span(&pointer, 1), wait);
 }
 
-Task<bool> DataStore::check_values_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                                         Wait wait) {
+Task<bool> DataStore::check_values_exist(const SessionContext& context,
+                                         std::span<const Pointer> pointers, Wait wait) {
   begin_call("check_values_exist", wait);
   return outcomes_exist(context, pointers, wait);
 }
 
-// --- Checkpoint and fan-in -----------------------------------------------------------------------------
+// --- Checkpoint and fan-in
+// -----------------------------------------------------------------------------
 
 Task<CommitResult> DataStore::commit(const SessionContext& context, std::string_view value,
                                      std::span<const FanIn> fan_ins, Wait wait) {
   CommitResult result;
   result.write = co_await write_return_value(context, value, wait);
-  const bool other = result.write.status == WriteResult::Status::already_there &&
-                     result.write.stored != value;
+  const bool other =
+      result.write.status == WriteResult::Status::already_there && result.write.stored != value;
   if (!other && !fan_ins.empty()) result.fan_ins = co_await join(context, fan_ins, wait);
   co_return result;
 }

@@ -1,9 +1,10 @@
 // Scan and claim: who finds a fan-in complete, and who of those invokes its aggregator.
 //
-// A contributor looks only after its own value is written. The last one to write sees all others, so that
-// somebody completes the set; the claim, created if absent under the owner's name, lets one invoke. Where
-// some contributors cannot know that the fan-in is to happen, whoever knows records it as wanted before it
-// looks: of a wanter that writes then looks and a bystander that writes then looks, one sees both.
+// A contributor looks only after its own value is written. The last one to write sees all others,
+// so that somebody completes the set; the claim, created if absent under the owner's name, lets one
+// invoke. Where some contributors cannot know that the fan-in is to happen, whoever knows records
+// it as wanted before it looks: of a wanter that writes then looks and a bystander that writes then
+// looks, one sees both.
 #include <algorithm>
 #include <utility>
 
@@ -16,8 +17,8 @@ namespace {
 
 // Names of one look, which bounds memory; the store bounds what is in flight.
 constexpr std::size_t kLooksAtOnceMax = 1024;
-// From here on contributors of one process that come at the same time (after a flush they share) look one
-// after the other: the first one's look finds what all of them want to know.
+// From here on contributors of one process that come at the same time (after a flush they share)
+// look one after the other: the first one's look finds what all of them want to know.
 constexpr std::size_t kLooksShared = 16;
 
 /// What stands in a claim and in a `wanted`.
@@ -44,8 +45,9 @@ std::optional<Record> parse_record(std::string_view text) {
   try {
     json::validate(text, "a fan-in's record");
     if (json::type_of(text) != json::Type::object) return std::nullopt;
-    for (const auto& [key, field] : {std::pair("Owner", &record.owner), std::pair("Digest", &record.digest),
-                                     std::pair("Values", &record.values)}) {
+    for (const auto& [key, field] :
+         {std::pair("Owner", &record.owner), std::pair("Digest", &record.digest),
+          std::pair("Values", &record.values)}) {
       const auto member = json::member(text, key);
       if (!member || json::type_of(*member) != json::Type::string) return std::nullopt;
       *field = json::string_value(*member);
@@ -66,8 +68,8 @@ std::string as_recorded(const std::string& owner) {
 FanInState mismatch(const Record& mine, const Record& theirs) {
   std::string detail = "[" + theirs.values + "] (recorded by " + theirs.owner;
   if (mine.values == theirs.values) {
-    detail += "; the names or frames that are not shown here differ: digest " + theirs.digest + ", not " +
-              mine.digest;
+    detail += "; the names or frames that are not shown here differ: digest " + theirs.digest +
+              ", not " + mine.digest;
   }
   return {FanInState::Status::mismatch, detail + ")"};
 }
@@ -112,8 +114,8 @@ Task<FanInState> DataStore::scan_and_claim(const SessionContext& context, const 
   co_return co_await claim(context, fan_in, digest, seen_before, wait);
 }
 
-/// Looks on from where this process's looks have got, 1, 2, 4, ... names at once: whoever is early pays for
-/// one, and the last one for log n rounds.
+/// Looks on from where this process's looks have got, 1, 2, 4, ... names at once: whoever is early
+/// pays for one, and the last one for log n rounds.
 Task<bool> DataStore::complete(const SessionContext& context, const FanIn& fan_in, Looks& looks,
                                const Wait& wait) {
   struct Many {
@@ -159,11 +161,13 @@ Task<FanInState> DataStore::claim(const SessionContext& context, const FanIn& fa
     const std::optional<Record> theirs = parse_record(stored);
     if (!theirs) return std::nullopt;
     if (theirs->digest != digest) return mismatch(mine, *theirs);
-    if (theirs->owner == as_recorded(mine.owner)) return FanInState{FanInState::Status::claimed, {}};
+    if (theirs->owner == as_recorded(mine.owner))
+      return FanInState{FanInState::Status::claimed, {}};
     return FanInState{FanInState::Status::taken, theirs->owner};
   };
-  // Where a neighbour in this process has seen the set complete, a claim stands or is on its way: reading is
-  // cheaper than trying to write. With group commit a whole batch of contributors comes here at once.
+  // Where a neighbour in this process has seen the set complete, a claim stands or is on its way:
+  // reading is cheaper than trying to write. With group commit a whole batch of contributors comes
+  // here at once.
   const auto look = [&]() -> Task<std::optional<FanInState>> {
     const std::optional<std::string> stored = co_await get(context, item, wait);
     co_return stored ? judge(*stored) : std::nullopt;
@@ -177,7 +181,8 @@ Task<FanInState> DataStore::claim(const SessionContext& context, const FanIn& fa
   }
   const std::string text = to_text(mine);
   const WriteResult written = co_await create(context, item, text, wait);
-  if (written.status == WriteResult::Status::written) co_return FanInState{FanInState::Status::claimed, {}};
+  if (written.status == WriteResult::Status::written)
+    co_return FanInState{FanInState::Status::claimed, {}};
   if (std::optional<FanInState> state = judge(written.stored)) co_return *state;
   // A claim that a power loss has torn is nobody's. If several replace it, the last one has it.
   co_await put(context, item, text, wait);

@@ -1,8 +1,10 @@
-// What this process has found out about fan-ins: how far the looks at their contributors' outcomes got.
+// What this process has found out about fan-ins: how far the looks at their contributors' outcomes
+// got.
 //
-// An outcome that was seen exists for good, so that no process need look at it twice. Contributors of one
-// process thus share one walk through the names: all together they cost one look a name and one a
-// contributor, in whatever order they end. Only what exists is remembered, never what is missing.
+// An outcome that was seen exists for good, so that no process need look at it twice. Contributors
+// of one process thus share one walk through the names: all together they cost one look a name and
+// one a contributor, in whatever order they end. Only what exists is remembered, never what is
+// missing.
 #pragma once
 
 #include <cstddef>
@@ -18,16 +20,17 @@
 
 namespace unum {
 
-/// One walk through the places of a fan-in. It begins beside the place of the contributor that began it and
-/// takes strides of about 0.618 of the size, the golden section: whatever stretch of the list is still
-/// missing, a walk meets it after a number of steps that depends on the stretch's share alone. Contributors
-/// in many processes, which cannot share a walk, then also cost n log n looks together.
+/// One walk through the places of a fan-in. It begins beside the place of the contributor that
+/// began it and takes strides of about 0.618 of the size, the golden section: whatever stretch of
+/// the list is still missing, a walk meets it after a number of steps that depends on the stretch's
+/// share alone. Contributors in many processes, which cannot share a walk, then also cost n log n
+/// looks together.
 struct DataStore::Looks {
   std::string digest;
   std::size_t size = 0;
   std::size_t start = 0;
   std::size_t stride = 1;
-  std::size_t found = 0;  ///< The outcomes of this many steps are known to exist.
+  std::size_t found = 0;      ///< The outcomes of this many steps are known to exist.
   bool many_at_once = false;  ///< One contributor looks at many names just now;
   WaitList looked;            ///< these wait for what it finds.
 
@@ -44,14 +47,16 @@ struct DataStore::Looks {
 
 /// The walks of the fan-ins that were looked at last.
 struct DataStore::LooksTable {
-  std::shared_ptr<Looks> at(const SessionContext& context, const FanIn& fan_in, std::string digest) {
+  std::shared_ptr<Looks> at(const SessionContext& context, const FanIn& fan_in,
+                            std::string digest) {
     std::string key = std::to_string(context.session().size());
     key.append(":").append(context.session()).append(fan_in.aggregator);
     auto found = walks_.find(key);
     if (found != walks_.end()) {
       // Contributors that disagree on the list do not share a walk; the claim tells on them.
       if (found->second->digest != digest) {
-        found->second = std::make_shared<Looks>(std::move(digest), fan_in.set->size(), fan_in.place);
+        found->second =
+            std::make_shared<Looks>(std::move(digest), fan_in.set->size(), fan_in.place);
       }
       return found->second;
     }

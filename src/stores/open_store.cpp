@@ -44,9 +44,9 @@ constexpr std::array<Alias, 2> kAliases = {{{"efs", "fs"}, {"elasticache", "redi
 
 // Services that pass messages on: what was sent cannot be read again by its name.
 constexpr std::array<std::string_view, 20> kQueues = {
-    "sqs",    "sns",  "kafka", "msk",      "pubsub",     "pub/sub",     "eventbridge",
-    "events", "mq",   "amqp",  "rabbitmq", "activemq",   "kinesis",     "firehose",
-    "nats",   "mqtt", "zeromq", "pulsar",  "servicebus", "redis-streams"};
+    "sqs",    "sns",  "kafka",  "msk",      "pubsub",     "pub/sub",      "eventbridge",
+    "events", "mq",   "amqp",   "rabbitmq", "activemq",   "kinesis",      "firehose",
+    "nats",   "mqtt", "zeromq", "pulsar",   "servicebus", "redis-streams"};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -71,11 +71,12 @@ const StoreType& find_type(std::string_view given) {
   if (std::find(kQueues.begin(), kQueues.end(), type) != kQueues.end()) {
     throw Error(ErrorKind::invalid, "stores", "Unum.NotADataStore",
                 "\"" + std::string(given) +
-                    "\" cannot be a data store: it passes messages on, and a data store must be able to read "
+                    "\" cannot be a data store: it passes messages on, and a data store must be "
+                    "able to read "
                     "and write single items by name; use fs, redis, dynamodb or s3");
   }
-  static constexpr std::array<std::string_view, 7> kKnown = {"fs",     "memory", "redis",      "dynamodb",
-                                                             "s3",     "efs",    "elasticache"};
+  static constexpr std::array<std::string_view, 7> kKnown = {
+      "fs", "memory", "redis", "dynamodb", "s3", "efs", "elasticache"};
   throw Error(ErrorKind::invalid, "stores", "Unum.UnknownStoreType",
               "there is no data store of type \"" + std::string(given) + "\"" +
                   did_you_mean(given, kKnown) + "; there are fs, redis, dynamodb, s3 and memory");
@@ -84,8 +85,8 @@ const StoreType& find_type(std::string_view given) {
 void check_name(std::string_view type, std::string_view name) {
   if (name.empty()) {
     throw Error(ErrorKind::invalid, "stores", "Unum.InvalidStoreName",
-                "a data store of type \"" + std::string(type) + "\" needs a name: " + std::string(type) +
-                    ":NAME");
+                "a data store of type \"" + std::string(type) +
+                    "\" needs a name: " + std::string(type) + ":NAME");
   }
   if (name.find('\0') != std::string_view::npos) {
     throw Error(ErrorKind::invalid, "stores", "Unum.InvalidStoreName",

@@ -7,8 +7,9 @@
 
 namespace unum {
 
-/// Bytes of capacity behind a value's end: what simdjson may read beyond its input (SIMDJSON_PADDING, at
-/// most 64 in its releases), so that a value can be parsed in place without a copy.
+/// Bytes of capacity behind a value's end: what simdjson may read beyond its input
+/// (SIMDJSON_PADDING, at most 64 in its releases), so that a value can be parsed in place without a
+/// copy.
 inline constexpr std::size_t kValuePadding = 64;
 
 inline std::string padded_copy(std::string_view value) {

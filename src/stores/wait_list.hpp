@@ -1,7 +1,8 @@
-// Coroutines that wait for an event of another one, each with its own deadline and stop. One thread only.
+// Coroutines that wait for an event of another one, each with its own deadline and stop. One thread
+// only.
 //
-// Woken waiters resume through the reactor's queue, in the order in which they waited. Who gives up takes
-// itself off the list. A list must outlive its waiters.
+// Woken waiters resume through the reactor's queue, in the order in which they waited. Who gives up
+// takes itself off the list. A list must outlive its waiters.
 #pragma once
 
 #include <cerrno>
@@ -37,8 +38,9 @@ class WaitList {
         reactor_.add_timer(*this);  // may throw: nothing else was done yet
       }
       list_.append(*this);
-      stop_.link(wait_.stop, [](void* self) noexcept { static_cast<Awaiter*>(self)->give_up(-ECANCELED); },
-                 this);
+      stop_.link(
+          wait_.stop, [](void* self) noexcept { static_cast<Awaiter*>(self)->give_up(-ECANCELED); },
+          this);
     }
     /// 0 when woken, -ETIME or -ECANCELED.
     int await_resume() const noexcept { return result_; }
@@ -67,7 +69,9 @@ class WaitList {
     bool waiting_ = false;
   };
 
-  Awaiter wait(Reactor& reactor, const Wait& until) noexcept { return Awaiter(*this, reactor, until); }
+  Awaiter wait(Reactor& reactor, const Wait& until) noexcept {
+    return Awaiter(*this, reactor, until);
+  }
   bool empty() const noexcept { return first_ == nullptr; }
   void wake_one() noexcept {
     if (first_ != nullptr) first_->wake(0);

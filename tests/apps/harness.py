@@ -112,7 +112,11 @@ def marked_processes(mark):
 def describe_process(pid):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return f"{pid}: {file.read().replace(bytes(1), b' ').decode(errors='replace')}"
+            command = file.read().replace(bytes(1), b" ").decode(errors="replace")
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            status = [line for line in file.read().split("\n")
+                      if line.startswith(("State", "PPid", "Threads", "Sig", "ShdPnd"))]
+        return f"{pid}: {command} {' '.join(status)}"
     except OSError:
         return f"{pid}: (gone)"
 

@@ -1,4 +1,5 @@
-// Fan-ins on every store: whoever completes the set claims it, one claims, and no order of events loses it.
+// Fan-ins on every store: whoever completes the set claims it, one claims, and no order of events
+// loses it.
 #include <algorithm>
 #include <numeric>
 #include <random>
@@ -72,7 +73,8 @@ TEST_CASE("case 10: a fan-in of 1 to 10,000, ended in random order, is claimed o
   CHECK(tally.incomplete + tally.taken == width - 1);
 }
 
-TEST_CASE("case 22: the work of a fan-in grows with its width, whatever order it ends in", "[fan-in]") {
+TEST_CASE("case 22: the work of a fan-in grows with its width, whatever order it ends in",
+          "[fan-in]") {
   ON_EACH_STORE();
   if (!subject.cheap_writes) return;  // one after the other; the counting is the same on all stores
   const std::size_t width = std::min<std::size_t>(2'000, subject.fan_in_width_max);
@@ -161,22 +163,27 @@ TEST_CASE("case 23: a branch that comes twice does not count twice", "[fan-in]")
 
 TEST_CASE("case 13: names that begin alike are different contributors", "[fan-in]") {
   ON_EACH_STORE();
-  const Names names({"B", "Bob-unumIndex-0", "F1", "F10-unumIndex-1", "F1-unumIndex-0", "F1-unumIndex-01"});
+  const Names names(
+      {"B", "Bob-unumIndex-0", "F1", "F10-unumIndex-1", "F1-unumIndex-0", "F1-unumIndex-01"});
   const auto body = [&]() -> Task<void> {
     for (std::size_t i = 0; i + 1 < names.size(); ++i) {
       CHECK_AWAITED(contribute(store, context, names, i), it.status == Status::incomplete);
     }
-    CHECK_AWAITED(contribute(store, context, names, names.size() - 1), it.status == Status::claimed);
+    CHECK_AWAITED(contribute(store, context, names, names.size() - 1),
+                  it.status == Status::claimed);
   };
   reactor.run(body());
 }
 
-TEST_CASE("case 14: one function listed several times, and case 15: any order of names", "[fan-in]") {
+TEST_CASE("case 14: one function listed several times, and case 15: any order of names",
+          "[fan-in]") {
   ON_EACH_STORE();
-  const Names names({"G-unumIndex-2.0", "F-unumIndex-0", "F-unumIndex-1", "G-unumIndex-0.0", "F-unumIndex-2"});
+  const Names names(
+      {"G-unumIndex-2.0", "F-unumIndex-0", "F-unumIndex-1", "G-unumIndex-0.0", "F-unumIndex-2"});
   const auto body = [&]() -> Task<void> {
     Tally tally;
-    for (const std::size_t place : {2u, 0u, 4u, 1u, 3u}) tally.add(co_await contribute(store, context, names, place));
+    for (const std::size_t place : {2u, 0u, 4u, 1u, 3u})
+      tally.add(co_await contribute(store, context, names, place));
     CHECK(tally.claimed == 1);
     CHECK(tally.incomplete == 4);
   };
@@ -207,8 +214,10 @@ TEST_CASE("case 20: a fan-in that nobody wants is nobody's", "[fan-in]") {
   ON_EACH_STORE();
   const Names names("F", 2);
   const auto body = [&]() -> Task<void> {
-    CHECK_AWAITED(contribute(store, context, names, 0, FanInRole::bystander), it.status == Status::incomplete);
-    CHECK_AWAITED(contribute(store, context, names, 1, FanInRole::bystander), it.status == Status::incomplete);
+    CHECK_AWAITED(contribute(store, context, names, 0, FanInRole::bystander),
+                  it.status == Status::incomplete);
+    CHECK_AWAITED(contribute(store, context, names, 1, FanInRole::bystander),
+                  it.status == Status::incomplete);
     CHECK_AWAITED(store.get(context, id("Sink", ItemKind::claim)), !it.has_value());
     CHECK_AWAITED(store.get(context, id("Sink", ItemKind::wanted)), !it.has_value());
   };
@@ -236,13 +245,16 @@ TEST_CASE("case 17: a list that differs from the one that is wanted is found at 
   const Names three("F", 3);
   const Names other_frames("F", 2, "with other frames");
   const auto body = [&]() -> Task<void> {
-    CHECK_AWAITED(contribute(store, context, two, 0, FanInRole::wanter), it.status == Status::incomplete);
-    const FanInState bystander = co_await contribute(store, context, three, 1, FanInRole::bystander);
+    CHECK_AWAITED(contribute(store, context, two, 0, FanInRole::wanter),
+                  it.status == Status::incomplete);
+    const FanInState bystander =
+        co_await contribute(store, context, three, 1, FanInRole::bystander);
     CHECK(bystander.status == Status::mismatch);
     CHECK(bystander.detail.find(two.summary()) != std::string::npos);
     const FanInState wanter = co_await contribute(store, context, three, 2, FanInRole::wanter);
     CHECK(wanter.status == Status::mismatch);
-    const FanInState frames = co_await join_again(store, context, other_frames, 1, FanInRole::wanter);
+    const FanInState frames =
+        co_await join_again(store, context, other_frames, 1, FanInRole::wanter);
     CHECK(frames.status == Status::mismatch);
     CHECK(frames.detail.find(two.digest()) != std::string::npos);
     CHECK(frames.detail.find(other_frames.digest()) != std::string::npos);
@@ -264,7 +276,8 @@ TEST_CASE("several fan-ins of one instance are each looked into, in their order"
     REQUIRE(result.fan_ins.size() == 2);
     CHECK(result.fan_ins[0].status == Status::incomplete);
     CHECK(result.fan_ins[1].status == Status::claimed);
-    const CommitResult last = co_await store.commit(context.bound_to("C"), "3", std::span(&of_c, 1));
+    const CommitResult last =
+        co_await store.commit(context.bound_to("C"), "3", std::span(&of_c, 1));
     CHECK(last.fan_ins.at(0).status == Status::claimed);
     CHECK_AWAITED(store.commit(context.bound_to("D"), "4", {}), it.fan_ins.empty());
   };
@@ -291,13 +304,16 @@ TEST_CASE("a commit that finds another value leaves the fan-ins alone", "[fan-in
 
 TEST_CASE("a claim or a wish that a power loss has torn is nobody's", "[fan-in]") {
   ON_EACH_STORE();
-  const auto torn = GENERATE(std::string(), std::string(60, '\0'), std::string("{\"Owner\":\"F"), std::string("[]"));
+  const auto torn = GENERATE(std::string(), std::string(60, '\0'), std::string("{\"Owner\":\"F"),
+                             std::string("[]"));
   const Names names("F", 2);
   const auto body = [&]() -> Task<void> {
     co_await store.put(context, id("Sink", ItemKind::wanted), torn);
     co_await store.put(context, id("Sink", ItemKind::claim), torn);
-    CHECK_AWAITED(contribute(store, context, names, 0, FanInRole::bystander), it.status == Status::incomplete);
-    CHECK_AWAITED(contribute(store, context, names, 1, FanInRole::wanter), it.status == Status::claimed);
+    CHECK_AWAITED(contribute(store, context, names, 0, FanInRole::bystander),
+                  it.status == Status::incomplete);
+    CHECK_AWAITED(contribute(store, context, names, 1, FanInRole::wanter),
+                  it.status == Status::claimed);
     CHECK_AWAITED(store.get(context, id("Sink", ItemKind::wanted)), it != torn);
     CHECK_AWAITED(join_again(store, context, names, 1), it.status == Status::claimed);
     CHECK_AWAITED(join_again(store, context, names, 0), it.status == Status::taken);

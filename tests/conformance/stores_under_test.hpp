@@ -35,7 +35,8 @@ struct StoreUnderTest {
 using MakeStore = std::function<StoreUnderTest()>;
 const std::vector<MakeStore>& stores_under_test();
 
-/// An item's id. A function rather than braces: GCC 12 destroys a braced temporary in a co_await twice.
+/// An item's id. A function rather than braces: GCC 12 destroys a braced temporary in a co_await
+/// twice.
 inline ItemId id(std::string name, ItemKind kind) { return ItemId{std::move(name), kind}; }
 
 /// Writes an outcome and says whether it was new.
@@ -59,12 +60,12 @@ Error error_of(Reactor& reactor, Task<T> task) {
 
 }  // namespace unum::test
 
-/// Awaits, then checks a condition on `it`. Catch2 names its expression twice, and GCC 12 then awaits
-/// twice: so no co_await inside CHECK itself.
-#define CHECK_AWAITED(awaited, ...)  \
-  do {                               \
+/// Awaits, then checks a condition on `it`. Catch2 names its expression twice, and GCC 12 then
+/// awaits twice: so no co_await inside CHECK itself.
+#define CHECK_AWAITED(awaited, ...)   \
+  do {                                \
     const auto it = co_await awaited; \
-    CHECK(__VA_ARGS__);              \
+    CHECK(__VA_ARGS__);               \
   } while (false)
 #define REQUIRE_AWAITED(awaited, ...) \
   do {                                \
@@ -73,13 +74,15 @@ Error error_of(Reactor& reactor, Task<T> task) {
   } while (false)
 
 /// Begins the body of a test: it runs once for each store on each port. `reactor`, `subject` (the
-/// StoreUnderTest) and `store` (a DataStore&, open) are then there, and `context`, a session of its own.
-#define ON_EACH_STORE()                                                                         \
-  const auto store_index = GENERATE(range(std::size_t{0}, unum::test::stores_under_test().size())); \
-  ON_EACH_PORT(reactor);                                                                        \
-  const unum::test::StoreUnderTest subject = unum::test::stores_under_test()[store_index]();    \
-  if (!subject.missing.empty()) UNUM_SKIP(subject.label + ": " + subject.missing);              \
-  INFO("store: " << subject.label);                                                             \
-  const std::unique_ptr<unum::DataStore> opened = subject.open(reactor);                        \
-  unum::DataStore& store = *opened;                                                             \
+/// StoreUnderTest) and `store` (a DataStore&, open) are then there, and `context`, a session of its
+/// own.
+#define ON_EACH_STORE()                                                                      \
+  const auto store_index =                                                                   \
+      GENERATE(range(std::size_t{0}, unum::test::stores_under_test().size()));               \
+  ON_EACH_PORT(reactor);                                                                     \
+  const unum::test::StoreUnderTest subject = unum::test::stores_under_test()[store_index](); \
+  if (!subject.missing.empty()) UNUM_SKIP(subject.label + ": " + subject.missing);           \
+  INFO("store: " << subject.label);                                                          \
+  const std::unique_ptr<unum::DataStore> opened = subject.open(reactor);                     \
+  unum::DataStore& store = *opened;                                                          \
   const unum::SessionContext context = store.create_session_context()

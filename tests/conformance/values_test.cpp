@@ -1,4 +1,5 @@
-// What every store does with single values: create, read, look, overwrite, by any name, in any session.
+// What every store does with single values: create, read, look, overwrite, by any name, in any
+// session.
 #include <algorithm>
 #include <map>
 #include <random>
@@ -23,12 +24,62 @@ std::string every_byte() {
 
 /// Names that must neither clash nor lead out of their session, whatever a store makes of them.
 std::vector<std::string> odd_names() {
-  std::vector<std::string> names = {
-      "F", "f", "F-unumIndex-0", "F-unumIndex-0.1", "F-output", "F-output.json", "F-fanin", "F%2D", "F%",
-      "%46", ".", "..", "...", "../F", "../../F", "/", "/etc/passwd", "F/", "/F", "a/b", "a//b", "a/../b",
-      ".hidden", ".unum-1", "a..b", "a.", " ", "a b", "\t", "\n", "a\nb", "\x7f", "~", "*", "?", "$(id)", "`", "'",
-      "\"", "\\", ":", ";", "|", "&", "<>", "{}", "#", "-", "--", "-rf", "CON", "nul", "\xc3\xa9", "\xff\xfe",
-      "\xed\xa0\x80", "\xf0\x9f\x98\x80"};
+  std::vector<std::string> names = {"F",
+                                    "f",
+                                    "F-unumIndex-0",
+                                    "F-unumIndex-0.1",
+                                    "F-output",
+                                    "F-output.json",
+                                    "F-fanin",
+                                    "F%2D",
+                                    "F%",
+                                    "%46",
+                                    ".",
+                                    "..",
+                                    "...",
+                                    "../F",
+                                    "../../F",
+                                    "/",
+                                    "/etc/passwd",
+                                    "F/",
+                                    "/F",
+                                    "a/b",
+                                    "a//b",
+                                    "a/../b",
+                                    ".hidden",
+                                    ".unum-1",
+                                    "a..b",
+                                    "a.",
+                                    " ",
+                                    "a b",
+                                    "\t",
+                                    "\n",
+                                    "a\nb",
+                                    "\x7f",
+                                    "~",
+                                    "*",
+                                    "?",
+                                    "$(id)",
+                                    "`",
+                                    "'",
+                                    "\"",
+                                    "\\",
+                                    ":",
+                                    ";",
+                                    "|",
+                                    "&",
+                                    "<>",
+                                    "{}",
+                                    "#",
+                                    "-",
+                                    "--",
+                                    "-rf",
+                                    "CON",
+                                    "nul",
+                                    "\xc3\xa9",
+                                    "\xff\xfe",
+                                    "\xed\xa0\x80",
+                                    "\xf0\x9f\x98\x80"};
   names.push_back(std::string("a\0b", 3));
   names.push_back(std::string("\0", 1));
   names.push_back(std::string(10'000, 'x'));
@@ -36,7 +87,8 @@ std::vector<std::string> odd_names() {
   names.push_back(std::string(10'000, '/'));
   names.push_back(std::string(10'000, '\0'));
   names.push_back(std::string(300, 'x') + "/../../../" + std::string(300, '.'));
-  for (std::size_t length = 70; length < 300; length += 5) names.push_back(std::string(length, 'y'));
+  for (std::size_t length = 70; length < 300; length += 5)
+    names.push_back(std::string(length, 'y'));
   for (std::size_t length = 195; length < 260; ++length) {
     names.push_back(std::string(length, 'z') + ".." + std::string(60, 'z'));
     names.push_back(std::string(length, 'z') + "%/" + std::string(60, 'z'));
@@ -46,7 +98,8 @@ std::vector<std::string> odd_names() {
 
 }  // namespace
 
-TEST_CASE("an absent value, a stored null, an empty text and zero bytes are told apart", "[values]") {
+TEST_CASE("an absent value, a stored null, an empty text and zero bytes are told apart",
+          "[values]") {
   ON_EACH_STORE();
   const auto body = [&]() -> Task<void> {
     CHECK_AWAITED(store.get(context, kOutcomeF), !it.has_value());
@@ -66,8 +119,10 @@ TEST_CASE("an absent value, a stored null, an empty text and zero bytes are told
 TEST_CASE("case 2: a stored value comes back byte for byte", "[values]") {
   ON_EACH_STORE();
   const std::string long_value(10 * 1024 * 1024 + 1, 'v');
-  std::vector<std::string> values = {"1e999", "{\"a\": [1, 2.50, -0]}", "\"\\u00e9\"", every_byte(), long_value};
-  for (const std::size_t size : {1u, 4095u, 4096u, 4097u, 8192u, 65'535u, 65'536u, 65'537u, 300'000u}) {
+  std::vector<std::string> values = {"1e999", "{\"a\": [1, 2.50, -0]}", "\"\\u00e9\"", every_byte(),
+                                     long_value};
+  for (const std::size_t size :
+       {1u, 4095u, 4096u, 4097u, 8192u, 65'535u, 65'536u, 65'537u, 300'000u}) {
     values.push_back(std::string(size, 's'));
   }
   const auto body = [&]() -> Task<void> {
@@ -75,7 +130,8 @@ TEST_CASE("case 2: a stored value comes back byte for byte", "[values]") {
     for (std::size_t i = 0; i < values.size(); ++i) {
       const std::string name = "F-unumIndex-" + std::to_string(i);
       REQUIRE_AWAITED(test::write(store, context, name, values[i]), it);
-      const std::optional<std::string> stored = co_await store.get(context, id(name, ItemKind::outcome));
+      const std::optional<std::string> stored =
+          co_await store.get(context, id(name, ItemKind::outcome));
       REQUIRE(stored.has_value());
       REQUIRE((*stored == values[i]));  // the values are too long to print
       CHECK(stored->capacity() >= stored->size() + 64);
@@ -141,7 +197,8 @@ TEST_CASE("a value is written under an instance, to a context that is bound to o
 TEST_CASE("case 24: all missing inputs are named in one error, and none is left out", "[values]") {
   ON_EACH_STORE();
   const auto prepare = [&]() -> Task<void> {
-    for (int i = 0; i < 200; i += 2) co_await test::write(store, context, "F-unumIndex-" + std::to_string(i), "1");
+    for (int i = 0; i < 200; i += 2)
+      co_await test::write(store, context, "F-unumIndex-" + std::to_string(i), "1");
   };
   if (subject.cheap_writes) {
     reactor.run(prepare());
@@ -153,7 +210,8 @@ TEST_CASE("case 24: all missing inputs are named in one error, and none is left 
     reactor.run(all());
   }
   std::vector<Pointer> pointers;
-  for (int i = 0; i < 200; ++i) pointers.push_back(store.pointer(context, "F-unumIndex-" + std::to_string(i)));
+  for (int i = 0; i < 200; ++i)
+    pointers.push_back(store.pointer(context, "F-unumIndex-" + std::to_string(i)));
   const Error error = test::error_of(reactor, store.read_input(context, pointers));
   CHECK(error.kind() == ErrorKind::not_found);
   CHECK(error.code() == "Unum.MissingInput");
@@ -164,7 +222,8 @@ TEST_CASE("case 24: all missing inputs are named in one error, and none is left 
   }
   std::size_t consumed = 0;
   const Error streamed = test::error_of(
-      reactor, store.read_input_stream(context, pointers, [&](std::size_t, std::string) { ++consumed; }));
+      reactor,
+      store.read_input_stream(context, pointers, [&](std::size_t, std::string) { ++consumed; }));
   CHECK(streamed.message() == error.message());
   CHECK(consumed <= 1);
 }
@@ -182,7 +241,8 @@ TEST_CASE("inputs come in the order of their pointers, repeated ones too", "[val
     for (std::size_t i = 0; i < 20; ++i) order.push_back(7);
     std::shuffle(order.begin(), order.end(), std::mt19937(1));
     std::vector<Pointer> pointers;
-    for (const std::size_t i : order) pointers.push_back(store.pointer(context, "F-unumIndex-" + std::to_string(i)));
+    for (const std::size_t i : order)
+      pointers.push_back(store.pointer(context, "F-unumIndex-" + std::to_string(i)));
     const std::vector<std::string> values = co_await store.read_input(context, pointers);
     REQUIRE(values.size() == order.size());
     for (std::size_t i = 0; i < order.size(); ++i) CHECK(values[i] == std::to_string(order[i]));
@@ -197,12 +257,14 @@ TEST_CASE("inputs come in the order of their pointers, repeated ones too", "[val
   reactor.run(body());
 }
 
-TEST_CASE("case 11: many values exist only when each of them does, and looking stops early", "[values]") {
+TEST_CASE("case 11: many values exist only when each of them does, and looking stops early",
+          "[values]") {
   ON_EACH_STORE();
   const std::size_t count = 500;
   const auto body = [&]() -> Task<void> {
     std::vector<Pointer> pointers;
-    for (std::size_t i = 0; i < count; ++i) pointers.push_back(store.pointer(context, "F" + std::to_string(i)));
+    for (std::size_t i = 0; i < count; ++i)
+      pointers.push_back(store.pointer(context, "F" + std::to_string(i)));
     CHECK_AWAITED(store.check_values_exist(context, {}), it);
     CHECK_AWAITED(store.check_values_exist(context, pointers), !it);
     const auto one = [&](std::size_t i) -> Task<void> {
@@ -240,7 +302,8 @@ TEST_CASE("names of all kinds keep apart and are listed as they were given", "[n
   std::vector<std::string> names = odd_names();
   const auto body = [&]() -> Task<void> {
     const auto one = [&](std::size_t i) -> Task<void> {
-      const WriteResult result = co_await store.create(context, id(names[i], ItemKind::outcome), std::to_string(i));
+      const WriteResult result =
+          co_await store.create(context, id(names[i], ItemKind::outcome), std::to_string(i));
       INFO("name " << i);
       CHECK(result.status == WriteResult::Status::written);
     };
@@ -281,7 +344,8 @@ TEST_CASE("sessions of all names keep apart, and none can leave the store", "[na
       CHECK_AWAITED(store.list(session), it.size() == 1);
     }
     std::vector<std::string> listed = co_await store.list_sessions();
-    CHECK((std::set<std::string>(listed.begin(), listed.end()) == std::set<std::string>(ids.begin(), ids.end())));
+    CHECK((std::set<std::string>(listed.begin(), listed.end()) ==
+           std::set<std::string>(ids.begin(), ids.end())));
     CHECK(listed.size() == ids.size());
     const std::vector<ItemId> items{kOutcomeF};
     for (const std::string& id : ids) co_await store.remove(store.session_context(id), items);
@@ -296,10 +360,12 @@ TEST_CASE("a session and an instance need a name of bounded length", "[names]") 
   CHECK_THROWS_AS(store.session_context(std::string(kSessionBytesMax + 1, 's')), Error);
   CHECK_THROWS_AS(store.pointer(context, ""), Error);
   CHECK_THROWS_AS(store.pointer(context, std::string(kItemNameBytesMax + 1, 'n')), Error);
-  CHECK(test::error_of(reactor, store.get(context, id("", ItemKind::outcome))).kind() == ErrorKind::invalid);
+  CHECK(test::error_of(reactor, store.get(context, id("", ItemKind::outcome))).kind() ==
+        ErrorKind::invalid);
   const ItemId longest{std::string(kItemNameBytesMax, 'n'), ItemKind::report};
   reactor.run(store.put(store.session_context(std::string(kSessionBytesMax, 's')), longest, "1"));
-  CHECK(reactor.run(store.get(store.session_context(std::string(kSessionBytesMax, 's')), longest)) == "1");
+  CHECK(reactor.run(
+            store.get(store.session_context(std::string(kSessionBytesMax, 's')), longest)) == "1");
 }
 
 TEST_CASE("the kinds of items of one name keep apart", "[values]") {
@@ -311,7 +377,8 @@ TEST_CASE("the kinds of items of one name keep apart", "[values]") {
       const WriteResult made = co_await store.create(context, id("F", kind), item_name("F", kind));
       CHECK(made.status == WriteResult::Status::written);
     }
-    for (const ItemKind kind : kinds) CHECK_AWAITED(store.get(context, id("F", kind)), it == item_name("F", kind));
+    for (const ItemKind kind : kinds)
+      CHECK_AWAITED(store.get(context, id("F", kind)), it == item_name("F", kind));
     std::map<std::string, std::uint64_t> listed;
     for (const ListedItem& item : co_await store.list(context)) {
       listed[item_name(item.id.name, item.id.kind)] = item.bytes;
@@ -345,7 +412,8 @@ TEST_CASE("put writes over what is there, remove takes away what is there", "[va
   reactor.run(body());
 }
 
-TEST_CASE("a session removed by one and begun again is seen by another who had it open", "[values]") {
+TEST_CASE("a session removed by one and begun again is seen by another who had it open",
+          "[values]") {
   ON_EACH_STORE();
   const std::unique_ptr<DataStore> other = subject.open(reactor);
   const auto body = [&]() -> Task<void> {
@@ -391,8 +459,11 @@ TEST_CASE("a call whose deadline has passed or that is to stop says so", "[value
   const auto kinds = [&](Wait wait) {
     std::vector<ErrorKind> seen;
     seen.push_back(test::error_of(reactor, store.get(context, kOutcomeF, wait)).kind());
-    seen.push_back(test::error_of(reactor, store.create(context, id("G", ItemKind::outcome), "1", wait)).kind());
-    seen.push_back(test::error_of(reactor, store.put(context, id("G", ItemKind::report), "1", wait)).kind());
+    seen.push_back(
+        test::error_of(reactor, store.create(context, id("G", ItemKind::outcome), "1", wait))
+            .kind());
+    seen.push_back(
+        test::error_of(reactor, store.put(context, id("G", ItemKind::report), "1", wait)).kind());
     seen.push_back(test::error_of(reactor, store.read_input(context, pointers, wait)).kind());
     seen.push_back(test::error_of(reactor, store.list(context, wait)).kind());
     seen.push_back(test::error_of(reactor, store.list_sessions(wait)).kind());
@@ -403,7 +474,8 @@ TEST_CASE("a call whose deadline has passed or that is to stop says so", "[value
   CHECK(reactor.run(store.get(context, kOutcomeF)) == "1");
 }
 
-TEST_CASE("a write that is given up may have taken place, and writing again settles it", "[values]") {
+TEST_CASE("a write that is given up may have taken place, and writing again settles it",
+          "[values]") {
   ON_EACH_STORE();
   const auto body = [&]() -> Task<void> {
     for (int i = 0; i < 20; ++i) {
@@ -412,7 +484,8 @@ TEST_CASE("a write that is given up may have taken place, and writing again sett
       wait.deadline = Clock::now() + std::chrono::microseconds(50 * i);
       bool ended = false;
       try {
-        ended = (co_await store.write_return_value(at, "1", wait)).status == WriteResult::Status::written;
+        ended = (co_await store.write_return_value(at, "1", wait)).status ==
+                WriteResult::Status::written;
       } catch (const Error& error) {
         CHECK(error.kind() == ErrorKind::timeout);
       }
@@ -430,7 +503,8 @@ TEST_CASE("after close every call is refused", "[values]") {
   reactor.run(test::write(store, context, "F", "1"));
   reactor.run(store.close());
   CHECK(test::error_of(reactor, store.get(context, kOutcomeF)).code() == "Unum.StoreClosed");
-  CHECK(test::error_of(reactor, test::write(store, context, "G", "1")).code() == "Unum.StoreClosed");
+  CHECK(test::error_of(reactor, test::write(store, context, "G", "1")).code() ==
+        "Unum.StoreClosed");
   const std::unique_ptr<DataStore> again = subject.open(reactor);
   CHECK(reactor.run(again->get(context, kOutcomeF)) == "1");
 }

@@ -73,32 +73,38 @@ struct StoreDied {};
 class DyingStore final : public DataStore {
  public:
   DyingStore(Reactor& reactor, DataStore& inner, int operations_before_death, bool after_effect)
-      : DataStore(reactor), inner_(inner), left_(operations_before_death), after_effect_(after_effect) {}
+      : DataStore(reactor),
+        inner_(inner),
+        left_(operations_before_death),
+        after_effect_(after_effect) {}
 
   std::string_view type() const noexcept override { return inner_.type(); }
   const std::string& name() const noexcept override { return inner_.name(); }
   StoreCounters counters() const noexcept override { return inner_.counters(); }
   bool died() const noexcept { return left_ < 0; }
 
-  Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item, Wait wait) override {
+  Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
+                                       Wait wait) override {
     before();
     auto value = co_await inner_.get(context, item, wait);
     after();
     co_return value;
   }
-  Task<WriteResult> create(const SessionContext& context, const ItemId& item, std::string_view value,
-                           Wait wait) override {
+  Task<WriteResult> create(const SessionContext& context, const ItemId& item,
+                           std::string_view value, Wait wait) override {
     before();
     auto result = co_await inner_.create(context, item, value, wait);
     after();
     co_return result;
   }
-  Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value, Wait wait) override {
+  Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
+                 Wait wait) override {
     before();
     co_await inner_.put(context, item, value, wait);
     after();
   }
-  Task<void> remove(const SessionContext& context, std::span<const ItemId> items, Wait wait) override {
+  Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
+                    Wait wait) override {
     co_await inner_.remove(context, items, wait);
   }
   Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override {

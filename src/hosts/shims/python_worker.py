@@ -9,6 +9,7 @@ import faulthandler
 import fcntl
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -311,6 +312,16 @@ def serve():
             function = Function(json.loads(payload))
 
 
+def warm_up():
+    """Does once what a first call does: a forked process pays for each page that it touches first."""
+    importlib.util.find_spec("unum_no_such_module")
+    code = compile("def handler(event, context):\n    return event\n", "warm_up", "exec")
+    names = {}
+    exec(code, names)
+    _serialize(names["handler"](_parse('{"a":[1,"b",null]}'), None)).encode()
+    flush_output()
+
+
 def prepare_process():
     # A line is out when it is complete, so that a crash or a time-out shows what was printed before.
     for stream in (sys.stdout, sys.stderr):
@@ -357,7 +368,10 @@ class ForkServer:
         gc.collect()
         gc.freeze()
         while True:
-            message, ancillary, _, _ = self.socket.recvmsg(16, self.space)
+            try:
+                message, ancillary, _, _ = self.socket.recvmsg(16, self.space)
+            except OSError:
+                break  # the host is gone
             if message[:1] == b"F":
                 self.fork(struct.unpack("<3i", ancillary[0][2]))
             elif message[:1] == b"R":
@@ -399,6 +413,7 @@ class ForkServer:
             os.dup2(output, 2)
             for descriptor in (requests, responses, output):
                 os.close(descriptor)
+            warm_up()
             guarded_serve()
         finally:
             os._exit(BROKEN)

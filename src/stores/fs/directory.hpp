@@ -19,11 +19,14 @@ struct Directory {
   timespec synced_before{};
 
   Directory(Descriptor open, std::shared_ptr<Directory> above, std::string name)
-      : fd(std::move(open)), parent(std::move(above)), component(std::move(name)),
+      : fd(std::move(open)),
+        parent(std::move(above)),
+        component(std::move(name)),
         name_durable(parent == nullptr) {}
 
-  /// Whether a change with this time stamp (of a file or of the directory itself) is known to be on disk. A
-  /// stamp without a fraction may have been cut to whole seconds, as ext4 with small inodes does.
+  /// Whether a change with this time stamp (of a file or of the directory itself) is known to be on
+  /// disk. A stamp without a fraction may have been cut to whole seconds, as ext4 with small inodes
+  /// does.
   bool on_disk(const timespec& changed) const noexcept {
     if (!name_durable) return false;
     const time_t slack = changed.tv_nsec == 0 ? 2 : 0;

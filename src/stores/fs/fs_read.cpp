@@ -1,4 +1,5 @@
-// Reading from the file-system store: at once what the kernel has cached, through the reactor what it has not.
+// Reading from the file-system store: at once what the kernel has cached, through the reactor what
+// it has not.
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
@@ -32,8 +33,8 @@ constexpr std::size_t kColdFactor = 4;
 // On a slow file system a listing costs less than this many single looks.
 constexpr std::size_t kListingFrom = 64;
 
-/// Opens what is in the kernel's caches; -EAGAIN for what would need the disk. Kernels before 5.12 and some
-/// sandboxes have no such call: there it is a plain open.
+/// Opens what is in the kernel's caches; -EAGAIN for what would need the disk. Kernels before 5.12
+/// and some sandboxes have no such call: there it is a plain open.
 int open_cached(int directory, const char* file) noexcept {
   static bool supported = true;
   if (supported) {
@@ -49,28 +50,11 @@ int open_cached(int directory, const char* file) noexcept {
   return fd >= 0 ? fd : -errno;
 }
 
-/// The system call itself: the library's function is a point where a thread may be cancelled, which costs
-/// two atomic operations as soon as there is a second thread; a tenth of reading a small file.
 long read_cached_bytes(int fd, void* buffer, std::size_t size, std::size_t offset) noexcept {
-  const iovec part{buffer, size};
-  const long count = ::syscall(SYS_preadv2, fd, &part, 1L, static_cast<unsigned long>(offset), 0L, RWF_NOWAIT);
+  iovec part{buffer, size};
+  const ssize_t count = ::preadv2(fd, &part, 1, static_cast<off_t>(offset), RWF_NOWAIT);
   return count >= 0 ? count : -EAGAIN;  // what else is wrong the waiting read says
 }
-
-/// A file that is closed the same way.
-class QuickDescriptor {
- public:
-  explicit QuickDescriptor(int fd) noexcept : fd_(fd) {}
-  ~QuickDescriptor() {
-    if (fd_ >= 0) ::syscall(SYS_close, fd_);
-  }
-  QuickDescriptor(const QuickDescriptor&) = delete;
-  QuickDescriptor& operator=(const QuickDescriptor&) = delete;
-  int get() const noexcept { return fd_; }
-
- private:
-  const int fd_;
-};
 
 void resize_padded(std::string& value, std::size_t size) {
   value.reserve(size + kValuePadding);
@@ -87,15 +71,16 @@ Error unreadable(int error, int directory, const char* file) {
 
 }  // namespace
 
-// --- One item ------------------------------------------------------------------------------------------
+// --- One item
+// ------------------------------------------------------------------------------------------
 
 FsStore::Look FsStore::read_cached(const Directory& directory, const char* file, bool with_stamp,
                                    Found& out) {
   ++counters_.requests;
-  const QuickDescriptor open(open_cached(directory.fd.get(), file));
+  const Descriptor open(open_cached(directory.fd.get(), file));
   if (open.get() == -ENOENT) return Look::absent;
   if (open.get() == -EAGAIN) return Look::cold;
-  if (open.get() < 0) throw unreadable(-open.get(), directory.fd.get(), file);
+  if (!open) throw unreadable(-open.get(), directory.fd.get(), file);
   struct ::stat status {};
   if (with_stamp) {
     if (::fstat(open.get(), &status) != 0) throw unreadable(errno, directory.fd.get(), file);
@@ -125,7 +110,8 @@ FsStore::Look FsStore::read_cached(const Directory& directory, const char* file,
 }
 
 /// The same where the kernel has to wait for the disk or for a server.
-Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, Found& out, Wait wait) {
+Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, Found& out,
+                                 Wait wait) {
   ++counters_.requests;
   const int above = directory.fd.get();
   const int fd = co_await reactor().open_at(above, file, kReadFlags, 0, wait);
@@ -135,7 +121,8 @@ Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, F
   struct ::stat status {};
   if (::fstat(fd, &status) != 0) throw unreadable(errno, above, file);
   if (!S_ISREG(status.st_mode)) {
-    throw Error(ErrorKind::corrupt, "fs", "Unum.NotAFile", path_name(above, file) + " is no plain file");
+    throw Error(ErrorKind::corrupt, "fs", "Unum.NotAFile",
+                path_name(above, file) + " is no plain file");
   }
   out.changed = status.st_ctim;
   const auto size = static_cast<std::size_t>(status.st_size);
@@ -158,7 +145,8 @@ Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, F
   co_return true;
 }
 
-Task<DirectoryPtr> FsStore::directory_of(const SessionContext& context, const ItemPath& path, Wait wait) {
+Task<DirectoryPtr> FsStore::directory_of(const SessionContext& context, const ItemPath& path,
+                                         Wait wait) {
   DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
   if (directory && !path.directories().empty()) {
     directory = co_await sessions_.descend(directory, path.directories(), false, wait);
@@ -172,12 +160,12 @@ bool FsStore::forget_if_gone(const SessionContext& context, const Directory& dir
   return true;
 }
 
-/// Makes a network file system ask its server what is in the directory now (close-to-open consistency: an
-/// open does), so that neither a cached absence nor a cached listing answers.
+/// Makes a network file system ask its server what is in the directory now (close-to-open
+/// consistency: an open does), so that neither a cached absence nor a cached listing answers.
 Task<void> FsStore::revalidate(const Directory& directory, Wait wait) {
   ++counters_.requests;
-  const int fd =
-      co_await reactor().open_at(directory.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, wait);
+  const int fd = co_await reactor().open_at(directory.fd.get(), ".",
+                                            O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, wait);
   if (fd >= 0) ::close(fd);
 }
 
@@ -207,26 +195,27 @@ Task<bool> FsStore::read_item(const SessionContext& context, const ItemPath& pat
   co_return false;
 }
 
-Task<std::optional<std::string>> FsStore::get(const SessionContext& context, const ItemId& item, Wait wait) {
+Task<std::optional<std::string>> FsStore::get(const SessionContext& context, const ItemId& item,
+                                              Wait wait) {
   begin_call("get", item, wait);
   const ItemPath path(item.name, item.kind);
   const bool durable = is_durable(item.kind);
   Found found;
   DirectoryPtr directory;
   if (!co_await read_item(context, path, durable, found, directory, wait)) co_return std::nullopt;
-  // A value that another process has just linked may not be on disk yet. Whoever goes on from it must not
-  // be ahead of it after a power loss.
+  // A value that another process has just linked may not be on disk yet. Whoever goes on from it
+  // must not be ahead of it after a power loss.
   if (durable && (file_system_.slow || !directory->on_disk(found.changed))) {
     co_await wait_for_names(directory, context, item, wait);
   }
   co_return std::move(found.value);
 }
 
-// --- Many ----------------------------------------------------------------------------------------------
+// --- Many
+// ----------------------------------------------------------------------------------------------
 
-Task<std::vector<std::optional<std::string>>> FsStore::get_outcomes(const SessionContext& context,
-                                                                    std::span<const Pointer> pointers,
-                                                                    Wait wait) {
+Task<std::vector<std::optional<std::string>>> FsStore::get_outcomes(
+    const SessionContext& context, std::span<const Pointer> pointers, Wait wait) {
   std::vector<std::optional<std::string>> values(pointers.size());
   std::vector<std::size_t> cold;
   const DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
@@ -273,7 +262,8 @@ Task<void> FsStore::read_cold(const SessionContext& context, std::span<const Poi
   co_await for_each_bounded(places.size(), in_flight_max_ * kColdFactor, read_one);
 }
 
-// --- Existence -----------------------------------------------------------------------------------------
+// --- Existence
+// -----------------------------------------------------------------------------------------
 
 Task<bool> FsStore::outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
                                    Wait wait) {
@@ -289,7 +279,8 @@ Task<bool> FsStore::outcomes_exist(const SessionContext& context, std::span<cons
       if (!path.directories().empty()) {
         all = co_await exist_one(context, pointers[i], wait);
       } else if (::faccessat(directory->fd.get(), path.file(), F_OK, 0) != 0) {
-        if (errno != ENOENT) throw file_error(errno, "looking for", directory->fd.get(), path.file());
+        if (errno != ENOENT)
+          throw file_error(errno, "looking for", directory->fd.get(), path.file());
         all = false;
       }
       if (i % kLooksAtOnce == kLooksAtOnce - 1) {
@@ -309,8 +300,8 @@ Task<bool> FsStore::exist_one(const SessionContext& context, const Pointer& poin
   if (!directory) co_return false;
   ++counters_.requests;
   struct ::statx status {};
-  const int result = co_await reactor().statx(directory->fd.get(), path.file(),
-                                              AT_SYMLINK_NOFOLLOW, STATX_TYPE, &status, wait);
+  const int result = co_await reactor().statx(directory->fd.get(), path.file(), AT_SYMLINK_NOFOLLOW,
+                                              STATX_TYPE, &status, wait);
   if (result < 0 && result != -ENOENT) {
     throw file_error(-result, "looking for", directory->fd.get(), path.file());
   }
@@ -318,7 +309,8 @@ Task<bool> FsStore::exist_one(const SessionContext& context, const Pointer& poin
 }
 
 /// Where a look takes a round trip: many at once, or a single listing for many names.
-Task<bool> FsStore::exist_slow(const SessionContext& context, std::span<const Pointer> pointers, Wait wait) {
+Task<bool> FsStore::exist_slow(const SessionContext& context, std::span<const Pointer> pointers,
+                               Wait wait) {
   DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
   if (directory && forget_if_gone(context, *directory)) {
     directory = co_await sessions_.find(context.session(), wait);

@@ -19,8 +19,8 @@
 namespace unum::fs {
 namespace {
 
-// Writes in flight at once, each with an open file: one flush's worth. More gain nothing, since successive
-// flushes overlap.
+// Writes in flight at once, each with an open file: one flush's worth. More gain nothing, since
+// successive flushes overlap.
 constexpr std::size_t kWritesInFlightMax = 1024;
 // Descriptors left to everything else in the process.
 constexpr std::size_t kDescriptorsLeft = 128;
@@ -29,7 +29,8 @@ constexpr time_t kTemporarySecondsMax = 3600;
 
 std::size_t writes_in_flight_max() noexcept {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kWritesInFlightMax;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return kWritesInFlightMax;
   const std::size_t open_max = limit.rlim_cur;
   return std::clamp((open_max - std::min(open_max, kDescriptorsLeft)) / 2, std::size_t{8},
                     kWritesInFlightMax);
@@ -47,11 +48,12 @@ std::string random_prefix() {
 
 Error no_such_store(const std::string& name) {
   return Error(ErrorKind::not_found, "fs", "Unum.NoSuchStore",
-               "the data store fs:" + name +
-                   " does not exist; `unum store create fs:" + name + "` makes it");
+               "the data store fs:" + name + " does not exist; `unum store create fs:" + name +
+                   "` makes it");
 }
 
-/// Whether files without a name can be written and named here; throws what makes writing impossible.
+/// Whether files without a name can be written and named here; throws what makes writing
+/// impossible.
 Task<bool> probe(Reactor& reactor, const std::string& name, int root) {
   const std::string linked = random_prefix() + "probe";
   int fd = co_await reactor.open_at(root, ".", O_TMPFILE | O_WRONLY, 0600);
@@ -80,7 +82,8 @@ Task<bool> probe(Reactor& reactor, const std::string& name, int root) {
   if (result < 0) {
     throw Error(ErrorKind::invalid, "fs", "Unum.NoHardLinks",
                 "the data store fs:" + name + " is on a file system without hard links (" +
-                    strerrordesc_np(-result) + "); a value could not be created exactly once there");
+                    strerrordesc_np(-result) +
+                    "); a value could not be created exactly once there");
   }
   ::unlinkat(root, second.c_str(), 0);
   co_return false;
@@ -95,8 +98,9 @@ Task<FileSystem> examine(Reactor& reactor, const std::string& name, int root) {
   if (value == nullptr || *value == '\0') co_return found;
   const std::string_view text(value);
   if (text != "local" && text != "slow" && text != "nfs") {
-    throw Error(ErrorKind::invalid, "fs", "UNUM_FS",
-                "UNUM_FS is \"" + std::string(text) + "\"; it may be \"local\", \"slow\" or \"nfs\"");
+    throw Error(
+        ErrorKind::invalid, "fs", "UNUM_FS",
+        "UNUM_FS is \"" + std::string(text) + "\"; it may be \"local\", \"slow\" or \"nfs\"");
   }
   found.slow = text != "local";
   found.unnamed = found.unnamed && text != "nfs";
@@ -111,7 +115,8 @@ bool is_old_temporary(int directory, const DirectoryEntry& entry) noexcept {
 
 }  // namespace
 
-// --- Opening and making --------------------------------------------------------------------------------
+// --- Opening and making
+// --------------------------------------------------------------------------------
 
 Task<std::unique_ptr<DataStore>> open_fs_store(Reactor& reactor, std::string_view given,
                                                const StoreOptions& given_options) {
@@ -126,7 +131,8 @@ Task<std::unique_ptr<DataStore>> open_fs_store(Reactor& reactor, std::string_vie
   if (fd < 0) throw system_error("fs", -fd, "opening the data store fs:" + name);
   const auto root = std::make_shared<Directory>(Descriptor(fd), nullptr, std::string());
   const FileSystem file_system = co_await examine(reactor, name, fd);
-  std::unique_ptr<DataStore> store = std::make_unique<FsStore>(reactor, name, root, file_system, options);
+  std::unique_ptr<DataStore> store =
+      std::make_unique<FsStore>(reactor, name, root, file_system, options);
   co_return store;
 }
 
@@ -160,8 +166,8 @@ Task<bool> create_fs_store(Reactor& reactor, std::string_view given) {
   co_return made;
 }
 
-FsStore::FsStore(Reactor& reactor_of_store, std::string name, DirectoryPtr root, FileSystem file_system,
-                 const StoreOptions& options)
+FsStore::FsStore(Reactor& reactor_of_store, std::string name, DirectoryPtr root,
+                 FileSystem file_system, const StoreOptions& options)
     : DataStore(reactor_of_store),
       name_(std::move(name)),
       file_system_(file_system),
@@ -182,10 +188,11 @@ Task<void> FsStore::close() {
   sessions_.clear();
 }
 
-// --- Listing -------------------------------------------------------------------------------------------
+// --- Listing
+// -------------------------------------------------------------------------------------------
 
-Task<void> FsStore::list_items(DirectoryPtr directory, std::string prefix, std::vector<ListedItem>& out,
-                               Wait wait) {
+Task<void> FsStore::list_items(DirectoryPtr directory, std::string prefix,
+                               std::vector<ListedItem>& out, Wait wait) {
   const int fd = directory->fd.get();
   ++counters_.requests;
   const std::vector<DirectoryEntry> entries = co_await list_directory(reactor(), fd);
@@ -273,20 +280,22 @@ Task<std::vector<std::string>> FsStore::list_sessions(Wait wait) {
   co_return ids;
 }
 
-// --- Removing ------------------------------------------------------------------------------------------
+// --- Removing
+// ------------------------------------------------------------------------------------------
 
 /// Removes the directory and those above it, as far as they are empty.
 Task<void> FsStore::remove_if_empty(DirectoryPtr directory, const Directory* until) {
   while (directory->parent && directory.get() != until) {
     ++counters_.requests;
-    const int result = co_await reactor().unlink_at(directory->parent->fd.get(), directory->component.c_str(),
-                                                    AT_REMOVEDIR);
+    const int result = co_await reactor().unlink_at(directory->parent->fd.get(),
+                                                    directory->component.c_str(), AT_REMOVEDIR);
     if (result < 0) co_return;  // not empty, usually; an empty directory harms nobody
     directory = directory->parent;
   }
 }
 
-Task<void> FsStore::remove(const SessionContext& context, std::span<const ItemId> items, Wait wait) {
+Task<void> FsStore::remove(const SessionContext& context, std::span<const ItemId> items,
+                           Wait wait) {
   begin_call("remove", wait);
   for (const ItemId& item : items) begin_call("remove", item, wait);
   forget_looks();
@@ -317,7 +326,8 @@ Task<void> FsStore::remove(const SessionContext& context, std::span<const ItemId
   forget_if_gone(context, *session);
 }
 
-// --- Before a claim ------------------------------------------------------------------------------------
+// --- Before a claim
+// ------------------------------------------------------------------------------------
 
 Task<void> FsStore::settle(const SessionContext& context, Wait wait) {
   if (!durable_) co_return;
@@ -335,7 +345,8 @@ Task<void> FsStore::settle_nested(DirectoryPtr directory, Wait wait) {
     const int error = co_await commit_.names(directory, wait);
     if (error < 0) throw file_error(-error, "writing to the disk the names in", fd, "");
   }
-  // A directory's link count is 2 and one for each directory in it; 1 where a file system does not count.
+  // A directory's link count is 2 and one for each directory in it; 1 where a file system does not
+  // count.
   if (status.st_nlink == 2) co_return;
   const std::vector<DirectoryEntry> entries = co_await list_directory(reactor(), fd);
   for (const DirectoryEntry& entry : entries) {

@@ -1,6 +1,7 @@
 // A data store in a directory: one readable file a value.
 //
-// `<root>/<session>/<instance>-output.json`. Many processes may use one directory at once, also over NFS.
+// `<root>/<session>/<instance>-output.json`. Many processes may use one directory at once, also
+// over NFS.
 #pragma once
 
 #include <memory>
@@ -10,8 +11,8 @@
 
 namespace unum::fs {
 
-/// Throws `not_found` when the directory does not exist or is none, `denied` when it cannot be written.
-/// `name` and `options` are not kept beyond the call.
+/// Throws `not_found` when the directory does not exist or is none, `denied` when it cannot be
+/// written. `name` and `options` are not kept beyond the call.
 Task<std::unique_ptr<DataStore>> open_fs_store(Reactor& reactor, std::string_view name,
                                                const StoreOptions& options);
 /// Makes the directory, parents too. Whether it was made; false if it was there.

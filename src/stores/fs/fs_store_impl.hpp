@@ -1,4 +1,5 @@
-// The file-system store's state and its calls; their bodies stand in fs_read.cpp, fs_write.cpp and fs_store.cpp.
+// The file-system store's state and its calls; their bodies stand in fs_read.cpp, fs_write.cpp and
+// fs_store.cpp.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ namespace unum::fs {
 
 /// How this file system is to be used, found out when the store is opened.
 struct FileSystem {
-  bool slow = false;     ///< Over a network or a process: every call goes through the reactor.
-  bool unnamed = true;   ///< O_TMPFILE and a link from /proc work.
+  bool slow = false;    ///< Over a network or a process: every call goes through the reactor.
+  bool unnamed = true;  ///< O_TMPFILE and a link from /proc work.
 };
 
 class FsStore final : public DataStore {
@@ -33,11 +34,12 @@ class FsStore final : public DataStore {
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override;
-  Task<WriteResult> create(const SessionContext& context, const ItemId& item, std::string_view value,
-                           Wait wait) override;
+  Task<WriteResult> create(const SessionContext& context, const ItemId& item,
+                           std::string_view value, Wait wait) override;
   Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
                  Wait wait) override;
-  Task<void> remove(const SessionContext& context, std::span<const ItemId> items, Wait wait) override;
+  Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
+                    Wait wait) override;
   Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override;
   Task<std::vector<std::string>> list_sessions(Wait wait) override;
   Task<void> close() override;
@@ -80,26 +82,29 @@ class FsStore final : public DataStore {
   // Reading.
   Look read_cached(const Directory& directory, const char* file, bool with_stamp, Found& out);
   Task<bool> read_waiting(const Directory& directory, const char* file, Found& out, Wait wait);
-  Task<bool> read_item(const SessionContext& context, const ItemPath& path, bool with_stamp, Found& out,
-                       DirectoryPtr& directory, Wait wait);
+  Task<bool> read_item(const SessionContext& context, const ItemPath& path, bool with_stamp,
+                       Found& out, DirectoryPtr& directory, Wait wait);
   Task<void> read_cold(const SessionContext& context, std::span<const Pointer> pointers,
                        const std::vector<std::size_t>& places,
                        std::vector<std::optional<std::string>>& values, Wait wait);
   Task<DirectoryPtr> directory_of(const SessionContext& context, const ItemPath& path, Wait wait);
   Task<void> revalidate(const Directory& directory, Wait wait);
-  Task<bool> exist_slow(const SessionContext& context, std::span<const Pointer> pointers, Wait wait);
+  Task<bool> exist_slow(const SessionContext& context, std::span<const Pointer> pointers,
+                        Wait wait);
   Task<bool> exist_one(const SessionContext& context, const Pointer& pointer, Wait wait);
   /// Forgets the session if its directory was removed behind us: then look again.
   bool forget_if_gone(const SessionContext& context, const Directory& directory) noexcept;
 
   // Writing.
-  Task<Temporary> write_temporary(const SessionContext& context, const ItemId& item, DirectoryPtr directory,
-                                  std::string_view value, bool named, Wait wait);
-  Task<void> write_data(const Temporary& temporary, const SessionContext& context, const ItemId& item,
-                        std::string_view value, bool flush, Wait wait);
-  Task<int> link_into(const Temporary& temporary, const Directory& directory, const char* file, Wait wait);
-  Task<void> wait_for_names(const DirectoryPtr& directory, const SessionContext& context, const ItemId& item,
-                            Wait wait);
+  Task<Temporary> write_temporary(const SessionContext& context, const ItemId& item,
+                                  DirectoryPtr directory, std::string_view value, bool named,
+                                  Wait wait);
+  Task<void> write_data(const Temporary& temporary, const SessionContext& context,
+                        const ItemId& item, std::string_view value, bool flush, Wait wait);
+  Task<int> link_into(const Temporary& temporary, const Directory& directory, const char* file,
+                      Wait wait);
+  Task<void> wait_for_names(const DirectoryPtr& directory, const SessionContext& context,
+                            const ItemId& item, Wait wait);
   bool is_durable(ItemKind kind) const noexcept;
   std::string temporary_name();
   std::string described(const SessionContext& context, const ItemId& item) const;
@@ -107,9 +112,10 @@ class FsStore final : public DataStore {
                                  const ItemId& item) const;
 
   // Listing.
-  Task<void> list_items(DirectoryPtr directory, std::string prefix, std::vector<ListedItem>& out, Wait wait);
-  Task<void> list_sessions_in(DirectoryPtr directory, std::string prefix, std::vector<std::string>& out,
-                              Wait wait);
+  Task<void> list_items(DirectoryPtr directory, std::string prefix, std::vector<ListedItem>& out,
+                        Wait wait);
+  Task<void> list_sessions_in(DirectoryPtr directory, std::string prefix,
+                              std::vector<std::string>& out, Wait wait);
   Task<void> settle_nested(DirectoryPtr directory, Wait wait);
   Task<void> remove_if_empty(DirectoryPtr directory, const Directory* until);
 

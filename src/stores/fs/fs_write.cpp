@@ -1,4 +1,5 @@
-// Writing to the file-system store: the value first, its name when it is whole, never the other way round.
+// Writing to the file-system store: the value first, its name when it is whole, never the other way
+// round.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,7 +14,8 @@ namespace unum::fs {
 namespace {
 
 constexpr unsigned kFileMode = 0666;  // as far as the umask allows
-// Values up to here are copied into the page cache on the loop's own time; longer ones by the reactor.
+// Values up to here are copied into the page cache on the loop's own time; longer ones by the
+// reactor.
 constexpr std::size_t kWriteAtOnceBytesMax = 256 * 1024;
 // Somebody removes an empty session directory while we write into it: begin again.
 constexpr int kAttemptsMax = 8;
@@ -53,16 +55,17 @@ FsStore::Temporary::~Temporary() {
 }
 
 bool FsStore::is_durable(ItemKind kind) const noexcept {
-  // A claim or a `wanted` that a power loss takes away is made again by whoever comes back; so nobody waits
-  // for the disk on their account.
-  return durable_ && (kind == ItemKind::outcome || kind == ItemKind::report || kind == ItemKind::input);
+  // A claim or a `wanted` that a power loss takes away is made again by whoever comes back; so
+  // nobody waits for the disk on their account.
+  return durable_ &&
+         (kind == ItemKind::outcome || kind == ItemKind::report || kind == ItemKind::input);
 }
 
 std::string FsStore::temporary_name() { return temporary_prefix_ + std::to_string(temporaries_++); }
 
 std::string FsStore::described(const SessionContext& context, const ItemId& item) const {
-  return item_name(item.name, item.kind) + " of session " + context.session() + " in the data store fs:" +
-         name_;
+  return item_name(item.name, item.kind) + " of session " + context.session() +
+         " in the data store fs:" + name_;
 }
 
 void FsStore::throw_failed(int error, std::string_view doing, const SessionContext& context,
@@ -72,8 +75,8 @@ void FsStore::throw_failed(int error, std::string_view doing, const SessionConte
 
 /// Opens a file for the value: without a name if that will do and the file system can.
 Task<FsStore::Temporary> FsStore::write_temporary(const SessionContext& context, const ItemId& item,
-                                                  DirectoryPtr directory, std::string_view value, bool named,
-                                                  Wait wait) {
+                                                  DirectoryPtr directory, std::string_view value,
+                                                  bool named, Wait wait) {
   const bool unnamed = !named && file_system_.unnamed;
   Temporary temporary;
   std::string path = unnamed ? "." : temporary_name();
@@ -103,7 +106,8 @@ Task<FsStore::Temporary> FsStore::write_temporary(const SessionContext& context,
       if (count < 0) count = -errno;
     }
     if (count == -EINTR) continue;
-    if (count <= 0) throw_failed(count < 0 ? static_cast<int>(-count) : ENOSPC, "writing", context, item);
+    if (count <= 0)
+      throw_failed(count < 0 ? static_cast<int>(-count) : ENOSPC, "writing", context, item);
     rest.remove_prefix(static_cast<std::size_t>(count));
     offset += static_cast<std::uint64_t>(count);
   }
@@ -111,8 +115,8 @@ Task<FsStore::Temporary> FsStore::write_temporary(const SessionContext& context,
 }
 
 /// Gives the file its name; -EEXIST if the name is taken.
-Task<int> FsStore::link_into(const Temporary& temporary, const Directory& directory, const char* file,
-                             Wait wait) {
+Task<int> FsStore::link_into(const Temporary& temporary, const Directory& directory,
+                             const char* file, Wait wait) {
   std::string from = temporary.name;
   int above = temporary.directory->fd.get();
   int flags = 0;
@@ -129,11 +133,12 @@ Task<int> FsStore::link_into(const Temporary& temporary, const Directory& direct
     result = -errno;
   }
   if (result == -EEXIST) {
-    // Over NFS the reply to a link that was made may be lost, and the request sent again finds the name
-    // taken, by itself. The file's own count of names tells.
+    // Over NFS the reply to a link that was made may be lost, and the request sent again finds the
+    // name taken, by itself. The file's own count of names tells.
     struct ::statx status {};
     const unsigned own_names = temporary.name.empty() ? 0 : 1;
-    if (::statx(temporary.file->get(), "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_NLINK, &status) == 0 &&
+    if (::statx(temporary.file->get(), "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_NLINK,
+                &status) == 0 &&
         status.stx_nlink > own_names) {
       result = 0;
     }
@@ -154,13 +159,14 @@ Task<void> FsStore::wait_for_names(const DirectoryPtr& directory, const SessionC
   if (error < 0) throw_failed(-error, "writing to the disk the name of", context, item);
 }
 
-Task<WriteResult> FsStore::create(const SessionContext& context, const ItemId& item, std::string_view value,
-                                  Wait wait) {
+Task<WriteResult> FsStore::create(const SessionContext& context, const ItemId& item,
+                                  std::string_view value, Wait wait) {
   begin_call("create", item, wait);
   check_value(item, value);
   const ItemPath path(item.name, item.kind);
   const bool durable = is_durable(item.kind);
-  // Over a network the data must have left this machine before others can see the name, durable or not.
+  // Over a network the data must have left this machine before others can see the name, durable or
+  // not.
   const bool flush = durable || file_system_.slow;
   Slot slot(*this);
   if (flush) {
@@ -194,8 +200,9 @@ Task<WriteResult> FsStore::create(const SessionContext& context, const ItemId& i
     if (linked != -ENOENT) throw_failed(-linked, "writing", context, item);
     sessions_.drop(context.session());
   }
-  throw Error(ErrorKind::conflict, "fs", "ENOENT",
-              described(context, item) + " could not be written: its directory is removed again and again");
+  throw Error(
+      ErrorKind::conflict, "fs", "ENOENT",
+      described(context, item) + " could not be written: its directory is removed again and again");
 }
 
 Task<void> FsStore::put(const SessionContext& context, const ItemId& item, std::string_view value,
@@ -225,7 +232,8 @@ Task<void> FsStore::put(const SessionContext& context, const ItemId& item, std::
     const int above = directory->fd.get();
     int renamed = 0;
     if (file_system_.slow) {
-      renamed = co_await reactor().rename_at(above, temporary.name.c_str(), above, path.file(), 0, wait);
+      renamed =
+          co_await reactor().rename_at(above, temporary.name.c_str(), above, path.file(), 0, wait);
     } else if (::renameat(above, temporary.name.c_str(), above, path.file()) != 0) {
       renamed = -errno;
     }
@@ -236,8 +244,9 @@ Task<void> FsStore::put(const SessionContext& context, const ItemId& item, std::
     if (durable) co_await wait_for_names(directory, context, item, wait);
     co_return;
   }
-  throw Error(ErrorKind::conflict, "fs", "ENOENT",
-              described(context, item) + " could not be written: its directory is removed again and again");
+  throw Error(
+      ErrorKind::conflict, "fs", "ENOENT",
+      described(context, item) + " could not be written: its directory is removed again and again");
 }
 
 }  // namespace unum::fs

@@ -14,18 +14,20 @@
 namespace unum::fs {
 namespace {
 
-// From here on one syncfs beats an fdatasync for each file (measured: even at about 200 files, 2.4 times
-// faster at 1,000).
+// From here on one syncfs beats an fdatasync for each file (measured: even at about 200 files, 2.4
+// times faster at 1,000).
 constexpr std::size_t kFilesOfSyncfsMin = 256;
-// syncfs also writes what others have in the page cache. With more than this of it each file is flushed by
-// itself, so that nobody waits for a neighbour's build or download: 64 MB are 30 ms for a plain SSD.
+// syncfs also writes what others have in the page cache. With more than this of it each file is
+// flushed by itself, so that nobody waits for a neighbour's build or download: 64 MB are 30 ms for
+// a plain SSD.
 constexpr std::size_t kForeignDirtyBytesMax = 64u * 1024 * 1024;
 // Flushes of single files at once; the ring's workers share journal commits among them.
 constexpr std::size_t kFlushesInFlightMax = 64;
 // Files whose write-back is started before others get a turn.
 constexpr std::size_t kStartsAtOnce = 32;
 
-/// Bytes of the machine that wait to be written, as /proc/meminfo has them; SIZE_MAX if it does not say.
+/// Bytes of the machine that wait to be written, as /proc/meminfo has them; SIZE_MAX if it does not
+/// say.
 std::size_t dirty_bytes() {
   const Descriptor file(::open("/proc/meminfo", O_RDONLY | O_CLOEXEC));
   char text[4096];
@@ -60,7 +62,8 @@ GroupCommit::~GroupCommit() {
 
 Task<void> GroupCommit::drain() { co_await tasks_.drain(); }
 
-// --- Data ----------------------------------------------------------------------------------------------
+// --- Data
+// ----------------------------------------------------------------------------------------------
 
 Task<int> GroupCommit::data(std::shared_ptr<const Descriptor> file, std::size_t bytes, Wait wait) {
   if (!next_data_) next_data_ = std::make_shared<DataBatch>();
@@ -91,7 +94,8 @@ Task<void> GroupCommit::run_data() {
 
 Task<void> GroupCommit::flush(DataBatch& batch) {
   ++counters_.flushes;
-  if (batch.files.size() >= kFilesOfSyncfsMin && dirty_bytes() <= kForeignDirtyBytesMax + batch.bytes) {
+  if (batch.files.size() >= kFilesOfSyncfsMin &&
+      dirty_bytes() <= kForeignDirtyBytesMax + batch.bytes) {
     int fd = root_->fd.get();
     // An error is of the whole file system: ask each file whether it is its own.
     if (co_await reactor_.call(&sync_file_system, &fd) == 0) co_return;
@@ -112,7 +116,8 @@ Task<void> GroupCommit::flush_each(DataBatch& batch) {
   co_await for_each_bounded(count, kFlushesInFlightMax, flush_one);
 }
 
-// --- Names ---------------------------------------------------------------------------------------------
+// --- Names
+// ---------------------------------------------------------------------------------------------
 
 std::size_t GroupCommit::NamesBatch::place_of(const Directory* directory) const noexcept {
   const auto found =
@@ -157,7 +162,8 @@ Task<void> GroupCommit::run_names() {
 Task<void> GroupCommit::flush(NamesBatch& batch) {
   ++counters_.flushes;
   timespec begun{};
-  // The clock that the kernel stamps files with: what is stamped earlier was linked before this flush.
+  // The clock that the kernel stamps files with: what is stamped earlier was linked before this
+  // flush.
   clock_gettime(CLOCK_REALTIME_COARSE, &begun);
   const auto flush_one = [&](std::size_t i) -> Task<void> {
     const int result = co_await reactor_.sync_all(batch.directories[i]->fd.get());
@@ -170,7 +176,8 @@ Task<void> GroupCommit::flush(NamesBatch& batch) {
     if (batch.errors[i] < 0) continue;
     directory.synced_before = begun;
     const std::size_t parent = batch.place_of(directory.parent.get());
-    if (parent < batch.directories.size() && batch.errors[parent] == 0) directory.name_durable = true;
+    if (parent < batch.directories.size() && batch.errors[parent] == 0)
+      directory.name_durable = true;
   }
 }
 

@@ -1,9 +1,9 @@
 // Durability shared: all writes in flight wait for the disk together.
 //
-// A write passes two stages: its data, then (after the caller has linked its name) its directory. At each stage
-// one flush runs at a time, and whatever arrives meanwhile waits for the next one, together. So one write
-// costs two flushes, a thousand cost two as well, and the two stages of successive batches overlap.
-// How and why, with figures: docs/decisions/0002-fs-durability.md.
+// A write passes two stages: its data, then (after the caller has linked its name) its directory.
+// At each stage one flush runs at a time, and whatever arrives meanwhile waits for the next one,
+// together. So one write costs two flushes, a thousand cost two as well, and the two stages of
+// successive batches overlap. How and why, with figures: docs/decisions/0002-fs-durability.md.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,9 @@ class GroupCommit {
   GroupCommit(const GroupCommit&) = delete;
   GroupCommit& operator=(const GroupCommit&) = delete;
 
-  /// Waits until the file's data is on disk; 0 or a negative errno. The error of one file is its own writer's
-  /// alone. The file stays open as long as the flush needs it, also if the wait ends first.
+  /// Waits until the file's data is on disk; 0 or a negative errno. The error of one file is its
+  /// own writer's alone. The file stays open as long as the flush needs it, also if the wait ends
+  /// first.
   Task<int> data(std::shared_ptr<const Descriptor> file, std::size_t bytes, Wait wait);
   /// Waits until what stands in the directory now is on disk, and the directory's own name; 0 or a
   /// negative errno.

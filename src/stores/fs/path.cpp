@@ -14,7 +14,8 @@ constexpr std::array<bool, 256> kSafe = [] {
   for (char c = '0'; c <= '9'; ++c) safe[static_cast<unsigned char>(c)] = true;
   for (char c = 'A'; c <= 'Z'; ++c) safe[static_cast<unsigned char>(c)] = true;
   for (char c = 'a'; c <= 'z'; ++c) safe[static_cast<unsigned char>(c)] = true;
-  for (const char c : {'-', '_', ',', '=', '+', '@', '~'}) safe[static_cast<unsigned char>(c)] = true;
+  for (const char c : {'-', '_', ',', '=', '+', '@', '~'})
+    safe[static_cast<unsigned char>(c)] = true;
   return safe;
 }();
 
@@ -52,8 +53,8 @@ std::vector<std::string> cut(std::string& text) {
   std::vector<std::string> front;
   while (text.size() > kComponentBytesMax) {
     std::size_t at = kCutAt;
-    // Not through an escape, and not before a dot, which no component may begin with. Dots do not follow each
-    // other, so this ends after a few steps.
+    // Not through an escape, and not before a dot, which no component may begin with. Dots do not
+    // follow each other, so this ends after a few steps.
     while (text[at] == '.' || text[at - 1] == '%' || text[at - 2] == '%') --at;
     front.push_back(text.substr(0, at) + '%');
     text.erase(0, at);

@@ -1,9 +1,9 @@
 // Sessions and items as path components: what is not safe is percent-encoded, reversibly.
 //
-// Letters, digits and `-_.,=+@~` stand for themselves, except a dot at the beginning or after another dot;
-// every other byte is `%XX`. So no component is empty, "." or "..", none begins with a dot, none holds a
-// slash or a NUL. What is too long for one component is cut into several; each but the last ends in a
-// lone `%`, which nothing encoded does.
+// Letters, digits and `-_.,=+@~` stand for themselves, except a dot at the beginning or after
+// another dot; every other byte is `%XX`. So no component is empty, "." or "..", none begins with a
+// dot, none holds a slash or a NUL. What is too long for one component is cut into several; each
+// but the last ends in a lone `%`, which nothing encoded does.
 #pragma once
 
 #include <array>
@@ -23,7 +23,8 @@ inline constexpr std::size_t kComponentBytesMax = 255;
 /// Names that begin so are ours and no items: temporary files.
 inline constexpr std::string_view kHiddenPrefix = ".unum-";
 
-/// Where an item stands in its session's directory. Most names are one component and cost no allocation.
+/// Where an item stands in its session's directory. Most names are one component and cost no
+/// allocation.
 class ItemPath {
  public:
   ItemPath(std::string_view name, ItemKind kind);
@@ -42,7 +43,8 @@ std::vector<std::string> session_components(std::string_view session);
 
 /// Whether a component is continued by those in it.
 bool is_continued(std::string_view component) noexcept;
-/// The session of components joined, without their continuation marks; nothing if it is none of ours.
+/// The session of components joined, without their continuation marks; nothing if it is none of
+/// ours.
 std::optional<std::string> decode_session(std::string_view joined);
 /// The same for items.
 std::optional<ItemId> decode_item(std::string_view joined);

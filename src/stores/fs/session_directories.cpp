@@ -1,4 +1,5 @@
-// Opening and making session directories, component by component, and never through a symbolic link.
+// Opening and making session directories, component by component, and never through a symbolic
+// link.
 #include "stores/fs/session_directories.hpp"
 
 #include <fcntl.h>
@@ -66,8 +67,8 @@ Task<DirectoryPtr> SessionDirectories::open(std::string_view session, bool make,
 }
 
 Task<DirectoryPtr> SessionDirectories::descend(DirectoryPtr from,
-                                               const std::vector<std::string>& components, bool make,
-                                               Wait wait) {
+                                               const std::vector<std::string>& components,
+                                               bool make, Wait wait) {
   for (const std::string& component : components) {
     const int above = from->fd.get();
     const char* name = component.c_str();

@@ -1,4 +1,5 @@
-// The directories of sessions, kept open: those used last, so that an item costs one name and not a path.
+// The directories of sessions, kept open: those used last, so that an item costs one name and not a
+// path.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +30,8 @@ class SessionDirectories {
   /// Makes it if there is none.
   Task<DirectoryPtr> make(std::string_view session, Wait wait);
   /// The directory that `components` lead to; nothing if there is none and it is not to be made.
-  Task<DirectoryPtr> descend(DirectoryPtr from, const std::vector<std::string>& components, bool make,
-                             Wait wait);
+  Task<DirectoryPtr> descend(DirectoryPtr from, const std::vector<std::string>& components,
+                             bool make, Wait wait);
   /// Forgets a session whose directory was removed.
   void drop(std::string_view session) noexcept;
   void clear() noexcept;
@@ -57,7 +58,8 @@ class SessionDirectories {
   const DirectoryPtr root_;
   const bool slow_;
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> open_;
-  /// Sessions that a call is just opening; others wait for it, so that a thousand calls open one directory.
+  /// Sessions that a call is just opening; others wait for it, so that a thousand calls open one
+  /// directory.
   std::unordered_map<std::string, std::shared_ptr<WaitList>, Hash, std::equal_to<>> opening_;
   std::list<std::string> order_;  // oldest first
 };

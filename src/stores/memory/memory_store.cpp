@@ -73,15 +73,16 @@ class MemoryStore final : public DataStore {
     co_return copy_of(session_of(context), item.name, item.kind);
   }
 
-  Task<WriteResult> create(const SessionContext& context, const ItemId& item, std::string_view value,
-                           Wait wait) override {
+  Task<WriteResult> create(const SessionContext& context, const ItemId& item,
+                           std::string_view value, Wait wait) override {
     begin_call("create", item, wait);
     check_value(item, value);
     ++counters_.requests;
     const std::lock_guard lock(contents_->mutex);
     Session& session = contents_->sessions.try_emplace(context.session()).first->second;
     auto [at, made] = session.of(item.kind).try_emplace(item.name);
-    if (!made) co_return WriteResult{WriteResult::Status::already_there, padded_copy(at->second.value)};
+    if (!made)
+      co_return WriteResult{WriteResult::Status::already_there, padded_copy(at->second.value)};
     at->second = {std::string(value), now_unix_ns()};
     ++session.count;
     co_return WriteResult{};
@@ -165,7 +166,8 @@ class MemoryStore final : public DataStore {
     Session* session = session_of(context);
     for (const Pointer& pointer : pointers) {
       ++counters_.requests;
-      if (session == nullptr || !session->of(ItemKind::outcome).contains(pointer.name())) co_return false;
+      if (session == nullptr || !session->of(ItemKind::outcome).contains(pointer.name()))
+        co_return false;
     }
     co_return true;
   }

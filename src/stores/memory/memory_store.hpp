@@ -1,7 +1,7 @@
 // A data store in this process's memory, for tests and for workflows that need not outlive it.
 //
-// Stores are known by name in the whole process: `memory:x` opened twice is one store, also from reactors of two
-// threads. It lasts as long as the process.
+// Stores are known by name in the whole process: `memory:x` opened twice is one store, also from
+// reactors of two threads. It lasts as long as the process.
 #pragma once
 
 #include <memory>

@@ -12,7 +12,8 @@ using namespace unum::test;
 
 namespace {
 
-const char* const kMap = R"({"Name": "M", "Start": true, "Next": {"Name": "F", "InputType": "Map"}})";
+const char* const kMap =
+    R"({"Name": "M", "Start": true, "Next": {"Name": "F", "InputType": "Map"}})";
 const char* const kBranch =
     R"({"Name": "F", "Next": {"Name": "A", "InputType": {"Fan-in": {"Values": ["F-unumIndex-*"]}},
         "Payload Modifiers": ["Pop"]}})";
@@ -45,7 +46,8 @@ struct RecordingInvoker final : Invoker {
 struct World {
   explicit World(std::string_view type) : store(reactor, type), runtime(*store, invoker) {}
 
-  StepReport step(NativeApp& app, const char* function, const std::string& payload, int attempt = 1) {
+  StepReport step(NativeApp& app, const char* function, const std::string& payload,
+                  int attempt = 1) {
     return reactor.run(runtime.step(app.function(function), payload, app, attempt));
   }
   std::optional<std::string> get(const char* name, ItemKind kind, const char* session = "s") {
@@ -72,7 +74,9 @@ Error error_of(World& world, NativeApp& app, const char* function, const std::st
 
 }  // namespace
 
-TEST_CASE("case 1: killed at any operation of the store, the next run ends right and reruns nothing stored") {
+TEST_CASE(
+    "case 1: killed at any operation of the store, the next run ends right and reruns nothing "
+    "stored") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   const bool after_effect = GENERATE(false, true);
   int deaths = 0;
@@ -108,8 +112,9 @@ TEST_CASE("case 1: killed at any operation of the store, the next run ends right
 
 TEST_CASE("case 2: a duplicate after the checkpoint gets the stored value as it was written") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
-  const auto value = GENERATE(as<std::string>(), "null", "0", "\"\"", "[]", "{}", "1e3", "12345678901234567890123",
-                              R"({"b": 1,  "a": "\u00e9\ud83d\ude00"})", "1.0", "false");
+  const auto value =
+      GENERATE(as<std::string>(), "null", "0", "\"\"", "[]", "{}", "1e3", "12345678901234567890123",
+               R"({"b": 1,  "a": "\u00e9\ud83d\ude00"})", "1.0", "false");
   World world(type);
   NativeApp app;
   app.add(R"({"Name": "S", "Start": true, "Next": {"Name": "A", "InputType": "Scalar"}})",
@@ -146,7 +151,8 @@ TEST_CASE("case 4: who loses the race adopts the stored value and runs the edges
   app.add(kMap, [&](const UserCall& call) {
     // While this duplicate computes, another one stores two elements, and dies.
     auto other = std::string("[1,2]");
-    const SessionContext context = (*world.store).session_context(call.session).bound_to(call.instance);
+    const SessionContext context =
+        (*world.store).session_context(call.session).bound_to(call.instance);
     Task<WriteResult> write = (*world.store).write_return_value(context, other);
     if (!write.start([](void*) noexcept {}, nullptr)) {
       while (!write.done()) world.reactor.run_once(kNoDeadline);
@@ -155,7 +161,8 @@ TEST_CASE("case 4: who loses the race adopts the stored value and runs the edges
   });
   app.add(kBranch);
   app.add(kEnd);
-  if (type == "fs") return;  // a store that really waits cannot be driven from inside a step; see the stores' tests
+  if (type == "fs")
+    return;  // a store that really waits cannot be driven from inside a step; see the stores' tests
   const StepReport report = world.step(app, "M", entry_payload("0", "s"));
   REQUIRE(report.adopted);
   REQUIRE(report.user_code_ran);
@@ -190,9 +197,11 @@ TEST_CASE("case 7: 1,000 invocations interleaved in one process do not see each 
   } code(reactor);
   const Function function = Function::parse(R"({"Name": "S", "Start": true})", "s.json");
   std::vector<std::string> payloads;
-  for (int i = 0; i < 1000; ++i) payloads.push_back(entry_payload("1", "session-" + std::to_string(i)));
+  for (int i = 0; i < 1000; ++i)
+    payloads.push_back(entry_payload("1", "session-" + std::to_string(i)));
   std::vector<Task<StepReport>> steps;
-  for (const std::string& payload : payloads) steps.push_back(runtime.step(function, payload, code));
+  for (const std::string& payload : payloads)
+    steps.push_back(runtime.step(function, payload, code));
   const auto reports = reactor.run(when_all(std::move(steps), 1000));
   for (int i = 0; i < 1000; ++i) {
     const std::string session = "session-" + std::to_string(i);
@@ -201,8 +210,11 @@ TEST_CASE("case 7: 1,000 invocations interleaved in one process do not see each 
   }
 }
 
-TEST_CASE("case 8: a missing session at a function that is no entry is an error, `Start: false` written out or not") {
-  const auto ir = GENERATE(as<std::string>(), R"({"Name": "F", "Start": false})", R"({"Name": "F"})");
+TEST_CASE(
+    "case 8: a missing session at a function that is no entry is an error, `Start: false` written "
+    "out or not") {
+  const auto ir =
+      GENERATE(as<std::string>(), R"({"Name": "F", "Start": false})", R"({"Name": "F"})");
   World world("memory");
   NativeApp app;
   app.add(ir);
@@ -249,7 +261,8 @@ TEST_CASE("a session whose failed function was mended goes on") {
   REQUIRE(app.runs.at("F-unumIndex-1") == 2);
 }
 
-TEST_CASE("case 21: a branch delivered again after completion repeats the claim only if it owns it") {
+TEST_CASE(
+    "case 21: a branch delivered again after completion repeats the claim only if it owns it") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
   NativeApp app = map_and_fan_in();
@@ -273,7 +286,9 @@ TEST_CASE("case 24: with an input missing user code never runs, and all missing 
   World world(type);
   NativeApp app = map_and_fan_in();
   const std::string payload = fmt::format(
-      R"({{"Data": {{"Source": "{}", "Value": ["X-unumIndex-0", "X-unumIndex-1"]}}, "Session": "s"}})", type);
+      R"({{"Data": {{"Source": "{}", 
+          "Value": ["X-unumIndex-0", "X-unumIndex-1"]}}, "Session": "s"}})",
+      type);
   const StepReport report = world.step(app, "A", payload);
   REQUIRE(report.status == StepReport::Status::failed);
   REQUIRE(report.error == "Unum.MissingInput");
@@ -295,7 +310,8 @@ TEST_CASE("case 25: inputs by pointer are values, once decoded: a list, one, one
   const auto input_of = [&](const std::string& value, int index) {
     const std::string payload = fmt::format(
         R"({{"Data": {{"Source": "{}", "Value": {}}}, "Session": "s",
-            "Fan-out": {{"Type": "Map", "Index": {}, "Size": 9}}}})", type, value, index);
+            "Fan-out": {{"Type": "Map", "Index": {}, "Size": 9}}}})",
+        type, value, index);
     return world.step(app, "A", payload).result;
   };
   REQUIRE(input_of(R"(["Q", "P"])", 0) == R"([["Q", {"x": null}, 1.50],["P", {"x": null}, 1.50]])");
@@ -330,7 +346,9 @@ TEST_CASE("case 33: an expression that cannot be evaluated fails the step before
   REQUIRE(world.invoker.accepted.empty());
 }
 
-TEST_CASE("case 47: an invocation that the platform refuses does not end the step, nor stop the other edges") {
+TEST_CASE(
+    "case 47: an invocation that the platform refuses does not end the step, nor stop the other "
+    "edges") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
   NativeApp app = map_and_fan_in();
@@ -343,7 +361,8 @@ TEST_CASE("case 47: an invocation that the platform refuses does not end the ste
   REQUIRE(app.runs.at("M") == 1);
 }
 
-TEST_CASE("a session that was begun with another input is refused, whitespace between tokens apart") {
+TEST_CASE(
+    "a session that was begun with another input is refused, whitespace between tokens apart") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
   NativeApp app = map_and_fan_in();
@@ -365,8 +384,9 @@ TEST_CASE("output that is not JSON fails the step") {
 }
 
 TEST_CASE("what is no payload is the entry's input by value") {
-  const auto input = GENERATE(as<std::string>(), "{}", "null", R"({"Data": 1})", R"({"Data": {"Source": "sqs"}})",
-                              R"({"Data": {}, "Session": "other"})");
+  const auto input =
+      GENERATE(as<std::string>(), "{}", "null", R"({"Data": 1})", R"({"Data": {"Source": "sqs"}})",
+               R"({"Data": {}, "Session": "other"})");
   World world("memory");
   NativeApp app;
   app.add(R"({"Name": "S", "Start": true})");
@@ -375,11 +395,15 @@ TEST_CASE("what is no payload is the entry's input by value") {
   REQUIRE(report.session == "s");
 }
 
-TEST_CASE("case 26: a map over an empty list invokes the aggregator that it ends in, with an empty list") {
+TEST_CASE(
+    "case 26: a map over an empty list invokes the aggregator that it ends in, with an empty "
+    "list") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
   NativeApp app;
-  app.add(R"({"Name": "M", "Start": true, "Next": {"Name": "F", "InputType": "Map", "OnEmpty": {"Name": "A"}}})");
+  app.add(
+      R"({"Name": "M", "Start": true, 
+          "Next": {"Name": "F", "InputType": "Map", "OnEmpty": {"Name": "A"}}})");
   app.add(kBranch);
   app.add(kEnd);
   world.step(app, "M", entry_payload("[]", "s"));
@@ -401,7 +425,9 @@ TEST_CASE("case 11: readiness is what the store holds: no fan-in before every va
   REQUIRE(world.step(app, "F", branches[1]).fan_ins.at(0).status == FanInState::Status::claimed);
 }
 
-TEST_CASE("case 35: a failure that an edge for errors takes is the step's one outcome, a duplicate goes on from it") {
+TEST_CASE(
+    "case 35: a failure that an edge for errors takes is the step's one outcome, a duplicate goes "
+    "on from it") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
   bool fails = true;

@@ -133,6 +133,14 @@ TEST_CASE(
   CHECK(workers.output == "F-unumIndex-2|out 2\nF-unumIndex-2|err\nF-unumIndex-2|no newline raw\n");
 }
 
+TEST_CASE("what Python has not yet written of its output belongs to the call that printed it") {
+  Workers workers;
+  workers.python("F", "def lambda_handler(event, context):\n    print(event, end='')\n");
+  CHECK(workers.value("F", "1") == "null");
+  CHECK(workers.value("F", "2") == "null");
+  CHECK(workers.output == "F-unumIndex-0|1\nF-unumIndex-0|2\n");
+}
+
 TEST_CASE("a line that never ends is handed on in pieces") {
   Workers workers;
   std::size_t bytes = 0;

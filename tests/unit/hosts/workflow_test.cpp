@@ -1,4 +1,5 @@
-// Whole workflows on the local host: names, fan-ins, loops, empty maps, ends. Native code, each store.
+// Whole workflows on the local host: names, fan-ins, loops, empty maps, ends. Native code, each
+// store.
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -17,17 +18,20 @@ using namespace unum::test;
 namespace {
 
 std::string scalar(const char* name, const char* next, const char* more = "") {
-  return fmt::format(R"({{"Name": "{}", {}"Next": {{"Name": "{}", "InputType": "Scalar"}}}})", name, more, next);
+  return fmt::format(R"({{"Name": "{}", {}"Next": {{"Name": "{}", "InputType": "Scalar"}}}})", name,
+                     more, next);
 }
 
 std::string map_to(const char* name, const char* next, const char* more = "") {
-  return fmt::format(R"({{"Name": "{}", {}"Next": {{"Name": "{}", "InputType": "Map"}}}})", name, more, next);
+  return fmt::format(R"({{"Name": "{}", {}"Next": {{"Name": "{}", "InputType": "Map"}}}})", name,
+                     more, next);
 }
 
 std::string fan_in(const char* name, const char* next, const char* values, const char* more = "") {
   return fmt::format(
-      R"({{"Name": "{}", "Next": {{"Name": "{}", "InputType": {{"Fan-in": {{"Values": [{}]}}}}{}}}}})", name, next,
-      values, more);
+      R"({{"Name": "{}", 
+          "Next": {{"Name": "{}", "InputType": {{"Fan-in": {{"Values": [{}]}}}}{}}}}})",
+      name, next, values, more);
 }
 
 std::string terminal(const char* name) { return fmt::format(R"({{"Name": "{}"}})", name); }
@@ -56,7 +60,8 @@ struct World {
 };
 
 void require_result(const RunResult& result, const std::string& expected) {
-  for (const RunFailure& failure : result.failures) UNSCOPED_INFO(failure.instance << ": " << failure.cause);
+  for (const RunFailure& failure : result.failures)
+    UNSCOPED_INFO(failure.instance << ": " << failure.cause);
   REQUIRE(result.status == RunResult::Status::succeeded);
   REQUIRE(result.result == expected);
 }
@@ -93,7 +98,8 @@ TEST_CASE("ten thousand native branches in one process stay below 200 MB") {
   if (std::getenv(kInChild) == nullptr) {
     const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
     const std::string command = fmt::format(
-        "{}=1 '{}' 'ten thousand native branches in one process stay below 200 MB' >/dev/null", kInChild, self);
+        "{}=1 '{}' 'ten thousand native branches in one process stay below 200 MB' >/dev/null",
+        kInChild, self);
     REQUIRE(std::system(command.c_str()) == 0);
     return;
   }
@@ -110,12 +116,15 @@ TEST_CASE("case 13: a function whose name begins another's is not taken for it")
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
   NativeApp app;
-  app.add(one_of("S", R"({"Name": "B", "InputType": "Scalar"}, {"Name": "Bob", "InputType": "Scalar"},
-                         {"Name": "F1", "InputType": "Scalar"}, {"Name": "F10", "InputType": "Scalar"})",
+  app.add(one_of("S",
+                 R"({"Name": "B", "InputType": "Scalar"}, {"Name": "Bob", "InputType": "Scalar"},
+                         {"Name": "F1", "InputType": "Scalar"}, 
+                         {"Name": "F10", "InputType": "Scalar"})",
                  true));
   const char* values = R"("Bob-unumIndex-1", "B-unumIndex-0", "F10-unumIndex-3", "F1-unumIndex-2")";
   for (const char* name : {"B", "Bob", "F1", "F10"}) {
-    app.add(fan_in(name, "A", values, kPop), [](const UserCall& call) { return fmt::format("\"{}\"", call.function); });
+    app.add(fan_in(name, "A", values, kPop),
+            [](const UserCall& call) { return fmt::format("\"{}\"", call.function); });
   }
   app.add(terminal("A"));
   require_result(world.run(app, "0"), R"(["Bob","B","F10","F1"])");
@@ -140,7 +149,8 @@ TEST_CASE("case 15: `*` need not stand last") {
 
 TEST_CASE("case 16: nested maps of unequal widths fan in with the values of their own branch") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
-  const auto pattern = GENERATE(as<std::string>(), R"("G-unumIndex-*.$1")", R"("G-unumIndex-$1.*")");
+  const auto pattern =
+      GENERATE(as<std::string>(), R"("G-unumIndex-*.$1")", R"("G-unumIndex-$1.*")");
   World world(type);
   NativeApp app;
   app.add(map_to("M", "F", R"("Start": true, )"));
@@ -164,7 +174,8 @@ TEST_CASE("case 17: unequal lists fail the run and show both") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
   NativeApp app;
-  app.add(one_of("S", R"({"Name": "B", "InputType": "Scalar"}, {"Name": "C", "InputType": "Scalar"})", true));
+  app.add(one_of(
+      "S", R"({"Name": "B", "InputType": "Scalar"}, {"Name": "C", "InputType": "Scalar"})", true));
   app.add(fan_in("B", "A", R"("B-unumIndex-0", "C-unumIndex-1")", kPop));
   app.add(fan_in("C", "A", R"("C-unumIndex-1", "B-unumIndex-0")", kPop));
   app.add(terminal("A"));
@@ -199,7 +210,8 @@ TEST_CASE("case 20: only the last branch performs the fan-in, whoever ends last"
   World world(type);
   NativeApp app;
   app.add(map_to("M", "F", R"("Start": true, )"));
-  const std::string more = fmt::format(R"(, "Conditional": "{}", "Payload Modifiers": ["Pop"])", condition);
+  const std::string more =
+      fmt::format(R"(, "Conditional": "{}", "Payload Modifiers": ["Pop"])", condition);
   app.add(fan_in("F", "A", R"("F-unumIndex-*")", more.c_str()));
   app.add(terminal("A"));
   require_result(world.run(app, "[1,2,3,4,5]"), "[1,2,3,4,5]");
@@ -211,7 +223,8 @@ TEST_CASE("case 20: neighbours fan in pairwise") {
   World world(type);
   NativeApp app;
   app.add(map_to("M", "G", R"("Start": true, )"));
-  app.add(fan_in("G", "P", R"J("G-unumIndex-$0", "G-unumIndex-($0+1)")J", R"(, "Conditional": "$0 < $size - 1")"));
+  app.add(fan_in("G", "P", R"J("G-unumIndex-$0", "G-unumIndex-($0+1)")J",
+                 R"(, "Conditional": "$0 < $size - 1")"));
   app.add(terminal("P"));
   require_result(world.run(app, "[1,2,3,4]"),
                  R"({"P-unumIndex-0":[1,2],"P-unumIndex-1":[2,3],"P-unumIndex-2":[3,4]})");
@@ -225,11 +238,15 @@ TEST_CASE("case 20: in a fold each step takes the one before and one of a map") 
   app.add(one_of("F", R"J({"Name": "G", "InputType": "Scalar", "Conditional": "$0 == 0"},
       {"Name": "G", "InputType": {"Fan-in": {"Values": ["F-unumIndex-$0", "G-unumIndex-($0-1)"]}},
        "Conditional": "$0 > 0"})J"));
-  app.add(one_of("G", R"J({"Name": "G", "InputType": {"Fan-in": {"Values": ["F-unumIndex-($0+1)", "G-unumIndex-$0"]}},
-                          "Conditional": "$0 < $size - 1", "Payload Modifiers": ["$0 = $0 + 1"]})J"),
+  app.add(one_of("G",
+                 R"J({"Name": "G", 
+               "InputType": {"Fan-in": {"Values": ["F-unumIndex-($0+1)", "G-unumIndex-$0"]}},
+                          "Conditional": "$0 < $size - 1", 
+               "Payload Modifiers": ["$0 = $0 + 1"]})J"),
           [](const UserCall& call) {
-            const auto parts = json::type_of(call.input) == json::Type::array ? json::elements(call.input)
-                                                                               : std::vector{call.input};
+            const auto parts = json::type_of(call.input) == json::Type::array
+                                   ? json::elements(call.input)
+                                   : std::vector{call.input};
             int sum = 0;
             for (const std::string_view part : parts) sum += std::stoi(std::string(part));
             return std::to_string(sum);
@@ -237,13 +254,16 @@ TEST_CASE("case 20: in a fold each step takes the one before and one of a map") 
   require_result(world.run(app, "[1,2,3,4,5]"), "15");
 }
 
-TEST_CASE("case 20: a fan-in whose conditional depends on the result is wanted by one, completed by any") {
+TEST_CASE(
+    "case 20: a fan-in whose conditional depends on the result is wanted by one, completed by "
+    "any") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   const auto wanter = GENERATE(0, 1, 2, 3);
   World world(type);
   NativeApp app;
   app.add(map_to("M", "F", R"("Start": true, )"));
-  const std::string more = fmt::format(R"(, "Conditional": "$ret == {}", "Payload Modifiers": ["Pop"])", wanter);
+  const std::string more =
+      fmt::format(R"(, "Conditional": "$ret == {}", "Payload Modifiers": ["Pop"])", wanter);
   app.add(fan_in("F", "A", R"("F-unumIndex-*")", more.c_str()));
   app.add(terminal("A"));
   require_result(world.run(app, "[0,1,2,3]"), "[0,1,2,3]");
@@ -253,7 +273,8 @@ TEST_CASE("a fan-in that nobody wants leaves its branches as ends") {
   World world("memory");
   NativeApp app;
   app.add(map_to("M", "F", R"("Start": true, )"));
-  app.add(fan_in("F", "A", R"("F-unumIndex-*")", R"(, "Conditional": "$ret > 5", "Payload Modifiers": ["Pop"])"));
+  app.add(fan_in("F", "A", R"("F-unumIndex-*")",
+                 R"(, "Conditional": "$ret > 5", "Payload Modifiers": ["Pop"])"));
   app.add(terminal("A"));
   require_result(world.run(app, "[1,2]"), R"({"F-unumIndex-0":1,"F-unumIndex-1":2})");
 }
@@ -261,7 +282,9 @@ TEST_CASE("a fan-in that nobody wants leaves its branches as ends") {
 TEST_CASE("a fan-in that can never complete fails the run and names who never ran") {
   World world("memory");
   NativeApp app;
-  app.add(one_of("S", R"({"Name": "B", "InputType": "Scalar"}, {"Name": "C", "InputType": "Scalar", "Conditional": "$ret > 1"})",
+  app.add(one_of("S",
+                 R"({"Name": "B", "InputType": "Scalar"}, 
+          {"Name": "C", "InputType": "Scalar", "Conditional": "$ret > 1"})",
                  true));
   app.add(fan_in("B", "A", R"("B-unumIndex-0", "C-unumIndex-1")", kPop));
   app.add(fan_in("C", "A", R"("B-unumIndex-0", "C-unumIndex-1")", kPop));
@@ -269,8 +292,8 @@ TEST_CASE("a fan-in that can never complete fails the run and names who never ra
   const RunResult result = world.run(app, "1");
   REQUIRE(result.status == RunResult::Status::failed);
   REQUIRE(result.failures.front().error == "Unum.IncompleteFanIn");
-  REQUIRE(result.failures.front().cause.find("A waits for instances that never ran: C-unumIndex-1") !=
-          std::string::npos);
+  REQUIRE(result.failures.front().cause.find(
+              "A waits for instances that never ran: C-unumIndex-1") != std::string::npos);
 }
 
 TEST_CASE("case 28: a fan-in of one branch gives a list of one value") {
@@ -283,16 +306,21 @@ TEST_CASE("case 29: the join after a choice has one name, whichever branch was t
   const auto input = GENERATE(1, 5, 9);
   World world("memory");
   NativeApp app;
-  app.add(one_of("S", R"({"Name": "Small", "InputType": "Scalar", "Exclusive": true, "Conditional": "$ret < 3"},
-                         {"Name": "Middle", "InputType": "Scalar", "Exclusive": true, "Conditional": "$ret < 7"},
+  app.add(one_of(
+      "S",
+      R"({"Name": "Small", "InputType": "Scalar", "Exclusive": true, "Conditional": "$ret < 3"},
+                         {"Name": "Middle", "InputType": "Scalar", "Exclusive": true, 
+            "Conditional": "$ret < 7"},
                          {"Name": "Large", "InputType": "Scalar", "Exclusive": true})",
-                 true));
+      true));
   for (const char* name : {"Small", "Middle", "Large"}) {
-    app.add(scalar(name, "J"), [](const UserCall& call) { return fmt::format("\"{}\"", call.function); });
+    app.add(scalar(name, "J"),
+            [](const UserCall& call) { return fmt::format("\"{}\"", call.function); });
   }
   app.add(terminal("J"));
-  require_result(world.run(app, std::to_string(input)),
-                 input < 3 ? "\"Small\"" : input < 7 ? "\"Middle\"" : "\"Large\"");
+  require_result(world.run(app, std::to_string(input)), input < 3   ? "\"Small\""
+                                                        : input < 7 ? "\"Middle\""
+                                                                    : "\"Large\"");
   REQUIRE(app.runs.at("J") == 1);
   REQUIRE(app.runs.size() == 3);
 }
@@ -314,18 +342,24 @@ TEST_CASE("case 30: index order is innermost first at every depth from 1 to 5") 
   REQUIRE(result.status == RunResult::Status::succeeded);
   std::string zeros;
   for (int level = 1; level < depth; ++level) zeros += "0.";
-  REQUIRE(result.result == fmt::format(R"({{"L{0}-unumIndex-{1}0":7,"L{0}-unumIndex-{1}1":7}})", depth, zeros));
+  REQUIRE(result.result ==
+          fmt::format(R"({{"L{0}-unumIndex-{1}0":7,"L{0}-unumIndex-{1}1":7}})", depth, zeros));
 }
 
 TEST_CASE("case 31: a loop with an index gives every round a name of its own") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
   NativeApp app;
-  app.add(R"({"Name": "S", "Start": true, "Next": {"Name": "L", "InputType": "Scalar", "Payload Modifiers": ["Push"]}})");
-  app.add(one_of("L", R"({"Name": "L", "InputType": "Scalar", "Exclusive": true, "Conditional": "$0 < 4",
+  app.add(
+      R"({"Name": "S", "Start": true, 
+          "Next": {"Name": "L", "InputType": "Scalar", "Payload Modifiers": ["Push"]}})");
+  app.add(
+      one_of("L",
+             R"({"Name": "L", "InputType": "Scalar", "Exclusive": true, "Conditional": "$0 < 4",
                           "Payload Modifiers": ["$0 = $0 + 1"]},
-                         {"Name": "E", "InputType": "Scalar", "Exclusive": true, "Payload Modifiers": ["Pop"]})"),
-          [](const UserCall& call) { return std::to_string(std::stoi(std::string(call.input)) + 1); });
+                         {"Name": "E", "InputType": "Scalar", "Exclusive": true, 
+            "Payload Modifiers": ["Pop"]})"),
+      [](const UserCall& call) { return std::to_string(std::stoi(std::string(call.input)) + 1); });
   app.add(terminal("E"));
   require_result(world.run(app, "10"), "15");
   REQUIRE(app.runs.at("L-unumIndex-4") == 1);
@@ -335,7 +369,9 @@ TEST_CASE("case 31: a loop with an index gives every round a name of its own") {
 TEST_CASE("case 33: a result full of quotes and code is only a string") {
   World world("memory");
   NativeApp app;
-  app.add(one_of("S", R"({"Name": "A", "InputType": "Scalar", "Exclusive": true, "Conditional": "$ret == \"'; import os\""},
+  app.add(one_of("S",
+                 R"({"Name": "A", "InputType": "Scalar", "Exclusive": true, 
+            "Conditional": "$ret == \"'; import os\""},
                          {"Name": "B", "InputType": "Scalar", "Exclusive": true})",
                  true));
   app.add(terminal("A"));

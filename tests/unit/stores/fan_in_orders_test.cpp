@@ -1,7 +1,8 @@
 // Every order in which the calls of up to three contributors of a fan-in can reach the store.
 //
-// Each contributor is a coroutine that stops before each of its calls; the test tries all sequences of
-// "which one goes on". Contributors share a store object (one process) or have one each (processes).
+// Each contributor is a coroutine that stops before each of its calls; the test tries all sequences
+// of "which one goes on". Contributors share a store object (one process) or have one each
+// (processes).
 #include <functional>
 #include <memory>
 
@@ -43,8 +44,8 @@ class Gate {
   std::array<WaitList, 3> lists_;
 };
 
-/// A store that stops at the gate before each call it passes on. Which contributor calls is told by the
-/// context's instance.
+/// A store that stops at the gate before each call it passes on. Which contributor calls is told by
+/// the context's instance.
 class GatedStore final : public DataStore {
  public:
   GatedStore(Reactor& reactor_of_store, DataStore& inner, Gate& gate)
@@ -58,8 +59,8 @@ class GatedStore final : public DataStore {
     co_await gate_.pass(who(context));
     co_return co_await inner_.get(context, item, wait);
   }
-  Task<WriteResult> create(const SessionContext& context, const ItemId& item, std::string_view value,
-                           Wait wait) override {
+  Task<WriteResult> create(const SessionContext& context, const ItemId& item,
+                           std::string_view value, Wait wait) override {
     co_await gate_.pass(who(context));
     co_return co_await inner_.create(context, item, value, wait);
   }
@@ -67,20 +68,24 @@ class GatedStore final : public DataStore {
                  Wait wait) override {
     return inner_.put(context, item, value, wait);
   }
-  Task<void> remove(const SessionContext& context, std::span<const ItemId> items, Wait wait) override {
+  Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
+                    Wait wait) override {
     return inner_.remove(context, items, wait);
   }
   Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override {
     return inner_.list(context, wait);
   }
-  Task<std::vector<std::string>> list_sessions(Wait wait) override { return inner_.list_sessions(wait); }
+  Task<std::vector<std::string>> list_sessions(Wait wait) override {
+    return inner_.list_sessions(wait);
+  }
   Task<void> close() override {
     mark_closed();
     co_return;
   }
 
  protected:
-  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext&, std::span<const Pointer>,
+  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext&,
+                                                             std::span<const Pointer>,
                                                              Wait) override {
     throw Error(ErrorKind::bug, "test", "none", "not called here");
   }
@@ -104,8 +109,8 @@ struct Outcome {
 };
 
 /// Runs one order: at each step `choose(n)` says which of n standing contributors goes on.
-Outcome run_order(Reactor& reactor, DataStore& inner, const std::vector<FanInRole>& roles, bool shared,
-                  const std::function<std::size_t(std::size_t)>& choose) {
+Outcome run_order(Reactor& reactor, DataStore& inner, const std::vector<FanInRole>& roles,
+                  bool shared, const std::function<std::size_t(std::size_t)>& choose) {
   Gate gate(reactor);
   std::vector<std::unique_ptr<GatedStore>> stores;
   for (std::size_t i = 0; i < (shared ? 1 : roles.size()); ++i) {
@@ -141,8 +146,8 @@ Outcome run_order(Reactor& reactor, DataStore& inner, const std::vector<FanInRol
 }
 
 /// Tries every order; how many there were.
-std::size_t try_all_orders(Reactor& reactor, DataStore& inner, const std::vector<FanInRole>& roles, bool shared,
-                           std::size_t expected_claims) {
+std::size_t try_all_orders(Reactor& reactor, DataStore& inner, const std::vector<FanInRole>& roles,
+                           bool shared, std::size_t expected_claims) {
   struct Step {
     std::size_t chosen;
     std::size_t of;
@@ -193,7 +198,8 @@ TEST_CASE("case 20: in every order of up to three contributors' calls the fan-in
   for (const Setting& setting : settings) {
     for (const bool shared : {true, false}) {
       if (!shared && !setting.also_apart) continue;
-      CHECK(try_all_orders(reactor, *inner, setting.roles, shared, setting.claims) >= setting.orders_min);
+      CHECK(try_all_orders(reactor, *inner, setting.roles, shared, setting.claims) >=
+            setting.orders_min);
     }
   }
 }

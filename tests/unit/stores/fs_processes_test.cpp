@@ -136,7 +136,8 @@ TEST_CASE("a writer that is killed at any moment leaves whole values or none") {
       // Tells of each value once it is written.
       for (int i = 0;; ++i) {
         const std::string value(20'000 + 1'000 * (i % 50), static_cast<char>('a' + i % 26));
-        const SessionContext at = into->session_context(context.session()).bound_to("F" + std::to_string(i));
+        const SessionContext at =
+            into->session_context(context.session()).bound_to("F" + std::to_string(i));
         own.run(into->write_return_value(at, value));
         const ItemId report{"R", ItemKind::report};
         own.run(into->put(at, report, value));

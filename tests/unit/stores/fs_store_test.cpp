@@ -1,4 +1,5 @@
-// What the file-system store leaves on the disk, and what it does when the disk or its directory fails it.
+// What the file-system store leaves on the disk, and what it does when the disk or its directory
+// fails it.
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "conformance/fan_in_names.hpp"
 #include "unit/reactor/ports.hpp"
 #include "unum/data_store.hpp"
 
@@ -44,7 +46,8 @@ Error error_of(Reactor& reactor, Task<T> task) {
 
 std::size_t files_below(const std::string& path) {
   std::size_t count = 0;
-  for (const auto& entry : fs_std::recursive_directory_iterator(path)) count += !entry.is_directory();
+  for (const auto& entry : fs_std::recursive_directory_iterator(path))
+    count += !entry.is_directory();
   return count;
 }
 
@@ -89,7 +92,8 @@ TEST_CASE("no symbolic link leads out of the store") {
   CHECK(files_below(scratch / "outside") == 1);
   fs_std::create_directory(scratch / "store/T");
   fs_std::create_symlink(scratch / "outside/F-output.json", scratch / "store/T/F-output.json");
-  CHECK(error_of(reactor, store->get(store->session_context("T"), kOutcomeF)).kind() == ErrorKind::corrupt);
+  CHECK(error_of(reactor, store->get(store->session_context("T"), kOutcomeF)).kind() ==
+        ErrorKind::corrupt);
 }
 
 TEST_CASE("a durable write waits for the disk twice, many together no more than that") {
@@ -129,7 +133,8 @@ TEST_CASE("a claim does not wait for the disk") {
   }
 }
 
-TEST_CASE("a value found that another process may have just linked is waited for before it is used") {
+TEST_CASE(
+    "a value found that another process may have just linked is waited for before it is used") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
@@ -139,6 +144,22 @@ TEST_CASE("a value found that another process may have just linked is waited for
   const std::uint64_t before = store->counters().flushes;
   const ItemId foreign{"G", ItemKind::outcome};
   CHECK(reactor.run(store->get(context, foreign)) == "2");
+  CHECK(store->counters().flushes == before + 1);
+}
+
+TEST_CASE("what a fan-in was seen to hold is on the disk before it is claimed") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const SessionContext context = store->session_context("S").bound_to("A");
+  reactor.run(store->write_return_value(context, "1"));
+  const test::Names names({"A", "B"});
+  const std::vector<FanIn> fan_ins{{"Sink", &names, 0, FanInRole::contributor}};
+  const std::uint64_t before = store->counters().flushes;
+  CHECK(reactor.run(store->join(context, fan_ins)).at(0).status == FanInState::Status::incomplete);
+  CHECK(store->counters().flushes == before);
+  std::ofstream(scratch / "store/S/B-output.json") << "2";  // by nobody who flushes
+  CHECK(reactor.run(store->join(context, fan_ins)).at(0).status == FanInState::Status::claimed);
   CHECK(store->counters().flushes == before + 1);
 }
 
@@ -177,22 +198,27 @@ TEST_CASE("a full disk fails the write in one clear error and leaves nothing hal
   const test::Scratch scratch;
   const std::string name = scratch / "store";
   REQUIRE(::mkdir(name.c_str(), 0755) == 0);
-  if (::mount("none", name.c_str(), "tmpfs", 0, "size=256k") != 0) UNUM_SKIP("no mount is allowed here");
+  if (::mount("none", name.c_str(), "tmpfs", 0, "size=256k") != 0)
+    UNUM_SKIP("no mount is allowed here");
   {
     const std::unique_ptr<DataStore> store = open_at(reactor, name);
     const SessionContext context = store->session_context("S");
     reactor.run(store->write_return_value(context.bound_to("F"), "1"));
     for (const std::size_t size : {std::size_t{250'000}, std::size_t{600'000}}) {
       const std::string value(size, 'v');
-      Error error = error_of(reactor, [](DataStore& in, SessionContext at, std::string text) -> Task<void> {
-        for (int i = 0; i < 4; ++i) co_await in.write_return_value(at.bound_to("G" + std::to_string(i)), text);
-      }(*store, context, value));
+      Error error =
+          error_of(reactor, [](DataStore& in, SessionContext at, std::string text) -> Task<void> {
+            for (int i = 0; i < 4; ++i)
+              co_await in.write_return_value(at.bound_to("G" + std::to_string(i)), text);
+          }(*store, context, value));
       CHECK(error.kind() == ErrorKind::exhausted);
       CHECK(error.code() == "ENOSPC");
-      CHECK(error.message().find("-output of session S in the data store fs:" + name) != std::string::npos);
+      CHECK(error.message().find("-output of session S in the data store fs:" + name) !=
+            std::string::npos);
     }
     std::size_t whole = 0;
-    for (const ListedItem& item : reactor.run(store->list(context))) whole += item.bytes == 250'000 || item.bytes == 1;
+    for (const ListedItem& item : reactor.run(store->list(context)))
+      whole += item.bytes == 250'000 || item.bytes == 1;
     CHECK(whole == reactor.run(store->list(context)).size());
     CHECK(reactor.run(store->get(context, kOutcomeF)) == "1");
     reactor.run(store->close());
@@ -212,7 +238,8 @@ TEST_CASE("a file-size limit fails the write of that value alone") {
   ::setrlimit(RLIMIT_FSIZE, &small);
   const std::string value(300'000, 'v');
   const Error error = error_of(reactor, store->write_return_value(context.bound_to("F"), value));
-  CHECK(reactor.run(store->write_return_value(context.bound_to("G"), "1")).status == WriteResult::Status::written);
+  CHECK(reactor.run(store->write_return_value(context.bound_to("G"), "1")).status ==
+        WriteResult::Status::written);
   ::setrlimit(RLIMIT_FSIZE, &old);
   std::signal(SIGXFSZ, before);
   CHECK(error.kind() == ErrorKind::exhausted);
@@ -269,14 +296,16 @@ TEST_CASE("values that are not cached come from the disk all the same") {
   std::vector<Pointer> pointers;
   const auto many = [&]() -> Task<void> {
     const auto one = [&](std::size_t i) -> Task<void> {
-      co_await store->write_return_value(context.bound_to("F" + std::to_string(i)), std::string(i * 37, 'a'));
+      co_await store->write_return_value(context.bound_to("F" + std::to_string(i)),
+                                         std::string(i * 37, 'a'));
     };
     co_await for_each_bounded(300, 300, one);
   };
   reactor.run(many());
   for (std::size_t i = 0; i < 300; ++i) {
     pointers.push_back(store->pointer(context, "F" + std::to_string(i)));
-    const int fd = ::open((scratch / ("store/S/F" + std::to_string(i) + "-output.json")).c_str(), O_RDONLY);
+    const int fd =
+        ::open((scratch / ("store/S/F" + std::to_string(i) + "-output.json")).c_str(), O_RDONLY);
     REQUIRE(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
     ::close(fd);
   }

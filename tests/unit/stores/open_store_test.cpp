@@ -22,7 +22,9 @@ Error open_error(Reactor& reactor, std::string_view type, std::string_view name)
   throw Error(ErrorKind::bug, "test", "none", "unreachable");
 }
 
-bool has(const Error& error, std::string_view text) { return error.message().find(text) != std::string::npos; }
+bool has(const Error& error, std::string_view text) {
+  return error.message().find(text) != std::string::npos;
+}
 
 }  // namespace
 
@@ -41,7 +43,7 @@ TEST_CASE("a store that does not exist is an error that shows the command which 
 TEST_CASE("a store is made with all above it, once") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  for (const std::string name : {scratch / "a/b/c", scratch / "a/b/d/", scratch / "e"}) {
+  for (const std::string& name : {scratch / "a/b/c", scratch / "a/b/d/", scratch / "e"}) {
     CHECK(reactor.run(create_store(reactor, "fs", name)));
     CHECK_FALSE(reactor.run(create_store(reactor, "fs", name)));
     const std::unique_ptr<DataStore> store = reactor.run(open_store(reactor, "fs", name));
@@ -57,7 +59,8 @@ TEST_CASE("a store is made with all above it, once") {
 TEST_CASE("opening leaves nothing behind") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  for (int i = 0; i < 3; ++i) reactor.run(reactor.run(open_store(reactor, "fs", scratch.path()))->close());
+  for (int i = 0; i < 3; ++i)
+    reactor.run(reactor.run(open_store(reactor, "fs", scratch.path()))->close());
   CHECK(std::filesystem::is_empty(scratch.path()));
 }
 
@@ -76,7 +79,8 @@ TEST_CASE("a store that cannot be written is refused when it is opened") {
   const std::string name = scratch / "store";
   REQUIRE(::mkdir(name.c_str(), 0755) == 0);
   if (::geteuid() == 0) {
-    if (::mount("none", name.c_str(), "tmpfs", MS_RDONLY, nullptr) != 0) UNUM_SKIP("no mount is allowed here");
+    if (::mount("none", name.c_str(), "tmpfs", MS_RDONLY, nullptr) != 0)
+      UNUM_SKIP("no mount is allowed here");
   } else {
     REQUIRE(::chmod(name.c_str(), 0555) == 0);
   }

@@ -34,7 +34,8 @@ std::string joined(const std::vector<std::string>& components) {
 }  // namespace
 
 TEST_CASE("plain names stand in the file system as they are") {
-  CHECK(ItemPath("F-unumIndex-2.5", ItemKind::outcome).file() == std::string("F-unumIndex-2.5-output.json"));
+  CHECK(ItemPath("F-unumIndex-2.5", ItemKind::outcome).file() ==
+        std::string("F-unumIndex-2.5-output.json"));
   CHECK(ItemPath("F", ItemKind::report).file() == std::string("F-error.json"));
   CHECK(ItemPath("F", ItemKind::input).file() == std::string("F-input.json"));
   CHECK(ItemPath("F", ItemKind::claim).file() == std::string("F-fanin"));
@@ -58,7 +59,8 @@ TEST_CASE("any name comes back as it went in, from safe components of its own") 
   const std::string favourites("./%-a\0\xff", 7);
   for (int i = 0; i < 3'000; ++i) {
     std::string name(1 + random() % (i % 10 == 0 ? 2'000 : 12), '\0');
-    for (char& c : name) c = random() % 4 == 0 ? static_cast<char>(random()) : favourites[random() % 7];
+    for (char& c : name)
+      c = random() % 4 == 0 ? static_cast<char>(random()) : favourites[random() % 7];
     names.insert(std::move(name));
   }
   std::set<std::string> sessions;
@@ -79,8 +81,9 @@ TEST_CASE("any name comes back as it went in, from safe components of its own") 
 }
 
 TEST_CASE("files of others are no items, and a name has one spelling only") {
-  for (const char* text : {"", ".unum-1", "README", "-output.json", "a%2-output.json", "a%zz-output.json",
-                           "%41-output.json", "a%2f-output.json", "..-output.json", "a b-output.json"}) {
+  for (const char* text :
+       {"", ".unum-1", "README", "-output.json", "a%2-output.json", "a%zz-output.json",
+        "%41-output.json", "a%2f-output.json", "..-output.json", "a b-output.json"}) {
     INFO(text);
     CHECK_FALSE(decode_item(text));
   }
