@@ -30,6 +30,8 @@ extern "C" {
 
 #define UNUM_NATIVE_EXPORT __attribute__((visibility("default")))
 
+/* NOLINTBEGIN(readability-identifier-naming, modernize-use-using): this header is C. */
+
 /* What a call is about. Belongs to the worker and is valid until the entry point returns. Later
  * versions may add fields at the end: `struct_bytes` says how many there are. */
 typedef struct unum_native_call {
@@ -62,6 +64,8 @@ typedef struct unum_native_result {
  * `unum_handler`. */
 typedef int (*unum_native_handler)(const unum_native_call* call, unum_native_result* result);
 #define UNUM_NATIVE_SYMBOL "unum_handler"
+
+/* NOLINTEND(readability-identifier-naming, modernize-use-using) */
 
 #ifdef __cplusplus
 }

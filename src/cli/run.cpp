@@ -220,6 +220,7 @@ Task<RunResult> ApplicationRun::run_in(DataStore& store, WorkerPool& pool) {
 
 Task<int> ApplicationRun::run_all() {
   std::vector<FunctionCode> codes;
+  codes.reserve(application_.functions.size());
   for (const FunctionSettings& settings : application_.functions)
     codes.push_back(code_of(settings));
   session_ = arguments_.session;

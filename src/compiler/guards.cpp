@@ -34,12 +34,13 @@ bool drop_covered(std::vector<Guard>& any, const Options& options) {
       const auto all = options.find(decision);
       if (all == options.end() || all->second.size() > any.size()) continue;
       if (all->second.contains(kNoEdge)) continue;  // No guard says that nothing was taken.
+      const std::uint64_t key = decision;
       Guard rest = guard;
-      rest.erase(decision);
+      rest.erase(key);
       const bool covered = std::all_of(all->second.begin(), all->second.end(), [&](auto option) {
         return std::any_of(any.begin(), any.end(), [&](const Guard& other) {
           Guard wanted = rest;
-          wanted[decision] = option;
+          wanted.insert_or_assign(key, option);
           return includes(wanted, other);
         });
       });

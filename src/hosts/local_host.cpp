@@ -189,7 +189,7 @@ void LocalHost::record_fan_in(const StepReport& report, const FanInReport& fan_i
 }
 
 /// Something that no delivery can mend: the run ends with it once what runs has ended.
-void LocalHost::abort_run(std::exception_ptr error) {
+void LocalHost::abort_run(const std::exception_ptr& error) {
   if (!abort_error_) abort_error_ = error;
   stop_->request("the run failed");
 }

@@ -60,7 +60,7 @@ class LocalHost final : private Invoker {
  public:
   /// The store (and its reactor) must outlive the host.
   LocalHost(Reactor& reactor, DataStore& store, const LocalHostOptions& options = {});
-  ~LocalHost();
+  ~LocalHost() override;
 
   /// Adds a function; `code` must outlive the host. Exactly one function must be an entry.
   void add(Function function, UserCode& code);
@@ -102,7 +102,7 @@ class LocalHost final : private Invoker {
   Task<void> give_up(const Delivery& delivery, const Error& error);
   void record(const Entry& entry, StepReport report, int attempt);
   void record_fan_in(const StepReport& report, const FanInReport& fan_in);
-  void abort_run(std::exception_ptr error);
+  void abort_run(const std::exception_ptr& error);
   void begin_entry(std::string payload);
   bool is_contributor(const FinalCandidate& candidate) const;
   Task<bool> has_orphaned_claim();

@@ -96,7 +96,6 @@ Task<UserResult> Worker::call(const UserCall& call, Wait wait) {
 Worker::Fault Worker::fault_of(int result) const noexcept {
   if (result == -ETIME) return Fault::deadline;
   if (result == -ECANCELED) return ended_ ? Fault::ended : Fault::stopped;
-  std::fprintf(stderr, "DEBUG result %d\n", result);
   return Fault::closed;
 }
 

@@ -37,6 +37,13 @@ bool is_own_error(const Error& error) {
   return error.code().starts_with("Unum.") && error.origin() != "worker";
 }
 
+std::vector<FanIn> fan_ins_of(const Plan& plan) {
+  std::vector<FanIn> fan_ins;
+  fan_ins.reserve(plan.fan_ins.size());
+  for (const auto& planned : plan.fan_ins) fan_ins.push_back(planned->fan_in());
+  return fan_ins;
+}
+
 std::string array_of(const std::vector<std::string>& values) {
   std::size_t bytes = 2;
   for (const std::string& value : values) bytes += value.size() + 1;
@@ -276,9 +283,7 @@ Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, const std:
 
 /// Writes the outcome, create-if-absent, and goes on from whatever stands there then.
 Task<void> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
-  std::vector<FanIn> fan_ins;
-  fan_ins.reserve(plan.fan_ins.size());
-  for (const auto& planned : plan.fan_ins) fan_ins.push_back(planned->fan_in());
+  const std::vector<FanIn> fan_ins = fan_ins_of(plan);
   CommitResult written = co_await store().commit(context, outcome, fan_ins, wait);
   if (written.write.status == WriteResult::Status::already_there &&
       written.write.stored != outcome) {
@@ -305,8 +310,7 @@ Task<void> Runtime::Step::adopt(std::string outcome) {
   } else {
     plan = make_plan(ir(), payload.frames, outcome);
   }
-  std::vector<FanIn> fan_ins;
-  for (const auto& planned : plan.fan_ins) fan_ins.push_back(planned->fan_in());
+  const std::vector<FanIn> fan_ins = fan_ins_of(plan);
   std::vector<FanInState> states;
   if (!fan_ins.empty()) states = co_await store().join(context, fan_ins, wait);
   co_await follow(plan, std::move(states));

@@ -76,9 +76,10 @@ class Interrupts(AppTest):
 
     def test_a_second_signal_ends_at_once_though_a_worker_ignores_the_first(self):
         application = self.application({"Deaf": Function(
-            "import os, signal, time\n\ndef lambda_handler(event, context):\n"
-            "    signal.signal(signal.SIGTERM, lambda *_: say('asked'))\n    say('runs')\n"
-            "    while True:\n        time.sleep(60)\n\ndef say(word):\n"
+            "import os, signal\n\ndef lambda_handler(event, context):\n"
+            "    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n    say('runs')\n"
+            "    while True:\n        signal.sigwait([signal.SIGTERM])\n        say('asked')\n\n"
+            "def say(word):\n"
             "    with open(os.environ['UNUM_TEST_EVENTS'], 'w') as events:\n"
             "        events.write(word + '\\n')\n")})
         events = self.events()

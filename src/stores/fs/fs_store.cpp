@@ -166,7 +166,7 @@ Task<bool> create_fs_store(Reactor& reactor, std::string_view given) {
   co_return made;
 }
 
-FsStore::FsStore(Reactor& reactor_of_store, std::string name, DirectoryPtr root,
+FsStore::FsStore(Reactor& reactor_of_store, std::string name, const DirectoryPtr& root,
                  FileSystem file_system, const StoreOptions& options)
     : DataStore(reactor_of_store),
       name_(std::move(name)),

@@ -24,7 +24,7 @@ struct FileSystem {
 
 class FsStore final : public DataStore {
  public:
-  FsStore(Reactor& reactor, std::string name, DirectoryPtr root, FileSystem file_system,
+  FsStore(Reactor& reactor, std::string name, const DirectoryPtr& root, FileSystem file_system,
           const StoreOptions& options);
   ~FsStore() override;
 

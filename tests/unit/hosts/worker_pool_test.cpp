@@ -135,7 +135,8 @@ TEST_CASE(
 
 TEST_CASE("what Python has not yet written of its output belongs to the call that printed it") {
   Workers workers;
-  workers.python("F", "def lambda_handler(event, context):\n    print(event, end='')\n");
+  workers.python("F", "def lambda_handler(event, context):\n    print(event, end='')\n")
+      .environment = {{"PYTHONUNBUFFERED", ""}};
   CHECK(workers.value("F", "1") == "null");
   CHECK(workers.value("F", "2") == "null");
   CHECK(workers.output == "F-unumIndex-0|1\nF-unumIndex-0|2\n");
