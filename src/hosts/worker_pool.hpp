@@ -99,7 +99,7 @@ class WorkerPool final : public UserCode {
  public:
   /// Starts nothing. The reactor must outlive the pool.
   WorkerPool(Reactor& reactor, std::vector<FunctionCode> functions, WorkerPoolOptions options = {});
-  /// After `shutdown`, or if nothing was ever called.
+  /// After `shutdown`, or if neither `prepare` nor `call` was called.
   ~WorkerPool() override;
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;

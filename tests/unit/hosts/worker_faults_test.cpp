@@ -248,6 +248,10 @@ TEST_CASE("a call without an answer ends at its time-out, and its process group 
   REQUIRE(std::sscanf(workers.output.c_str() + at, "pids %ld %ld", &worker, &child) == 2);
   workers.reactor.run(workers.pool().shutdown());
   CHECK_FALSE(is_running(worker));
+  // It was sent its signal, but it is nobody's here to wait for.
+  const Deadline patience = Clock::now() + std::chrono::seconds(20);
+  while (is_running(child) && Clock::now() < patience) {
+  }
   CHECK_FALSE(is_running(child));
 }
 
@@ -406,8 +410,8 @@ TEST_CASE("when the host is killed, its workers end too") {
   const std::size_t line = text.find('\n');
   REQUIRE(line != std::string::npos);
   const long worker = std::stol(text.substr(line + 1));
+  // Those that are idle may see the end of their pipe first, and end by themselves.
   while (::waitpid(-1, &status, 0) > 0) {
-    CHECK(WIFSIGNALED(status));
   }
   CHECK(errno == ECHILD);
   CHECK_FALSE(is_running(worker));
