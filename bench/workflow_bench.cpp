@@ -50,10 +50,20 @@ class Directory {
     if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
     path_ = path;
   }
+  /// Removed when the program ends: ext4 makes files slowly where many were deleted in the last
+  /// minutes.
   ~Directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
+    static struct Leftovers {
+      std::vector<std::string> paths;
+      ~Leftovers() {
+        std::error_code ignored;
+        for (const std::string& path : paths) std::filesystem::remove_all(path, ignored);
+      }
+    } leftovers;
+    leftovers.paths.push_back(path_);
   }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
   const std::string& path() const noexcept { return path_; }
 
  private:
