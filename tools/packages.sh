@@ -29,6 +29,10 @@ need_to_build() {
   need libsimdjson-dev have_library simdjson
   need libyaml-cpp-dev have_library yaml-cpp
   need libcli11-dev have_library CLI11
+  need libcurl4-openssl-dev have_library libcurl
+  need libhiredis-dev have_library hiredis
+  need libssl-dev have_library libcrypto
+  need libpugixml-dev have_library pugixml
 }
 
 need_to_test() {

@@ -15,7 +15,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "stores/wait_list.hpp"
+#include "reactor/wait_list.hpp"
 #include "unum/data_store.hpp"
 
 namespace unum {

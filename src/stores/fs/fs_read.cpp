@@ -14,7 +14,7 @@
 #include "base/limits.hpp"
 #include "reactor/files.hpp"
 #include "stores/fs/fs_store_impl.hpp"
-#include "stores/padded.hpp"
+#include "base/padded.hpp"
 
 namespace unum::fs {
 namespace {

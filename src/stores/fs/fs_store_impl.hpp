@@ -11,7 +11,7 @@
 #include "stores/fs/group_commit.hpp"
 #include "stores/fs/path.hpp"
 #include "stores/fs/session_directories.hpp"
-#include "stores/wait_list.hpp"
+#include "reactor/wait_list.hpp"
 #include "unum/data_store.hpp"
 
 namespace unum::fs {

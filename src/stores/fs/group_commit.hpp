@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "stores/fs/directory.hpp"
-#include "stores/wait_list.hpp"
+#include "reactor/wait_list.hpp"
 #include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task_group.hpp"

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "stores/padded.hpp"
+#include "base/padded.hpp"
 
 namespace unum::memory {
 namespace {

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "conformance/fan_in_names.hpp"
-#include "stores/wait_list.hpp"
+#include "reactor/wait_list.hpp"
 #include "unit/reactor/ports.hpp"
 #include "unum/data_store.hpp"
 #include "unum/task_group.hpp"
