@@ -12,9 +12,9 @@
 #include <unordered_set>
 
 #include "base/limits.hpp"
+#include "base/padded.hpp"
 #include "reactor/files.hpp"
 #include "stores/fs/fs_store_impl.hpp"
-#include "base/padded.hpp"
 
 namespace unum::fs {
 namespace {

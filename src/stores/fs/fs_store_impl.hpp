@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
+#include "reactor/wait_list.hpp"
 #include "stores/fs/group_commit.hpp"
 #include "stores/fs/path.hpp"
 #include "stores/fs/session_directories.hpp"
-#include "reactor/wait_list.hpp"
 #include "unum/data_store.hpp"
 
 namespace unum::fs {

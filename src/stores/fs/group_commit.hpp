@@ -11,8 +11,8 @@
 #include <memory>
 #include <vector>
 
-#include "stores/fs/directory.hpp"
 #include "reactor/wait_list.hpp"
+#include "stores/fs/directory.hpp"
 #include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task_group.hpp"

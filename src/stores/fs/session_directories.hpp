@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "stores/fs/directory.hpp"
 #include "reactor/wait_list.hpp"
+#include "stores/fs/directory.hpp"
 #include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
