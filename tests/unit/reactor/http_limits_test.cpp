@@ -36,8 +36,10 @@ constexpr Place kPlaces[] = {
      true},
 };
 
-/// A server that falls silent at a place, a request that gets there, and its end.
-void end_there(Reactor& reactor, const Place& place, bool by_stop) {
+/// A server that falls silent at a place, a request that gets there, and its end: by a stop, or by
+/// a deadline in so many milliseconds. False if that was too early for it to get there.
+bool end_there(Reactor& reactor, const Place& place, bool by_stop, int deadline_ms) {
+  bool got_there = true;
   const std::string_view name(place.name);
   HangingName hanging;
   StopSource stop;
@@ -69,20 +71,21 @@ void end_there(Reactor& reactor, const Place& place, bool by_stop) {
       stop.request("enough");
     };
     if (by_stop && name == "resolving") others.spawn(stop_when_resolving());
-    const Wait wait = by_stop ? Wait{far_away(), stop.token()} : Wait{soon(30), {}};
+    const Wait wait = by_stop ? Wait{far_away(), stop.token()} : Wait{soon(deadline_ms), {}};
     const Clock::time_point before = Clock::now();
     const Failure failure = co_await failure_of(client.send(request, wait));
     CHECK(Clock::now() - before < std::chrono::seconds(60));  // not far_away, nor a resolver's time
     CHECK(failure.kind == (by_stop ? ErrorKind::cancelled : ErrorKind::timeout));
     CHECK(failure.code == (by_stop ? "CURLE_ABORTED_BY_CALLBACK" : "CURLE_OPERATION_TIMEDOUT"));
-    CHECK(failure.message.find(by_stop ? "enough" : place.told) != std::string::npos);
-    CHECK(failure.may_have_been_sent == place.sent);
+    got_there = failure.message.find(by_stop ? "enough" : place.told) != std::string::npos;
+    if (got_there) CHECK(failure.may_have_been_sent == place.sent);
     co_await client.close();
     co_await others.drain();
     if (name == "queued") CHECK(of_other.kind == ErrorKind::cancelled);
     co_await server.until_none_is_open();
   };
   with_client(reactor, client, server, body);
+  return got_there;
 }
 
 }  // namespace
@@ -93,7 +96,12 @@ TEST_CASE("a deadline and a stop end a request wherever it stands, and leave not
   for (const Place& place : kPlaces) {
     CAPTURE(place.name, by_stop);
     const std::size_t before = open_descriptors();
-    end_there(reactor, place, by_stop);
+    int deadline_ms = 30;  // longer where the machine is slow
+    while (!end_there(reactor, place, by_stop, deadline_ms)) {
+      REQUIRE(!by_stop);
+      REQUIRE(deadline_ms < 30'000);
+      deadline_ms *= 4;
+    }
     // A resolver's thread that was left alone closes its end by itself.
     const auto all_closed = [&]() -> Task<void> {
       const Deadline patience = far_away();
@@ -108,7 +116,7 @@ TEST_CASE("connecting has a time of its own", "[http]") {
   ON_EACH_PORT(reactor);
   Server server(reactor, [](Peer& peer) -> Task<void> { co_await peer.until_gone(); });
   http::ClientOptions options;
-  options.connect_timeout = std::chrono::milliseconds(40);
+  options.connect_timeout = std::chrono::milliseconds(150);
   http::Client client(reactor, options);
   const auto body = [&]() -> Task<void> {
     const std::string origin = "https" + server.origin().substr(4);
@@ -116,13 +124,13 @@ TEST_CASE("connecting has a time of its own", "[http]") {
       const http::Request request{.origin = origin, .target = "/"};
       const Failure failure = co_await failure_of(client.send(request));
       CHECK(failure.kind == ErrorKind::timeout);
-      CHECK(failure.message.ends_with("not connected within 40 ms"));
+      CHECK(failure.message.ends_with("not connected within 150 ms"));
       CHECK(!failure.may_have_been_sent);
     };
     co_await for_each_bounded(5, 5, one);
     // It does not count once the request is sent.
     const http::Request request{.origin = server.origin(), .target = "/"};
-    const Failure failure = co_await failure_of(client.send(request, Wait{soon(120), {}}));
+    const Failure failure = co_await failure_of(client.send(request, Wait{soon(600), {}}));
     CHECK(failure.message.ends_with("before a response came"));
   };
   with_client(reactor, client, server, body);
