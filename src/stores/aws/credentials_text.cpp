@@ -126,8 +126,8 @@ std::optional<std::chrono::system_clock::time_point> parse_iso8601(std::string_v
   const int hours = field(11, 2);
   const int minutes = field(14, 2);
   const int seconds = field(17, 2);
-  if (!date.ok() || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || seconds < 0 ||
-      seconds > 60) {
+  if (year < 0 || !date.ok() || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 ||
+      seconds < 0 || seconds > 60) {
     return std::nullopt;
   }
   std::string_view rest = text.substr(19);

@@ -30,10 +30,11 @@ std::string one_line(std::string_view text) {
     }
   }
   if (text.size() > kMessageMax) {
-    // Not in the middle of a character.
+    // Not in the middle of a character: without its last one, whole or not, if that is no ASCII.
     while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xC0) == 0x80) {
       line.pop_back();
     }
+    if (!line.empty() && static_cast<unsigned char>(line.back()) >= 0xC0) line.pop_back();
     line += "...";
   }
   while (line.ends_with(' ')) line.pop_back();
@@ -298,8 +299,8 @@ std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string
   const long long hours = number(17, 2);
   const long long minutes = number(20, 2);
   const long long seconds = number(23, 2);
-  if (!day.ok() || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || seconds < 0 ||
-      seconds > 60) {
+  if (year < 0 || !day.ok() || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 ||
+      seconds < 0 || seconds > 60) {
     return std::nullopt;
   }
   return std::chrono::sys_days(day) + std::chrono::hours(hours) + std::chrono::minutes(minutes) +
