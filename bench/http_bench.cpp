@@ -71,7 +71,8 @@ class BareLoop {
     }
     while (under_way > 0) {
       std::array<epoll_event, kInFlight> events;
-      const int count = ::epoll_wait(epoll_, events.data(), kInFlight, static_cast<int>(timeout_ms_));
+      const int count =
+          ::epoll_wait(epoll_, events.data(), kInFlight, static_cast<int>(timeout_ms_));
       int running = 0;
       if (count == 0 || timeout_ms_ == 0) {
         timeout_ms_ = -1;
@@ -202,10 +203,12 @@ void register_all() {
   for (const bool head : {false, true}) {
     const std::string what = head ? "HEAD" : "GET of 1 KB";
     const auto bare = [=] { Setup::get().bare.get(requests, head); };
-    compare(what + ", 64 in flight", "bare multi_socket", 1.1, requests, turns,
-            [=] { Setup::get().ring.get(requests, head); }, bare, {}, cpu_seconds_of);
-    compare(what + ", 64 in flight, on epoll", "bare multi_socket", 1.2, requests, turns,
-            [=] { Setup::get().epoll.get(requests, head); }, bare, {}, cpu_seconds_of);
+    compare(
+        what + ", 64 in flight", "bare multi_socket", 1.1, requests, turns,
+        [=] { Setup::get().ring.get(requests, head); }, bare, {}, cpu_seconds_of);
+    compare(
+        what + ", 64 in flight, on epoll", "bare multi_socket", 1.2, requests, turns,
+        [=] { Setup::get().epoll.get(requests, head); }, bare, {}, cpu_seconds_of);
   }
 }
 

@@ -76,8 +76,8 @@ inline double median(std::vector<double> values) {
 /// Runs both in turns; who begins alternates. `before` (may be empty) prepares each turn, untimed.
 inline Result measure(std::string name, std::string other_name, double goal, std::size_t operations,
                       std::size_t turns, const std::function<void()>& ours,
-                      const std::function<void()>& other,
-                      const std::function<void()>& before = {}, Timing timing = seconds_of) {
+                      const std::function<void()>& other, const std::function<void()>& before = {},
+                      Timing timing = seconds_of) {
   Result result{std::move(name), std::move(other_name), 1e300, 1e300, 0, goal};
   std::vector<double> ratios;
   for (std::size_t turn = 0; turn < (tiny() ? 1 : turns); ++turn) {
