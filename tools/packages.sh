@@ -17,7 +17,7 @@ have_library() { pkg-config --exists "$1"; }
 have_version() { [ "$(printf '%s\n%s\n' "$2" "$("$1" --version)" | sort -V | head -n 1)" = "$2" ]; }
 have_node() { node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)'; }
 have_redis() { command -v redis-server || command -v redis-check-rdb; }
-have_java() { java --version | awk 'NR == 1 { exit !($2 + 0 >= 17) }'; }
+have_java() { java --version | awk 'NR == 1 { new = $2 + 0 >= 17 } END { exit !new }'; }
 have_python() { python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))'; }
 
 need_to_build() {
