@@ -293,7 +293,8 @@ std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string
   };
   const std::size_t month = kMonths.find(text.substr(8, 3));
   if (month == std::string_view::npos || month % 3 != 0) return std::nullopt;
-  const std::chrono::year_month_day day(std::chrono::year(static_cast<int>(number(12, 4))),
+  const auto year = static_cast<int>(number(12, 4));
+  const std::chrono::year_month_day day(std::chrono::year(year),
                                         std::chrono::month(static_cast<unsigned>(month / 3 + 1)),
                                         std::chrono::day(static_cast<unsigned>(number(5, 2))));
   const long long hours = number(17, 2);
