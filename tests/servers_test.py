@@ -46,7 +46,8 @@ class WithServers(unittest.TestCase):
         return {"UNUM_TEST_TOOLS": self.directory, "UNUM_TEST_REDIS": ""}
 
     def test_the_command_gets_the_variables_and_its_exit_code_is_passed_on(self):
-        code, out = self.run_to_end("--only", "redis", "sh", "-c", 'echo "at $UNUM_TEST_REDIS"; test -f "$UNUM_TEST_CA" && exit 7')
+        code, out = self.run_to_end("--only", "redis", "sh", "-c",
+                                    'echo "at $UNUM_TEST_REDIS"; test -f "$UNUM_TEST_CA" && exit 7')
         self.assertEqual(7, code, out)
         self.assertRegex(out, r"(?m)^starting redis-server on 127\.0\.0\.1:(\d+)$(.|\n)*^at 127\.0\.0\.1:\1$")
         self.assertEqual([], [name for name in os.listdir(self.directory) if "unum-servers" in name])
