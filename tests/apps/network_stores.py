@@ -92,7 +92,8 @@ class DynamoDbStore(NetworkStore):
         return DynamoDb(directory, database=directory)
 
     def environment(self, at):
-        return {**AWS, "AWS_ENDPOINT_URL_DYNAMODB": f"http://{at}"}
+        # DynamoDB Local refuses access keys with anything but letters and digits.
+        return {**AWS, "AWS_ACCESS_KEY_ID": "unumtest", "AWS_ENDPOINT_URL_DYNAMODB": f"http://{at}"}
 
 
 class S3Store(NetworkStore):
