@@ -30,42 +30,44 @@ WIDTH = 12
 DEADLINE_S, SHORT_DEADLINE_S = 60, 4
 SLACK_S = 30 if is_sanitized() else 15
 
-# Faults that pass, for any protocol: by name, the rules.
+# Faults that pass, for any protocol: by name, the rule. They meet connections, or with HTTP single requests; AT is
+# a place in the middle, which for HTTP is in the body.
 PASSING = {
-    "two connections are refused": ["next 2 refuse"],
-    "every second connection is refused": ["every 2 refuse"],
-    "the first is taken and never answered": ["next 1 drop"],
-    "the first is done by the server and its answer swallowed": ["next 1 silent"],
-    "everything comes late": ["delay 3"],
-    "an answer is cut at its begin": ["next 2 cut down 0"],
-    "an answer is cut in its middle": ["next 3 cut down 40"],
-    "a request is cut in its middle": ["next 3 cut up 40"],
-    "the server's side is closed early": ["next 2 close down 40"],
-    "the client's side is closed early": ["next 1 close up 40"],
-    "the first byte of an answer is another": ["next 2 corrupt down 0"],
+    "the first two are refused": "next 2 refuse",
+    "the first is taken and never answered": "next 1 drop",
+    "the first is done by the server and its answer swallowed": "next 1 silent",
+    "everything comes late": "delay 3",
+    "an answer is cut at its begin": "next 2 cut down 0",
+    "an answer is cut in its middle": "next 3 cut down AT",
+    "a request is cut in its middle": "next 3 cut up AT",
+    "the server's side is closed early": "next 2 close down AT",
+    "the client's side is closed early": "next 1 close up AT",
+    "the first byte of an answer is another": "next 2 corrupt down 0",
 }
 HTTP_PASSING = {
-    "the head of every fourth answer is cut": ["every 4 cut down head"],
-    "every fourth request is cut in its head": ["every 4 cut up head"],
-    "every third request is slowed down": ["every 3 answer 503 SlowDown"],
-    "a storm of internal errors": ["next 6 answer 500"],
-    "a storm of too many requests": ["next 4 answer 429 TooManyRequests 0"],
-    "every fifth answer is shorter than it says": ["every 5 length 7"],
-    "every fifth answer is longer than it says": ["every 5 length -1"],
-    "every fifth write is done and not answered": ["every 5 silent"],
+    "every fourth is refused": "every 4 refuse",
+    "the head of every fourth answer is cut": "every 4 cut down head",
+    "every fourth request is cut in its head": "every 4 cut up head",
+    "every third request is slowed down": "every 3 answer 503 SlowDown",
+    "a storm of internal errors": "next 6 answer 500",
+    "a storm of too many requests": "next 4 answer 429 TooManyRequests 0",
+    "every fifth answer is shorter than it says": "every 5 length 7",
+    "every fifth answer is longer than it says": "every 5 length -1",
+    "every tenth request is done and not answered": "every 10 silent",
+    "the first byte of every third answer is another": "every 3 corrupt down 0",
 }
 DYNAMODB_PASSING = {
-    "throughput is exceeded": ["every 3 answer 400 ProvisionedThroughputExceededException"],
-    "requests are throttled": ["next 5 answer 400 ThrottlingException"],
+    "throughput is exceeded": "every 3 answer 400 ProvisionedThroughputExceededException",
+    "requests are throttled": "next 5 answer 400 ThrottlingException",
 }
 # Faults that stay: an error before the deadline.
 STAYING = {
-    "every connection is refused": ["refuse"],
-    "nothing is ever answered": ["drop"],
-    "the server does everything and answers nothing": ["silent"],
-    "every answer is cut": ["cut down 0"],
+    "every connection is refused": "refuse",
+    "nothing is ever answered": "drop",
+    "the server does everything and answers nothing": "silent",
+    "every answer is cut": "cut down 0",
 }
-HTTP_STAYING = {"every request is slowed down": ["answer 503 SlowDown"]}
+HTTP_STAYING = {"every request is slowed down": "answer 503 SlowDown"}
 # One in so many connections, or requests, each; what a schedule by seed is made of.
 RANDOM = ["chance 9 refuse", "chance 9 cut down 30", "chance 9 cut up 30", "chance 9 close down 20",
           "chance 20 silent", "chance 5 delay 5"]
@@ -97,11 +99,6 @@ class OnEach:
                 "Branch": Function(BRANCH.replace("RESULT", "event"), fan_in("Sum", ["Branch-unumIndex-*"])),
                 "Sum": Function(BRANCH.replace("RESULT", "sum(event)"))})
             self.expected = WIDTH * (WIDTH - 1) // 2
-
-        def gate(self, *rules):
-            gate = GateControl(self.at, *rules, http=self.store.http, seed=SEED)
-            self.addCleanup(gate.close)
-            return gate
 
         def run_through(self, gate, session, application, deadline_s, *options):
             """One run: how it ended. It ends by itself, in time, and leaves no process and no connection."""
@@ -150,23 +147,31 @@ class OnEach:
         def session():
             return "chaos-" + uuid.uuid4().hex[:12]
 
+        def gated(self, *rules, at=None, seed=SEED):
+            return GateControl(at or self.at, *(rule.replace("AT", "1" if self.store.http else "40") for rule in rules),
+                               http=self.store.http, seed=seed)
+
         def test_faults_that_pass_end_in_the_right_result(self):
-            for name, rules in {**PASSING, **self.more_passing}.items():
-                with self.subTest(fault=name, rules=rules), GateControl(self.at, *rules,
-                                                                        http=self.store.http) as gate:
+            for name, rule in {**PASSING, **self.more_passing}.items():
+                with self.subTest(fault=name, rule=rule), self.gated(rule) as gate:
                     how = self.expect_right_in_the_end(gate, self.session(), self.wide, self.expected)
                     print(f"{self.store.type}, {name}: {how}, {self.seconds:.1f} s")
+                    self.expect_met(gate, rule)
 
         def test_faults_that_stay_end_in_an_error_before_the_deadline(self):
-            for name, rules in {**STAYING, **self.more_staying}.items():
-                with self.subTest(fault=name, rules=rules), GateControl(self.at, *rules,
-                                                                        http=self.store.http) as gate:
+            for name, rule in {**STAYING, **self.more_staying}.items():
+                with self.subTest(fault=name, rule=rule), self.gated(rule) as gate:
                     session = self.session()
                     ended, _ = self.run_through(gate, session, self.wide, SHORT_DEADLINE_S)
                     print(f"{self.store.type}, {name}: {self.seconds:.1f} s, {ended.err.strip()[:200]}")
                     self.assertNotEqual(DONE, ended.code)
+                    self.expect_met(gate, rule)
                     ended = self.run_again(gate, session, self.wide)
                     self.assertEqual((DONE, self.expected), (ended.code, json.loads(ended.out or "null")))
+
+        def expect_met(self, gate, rule):
+            kind = next(word for word in rule.split() if not word.isdigit() and word not in ("next", "every"))
+            self.assertGreater(gate.stats()[kind], 0, "the fault was met by nobody")
 
         def test_a_server_that_goes_away_while_a_workflow_runs(self):
             """Its connections are reset and nobody listens; when somebody does again, the session goes on."""
@@ -179,7 +184,9 @@ class OnEach:
                     "        os.write(os.open(os.environ['UNUM_TEST_EVENTS'], os.O_WRONLY), b'five\\n')\n"
                     "    return event\n", fan_in("Sum", ["Branch-unumIndex-*"])),
                 "Sum": Function("def lambda_handler(event, context):\n    return sum(event)\n")}, name="away")
-            gate, session = self.gate(), self.session()
+            session = self.session()
+            gate = self.gated()
+            self.addCleanup(gate.close)
             run = ["run", application, "--session", session, "--workers", "2", "--quiet", "--timeout",
                    str(SHORT_DEADLINE_S), "--store", self.store.name(gate.address)]
             environment = {"UNUM_TEST_EVENTS": events.path, **self.store.environment(gate.address)}
@@ -193,12 +200,18 @@ class OnEach:
             gate.ask("up")
             self.assertEqual(self.expected, self.unum(*run, code=DONE, **environment).json)
 
-        def test_a_server_that_is_restarted_while_a_request_is_half_sent(self):
+        def test_a_server_that_is_restarted_while_a_request_or_an_answer_is_half_sent(self):
             with running(self.store.server(self.path("server"))) as server:
-                self.store.create(server.address)
-                for rule in ("next 1 hold up 100", "next 1 hold down 5"):
-                    with self.subTest(rule=rule), GateControl(server.address, rule, http=self.store.http) as gate:
-                        self.at = server.address
+                self.at = server.address
+                self.store.create(self.at)
+                with self.gated() as gate:
+                    self.run_through(gate, self.session(), self.wide, DEADLINE_S)
+                    usual = gate.stats()
+                for direction in ("up", "down"):
+                    # About the middle of the run, by what a whole one needed.
+                    rule = (f"every {usual['requests'] // 2} hold {direction} head" if self.store.http
+                            else f"next 1 hold {direction} {usual['bytes ' + direction] // 2}")
+                    with self.subTest(rule=rule), self.gated(rule) as gate:
                         self.restart_while_held(gate, server, self.session())
 
         def restart_while_held(self, gate, server, session):
@@ -209,7 +222,7 @@ class OnEach:
             gate.wait_until_held()
             server.kill()
             server.restart()
-            gate.ask("resume")
+            gate.ask("clear")
             ended = command.wait(DEADLINE_S + SLACK_S)
             self.assertEqual([], command.wait_for_no_process())
             if ended.code != DONE:
@@ -221,8 +234,8 @@ class OnEach:
             rules = RANDOM + (HTTP_RANDOM if self.store.http else [])
             for number in range(ROUNDS):
                 name, given, expected = self.random.choice(example_cases())
-                gate = GateControl(self.at, *rules, http=self.store.http, seed=SEED + number)
-                with self.subTest(seed=SEED, round=number, example=name), gate:
+                with self.subTest(seed=SEED, round=number, example=name), \
+                        self.gated(*rules, seed=SEED + number) as gate:
                     application = self.example(name, as_name=f"{name}-{number}")
                     log_calls(application)
                     how = self.expect_right_in_the_end(gate, self.session(), application, read_json(expected),
