@@ -8,7 +8,8 @@
 # Counted are test cases. In CI (CI=true) a skipped one is a failure. Two builds, in build-test/ and
 # build-asan/, are kept for the next run. In each of them the unit tests run once (they cover both
 # reactor ports themselves) and the application tests twice: on the port that the machine offers,
-# and on epoll. Real servers (tests/with-servers.py) are started once around all of it.
+# and on epoll; those on network stores on the machine's port in the first build, on epoll in the
+# second. Real servers (tests/with-servers.py) are started once around all of it.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=tools/packages.sh
@@ -87,7 +88,8 @@ if [ "$quick" = no ]; then
   step "Testing with the sanitizers"
   run_tests build-asan asan --suite unit --suite app --timeout-multiplier 3
   step "Testing the applications with the sanitizers on epoll"
-  UNUM_REACTOR=epoll run_tests build-asan asan-epoll --suite app --timeout-multiplier 3
+  UNUM_REACTOR=epoll run_tests build-asan asan-epoll --suite app --suite network \
+    --timeout-multiplier 3
 fi
 
 step "Sum"

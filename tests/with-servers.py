@@ -4,8 +4,9 @@
 Usage: with-servers.py [--only NAME,...] COMMAND...
 
 The servers listen on loopback, on free ports of their own, and the command finds them by environment variables
-(`with-servers.py env | grep UNUM_TEST_` shows all; tests/README.md says what each is). A server that does not come up leaves
-its variable unset, so that its tests are skipped; in CI (CI=true) that is a failure. The exit code is the command's.
+(`with-servers.py env | grep UNUM_TEST_` shows all; tests/README.md says what each is). A server that does not come up
+leaves its variable unset, so that its tests are skipped; in CI (CI=true) that is a failure. The exit code is the
+command's.
 `--only`: just these of redis, redis-cluster, redis-tls, dynamodb, s3, s3-closing, s3-tls, sts, imds, http.
 """
 
@@ -29,7 +30,7 @@ from servers.certificates import Certificates
 from servers.dynamodb import DynamoDb
 from servers.install import InstallError
 from servers.nginx import Nginx
-from servers.process import READY_S, ServerError, die_with_parent, libc
+from servers.process import PR_SET_PDEATHSIG, READY_S, ServerError, libc
 from servers.redis import Redis, RedisCluster, RedisTls
 from servers.s3 import S3Gateway
 
@@ -130,7 +131,7 @@ def run_command(command, environment):
 
     def in_child():
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        libc.prctl(1, signal.SIGTERM, 0, 0, 0)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
     try:
         process = subprocess.Popen(command, env=environment, preexec_fn=in_child)

@@ -5,7 +5,8 @@ import os
 import subprocess
 import unittest
 
-from harness import DONE, AppTest, example_cases, outcomes, read_json
+from example_runs import ExampleRuns
+from harness import DONE, example_cases
 
 STORES = {
     "fs": [],
@@ -14,23 +15,13 @@ STORES = {
 }
 
 
-class Examples(AppTest):
+class Examples(ExampleRuns):
     def test_every_example_gives_its_result_on_every_store_with_one_worker_and_with_two(self):
-        self.assertGreaterEqual(len({name for name, _, _ in example_cases()}), 9)
-        for name, given, expected in example_cases():
-            application = os.path.join(self.scratch, name)
-            if not os.path.isdir(application):
-                self.example(name)
-            for store, options in STORES.items():
-                for workers in ("1", "2"):
-                    with self.subTest(example=name, input=os.path.basename(given), store=store,
-                                      workers=workers):
-                        ended = self.unum("run", application, "--input", "@" + given, "--workers", workers,
-                                          "--quiet", *options, code=DONE)
-                        self.assertEqual(read_json(expected), json.loads(ended.out))
-                        self.assertEqual(1, ended.out.count("\n"), "the result and nothing else")
-                        self.assertTrue(ended.out.endswith("\n"))
-                        self.assertEqual("", ended.err)
+        for store, options in STORES.items():
+            self.expect_every_example(store, options)
+
+    def test_a_session_that_is_run_again_runs_nothing_again(self):
+        self.expect_that_nothing_runs_again()
 
     def test_check_accepts_every_example_without_a_warning(self):
         for name in sorted({name for name, _, _ in example_cases()}):
@@ -59,62 +50,6 @@ class Examples(AppTest):
                                  text=True, env=dict(os.environ, LC_ALL="C")).stdout
         pairs = [line.split() for line in printed.splitlines()]
         return {word: int(count) for count, word in pairs}
-
-    def test_a_session_that_is_run_again_runs_nothing_again(self):
-        for name, given, expected in example_cases():
-            if os.path.basename(given) != "input.json":
-                continue
-            with self.subTest(example=name):
-                application = self.example(name)
-                self.log_calls(application)
-                log = self.path(name + ".log")
-                run = ["run", application, "--input", "@" + given, "--session", "again", "--json"]
-                first = self.unum(*run, code=DONE, UNUM_TEST_LOG=log).json
-                calls = self.lines(log)
-                self.assertEqual(len(calls), len(set(calls)), "each instance ran once")
-                self.assertEqual(set(calls), set(outcomes(application, "again")) - self.not_python(application))
-                self.assertEqual(first["instances"], len(outcomes(application, "again")))
-                second = self.unum(*run, code=DONE, UNUM_TEST_LOG=log).json
-                self.assertEqual(calls, self.lines(log), "nothing ran again")
-                self.assertEqual(read_json(expected), second["result"])
-                self.assertEqual(first["instances"], second["instances"])
-
-    @staticmethod
-    def lines(path):
-        with open(path, encoding="utf-8") as file:
-            return file.read().splitlines()
-
-    @staticmethod
-    def log_calls(application):
-        for folder, _, files in os.walk(application):
-            if "app.py" in files and "unum_config.json" in files:
-                with open(os.path.join(folder, "app.py"), "a", encoding="utf-8") as file:
-                    file.write(LOGGING)
-
-    @staticmethod
-    def not_python(application):
-        """Functions in other languages, whose calls are not logged."""
-        others = set()
-        for folder, _, files in os.walk(application):
-            if "unum_config.json" in files and "app.py" not in files:
-                name = read_json(os.path.join(folder, "unum_config.json"))["Name"]
-                others |= {name} | {f"{name}-unumIndex-{i}" for i in range(8)}
-        return others
-
-
-# Appended to a function: writes the instance to a log before its result is known to anybody.
-LOGGING = """
-
-import os as _os
-_code = lambda_handler
-
-def lambda_handler(event, context):
-    result = _code(event, context)
-    log = _os.open(_os.environ["UNUM_TEST_LOG"], _os.O_WRONLY | _os.O_APPEND | _os.O_CREAT)
-    _os.write(log, context.unum_instance.encode() + b"\\n")
-    _os.close(log)
-    return result
-"""
 
 
 if __name__ == "__main__":

@@ -225,6 +225,36 @@ def example_cases():
     return cases
 
 
+# Appended to a Python function: the instance is in the log before anybody can know its result.
+LOGGING = """
+
+import os as _os
+_code = lambda_handler
+
+def lambda_handler(event, context):
+    result = _code(event, context)
+    log = _os.open(_os.environ["UNUM_TEST_LOG"], _os.O_WRONLY | _os.O_APPEND | _os.O_CREAT)
+    _os.write(log, context.unum_instance.encode() + b"\\n")
+    _os.close(log)
+    return result
+"""
+
+
+def log_calls(application):
+    """From now on each Python function of an application writes its instance to $UNUM_TEST_LOG."""
+    for folder, _, files in os.walk(application):
+        if "app.py" in files and "unum_config.json" in files:
+            with open(os.path.join(folder, "app.py"), "a", encoding="utf-8") as file:
+                file.write(LOGGING)
+
+
+def lines(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
 def read_json(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)

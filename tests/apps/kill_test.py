@@ -1,43 +1,14 @@
 """kill -9 at any moment, of the command and of its workers: the session run again gives the right
-result, and nothing that was checkpointed runs twice.
-
-UNUM_KILL_ROUNDS   how many rounds of each kind (default 20; 150 is the full measure)
-UNUM_KILL_SEED     the seed of an earlier run
+result, and nothing that was checkpointed runs twice. How many rounds: see kill_rounds.py.
 """
 
-import collections
-import json
-import os
-import random
-import re
 import signal
-import time
 import unittest
 
-from harness import (DONE, AppTest, Function, each, example_cases, fan_in, is_sanitized, outcomes,
-                     read_json)
+from harness import Function, each, fan_in, lines, outcomes
+from kill_rounds import KillRounds
 
-ROUNDS = int(os.environ.get("UNUM_KILL_ROUNDS", "6" if is_sanitized() else "20"))
-SEED = int(os.environ.get("UNUM_KILL_SEED", random.SystemRandom().randrange(2**32)))
-# Kills of the command in one session; then it is left to end.
-COMMAND_KILLS_MAX = 4
-# Kills of workers in one run: a step has three deliveries, so two kills can fail none.
-WORKER_KILLS_MAX = 2
 WORKERS = 2
-
-# Appended to a Python function: the instance is in the log before anybody can know its result.
-LOGGING = """
-
-import os as _os
-_code = lambda_handler
-
-def lambda_handler(event, context):
-    result = _code(event, context)
-    log = _os.open(_os.environ["UNUM_TEST_LOG"], _os.O_WRONLY | _os.O_APPEND | _os.O_CREAT)
-    _os.write(log, context.unum_instance.encode() + b"\\n")
-    _os.close(log)
-    return result
-"""
 
 BRANCH = """import os
 
@@ -51,140 +22,12 @@ def lambda_handler(event, context):
 """
 
 
-def lines(path):
-    if not os.path.exists(path):
-        return []
-    with open(path, encoding="utf-8") as file:
-        return file.read().splitlines()
-
-
-def is_worker(pid):
-    """Whether the process runs another program than the command: in sanitizer builds the leak check at
-    its end clones the command, and waits for ever if that clone is killed."""
-    try:
-        return os.readlink(f"/proc/{pid}/exe") != os.path.realpath(os.environ["UNUM_BINARY"])
-    except OSError:
-        return False
-
-
-class Kills(AppTest):
-    def setUp(self):
-        super().setUp()
-        self.random = random.Random(SEED)
-        self.applications = {}
-        self.durations = {}
-        self.sums = collections.Counter()
-
-    def logging_example(self, name):
-        if name not in self.applications:
-            directory = self.applications[name] = self.example(name)
-            for folder, _, files in os.walk(directory):
-                if "app.py" in files and "unum_config.json" in files:
-                    with open(os.path.join(folder, "app.py"), "a", encoding="utf-8") as file:
-                        file.write(LOGGING)
-        return self.applications[name]
-
-    def start_run(self, application, session, given, log):
-        options = [] if self.random.random() < 0.5 else ["--no-durable"]
-        return self.start("run", application, "--session", session, "--input", "@" + given,
-                          "--workers", str(self.random.choice((1, 2, 4))), "--quiet", *options,
-                          UNUM_TEST_LOG=log)
-
-    def some_time(self, name):
-        """Somewhere in the run of an example, or a little after its end."""
-        return self.durations.get(name, 0.5) * self.random.random() * 1.2
-
-    def expect_whole(self, application, session):
-        """Whatever moment it was: every outcome that has a name is whole."""
-        for instance, text in outcomes(application, session).items():
-            try:
-                json.loads(text)
-            except ValueError:
-                self.fail(f"{session}: {instance} is half written: {text[:100]!r}")
-
-    def expect_result(self, ended, expected):
-        self.assertEqual(DONE, ended.code, ended)
-        self.assertEqual(read_json(expected), json.loads(ended.out))
-
-    def rounds(self, run_one):
-        cases = example_cases()
-        for number in range(ROUNDS):
-            name, given, expected = self.random.choice(cases)
-            with self.subTest(seed=SEED, round=number, example=name):
-                run_one(f"round-{number}", name, given, expected)
-        sums = self.sums
-        print(f"seed {SEED}: {ROUNDS} rounds, {sums['kills']} kills; of {sums['instances']} instances "
-              f"{sums['again']} ran again, at most {sums['worst']} after one kill")
-
-    # --- The command
-
+class Kills(KillRounds):
     def test_the_command_killed_at_random(self):
         self.rounds(self.kill_command)
 
-    def kill_command(self, session, name, given, expected):
-        application = self.logging_example(name)
-        log = self.path(session + ".log")
-        checkpointed = set()
-        for kill in range(COMMAND_KILLS_MAX + 1):
-            calls_before = len(lines(log))
-            began = time.monotonic()
-            command = self.start_run(application, session, given, log)
-            last = kill == COMMAND_KILLS_MAX
-            ended = command.wait() if last else command.ended_within(self.some_time(name))
-            if ended:
-                self.durations[name] = time.monotonic() - began
-            else:
-                command.send(signal.SIGKILL)
-                command.wait()
-            self.assertEqual([], command.wait_for_no_process(), "workers that outlived the command")
-            self.expect_whole(application, session)
-            calls = lines(log)[calls_before:]
-            self.assertEqual(set(), checkpointed & set(calls), "checkpointed, and ran again")
-            self.assertEqual(len(calls), len(set(calls)), "one run calls each instance once")
-            checkpointed = set(outcomes(application, session))
-            if ended:
-                self.expect_result(ended, expected)
-                break
-            self.count_kill(len(set(calls) - checkpointed))
-        self.sums["instances"] += len(checkpointed)
-
-    def count_kill(self, again):
-        self.sums["kills"] += 1
-        self.sums["again"] += again
-        self.sums["worst"] = max(self.sums["worst"], again)
-
-    # --- Workers
-
     def test_workers_killed_at_random(self):
         self.rounds(self.kill_workers)
-
-    def kill_workers(self, session, name, given, expected):
-        application = self.logging_example(name)
-        log = self.path(session + ".log")
-        began = time.monotonic()
-        command = self.start_run(application, session, given, log)
-        ended = None
-        for _ in range(WORKER_KILLS_MAX):
-            ended = command.ended_within(self.some_time(name))
-            workers = [pid for pid in command.processes() if is_worker(pid)]
-            if ended or not workers:
-                break
-            try:
-                os.kill(self.random.choice(workers), signal.SIGKILL)
-                self.sums["kills"] += 1
-            except ProcessLookupError:
-                pass
-        ended = ended or command.wait()
-        self.durations[name] = time.monotonic() - began
-        self.assertEqual([], command.wait_for_no_process())
-        self.expect_result(ended, expected)
-        self.expect_whole(application, session)
-        twice = {instance for instance, count in collections.Counter(lines(log)).items() if count > 1}
-        said = set(re.findall(r"(?m)^(\S+): ", ended.err))  # nothing else is said with --quiet
-        self.assertEqual(set(), twice - said, f"ran twice without a word\n{ended.err}")
-        self.sums["again"] += len(twice)
-        self.sums["worst"] = max(self.sums["worst"], len(twice))
-        self.sums["instances"] += len(outcomes(application, session))
 
     # --- How much is lost
 

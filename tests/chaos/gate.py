@@ -9,6 +9,7 @@ It listens on loopback, says `listening on HOST:PORT, seed N`, and reads command
     down         nobody listens any more          up           again, on the same port
     sever        resets all connections           resume       what is held goes on
     stats        counts so far, as JSON           quit         as the end of stdin
+    idle         answers once no connection is open, or after 10 s with an error
 
 The line `event held` says that a `hold` was reached. The same seed decides the same for the n-th connection or
 request, so a run can be had again.
@@ -30,6 +31,7 @@ from rules import HEAD, Fault, RuleError, parse_rule
 LOOPBACK = "127.0.0.1"
 PIECE = 64 << 10
 CONNECTIONS_MAX = 4096
+IDLE_S = 10
 
 
 class Cut(Exception):
@@ -103,6 +105,7 @@ class Gate:
         self.server = None
         self.port = 0
         self.resumed = asyncio.Event()
+        self.idle = asyncio.Event()
         self.say_event = lambda text: None
 
     # --- Rules
@@ -164,8 +167,22 @@ class Gate:
         except asyncio.CancelledError:
             pass  # the gate ends
         finally:
-            self.writers.discard(writer)
-            writer.close()
+            self.forget(writer)
+
+    def forget(self, writer):
+        self.writers.discard(writer)
+        writer.close()
+        if not self.writers:
+            self.idle.set()
+
+    async def wait_until_idle(self):
+        self.idle.clear()
+        if self.writers:
+            try:
+                await asyncio.wait_for(self.idle.wait(), IDLE_S)
+            except asyncio.TimeoutError:
+                return f"error: {len(self.writers)} connections are still open"
+        return "ok"
 
     async def connect(self):
         return await asyncio.open_connection(self.host, self.target_port, limit=http_messages.HEAD_MAX)
@@ -192,8 +209,7 @@ class Gate:
             reset(server_writer)
             raise
         finally:
-            self.writers.discard(server_writer)
-            server_writer.close()
+            self.forget(server_writer)
 
     @staticmethod
     async def both(*coroutines):
@@ -274,6 +290,8 @@ class Gate:
                 self.add_rule(rest)
             except RuleError as error:
                 return f"error: {error}"
+        elif command == "idle":
+            return await self.wait_until_idle()
         elif command == "stats":
             return json.dumps({**self.counts, "open": len(self.writers)})
         elif command in ("up", "down"):

@@ -211,6 +211,16 @@ class Connections(GateTest):
         gate.ask("sever")
         self.assertEqual((b"", True), self.read_to_end(connection))
 
+    def test_it_says_when_the_last_connection_has_ended(self):
+        gate = self.gate(self.server)
+        connection = self.connect(gate)
+        connection.sendall(b"x")
+        self.assertEqual(b"x", connection.recv(1))
+        self.assertEqual(2, gate.stats()["open"])
+        connection.close()
+        gate.ask("idle")
+        self.assertEqual(0, gate.stats()["open"])
+
     def test_a_server_that_is_not_there_ends_the_connection(self):
         self.server.close()
         gate = self.gate(self.server)

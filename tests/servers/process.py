@@ -17,7 +17,7 @@ ASK_EVERY_S = 0.02
 
 libc = ctypes.CDLL(None, use_errno=True)
 this_process = os.getpid()
-taken_ports = set()
+claims = []  # held until this process ends
 
 
 def die_with_parent():
@@ -37,15 +37,22 @@ def free_port():
     first, last = (10_000, low - 1) if low > 12_000 else (20_000, 30_000)
     for _ in range(1000):
         port = random.SystemRandom().randint(first, last)
-        with socket.socket() as probe:
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-        if port not in taken_ports:
-            taken_ports.add(port)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            claim(port)
             return port
     raise OSError("no free port on loopback")
+
+
+def claim(port):
+    """Other runs keep off a port from now on, before its server listens. OSError if it is theirs."""
+    name = socket.socket(socket.AF_UNIX)
+    try:
+        name.bind(f"\0unum-test-port-{port}")
+    except OSError:
+        name.close()
+        raise
+    claims.append(name)
 
 
 def can_connect(port):

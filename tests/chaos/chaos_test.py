@@ -1,0 +1,263 @@
+"""Whole workflows over a network that fails: each ends in the right result, or in a clear error before its deadline
+and in the right result when it is run again; no connection stays open, and nothing runs twice.
+
+UNUM_CHAOS_ROUNDS   runs under random faults on each store (default 3; 100 is the full measure)
+UNUM_CHAOS_SEED     the seed of an earlier run
+"""
+
+import json
+import os
+import random
+import sys
+import time
+import unittest
+import uuid
+
+sys.path.insert(0, os.path.join(os.environ["UNUM_SOURCE_ROOT"], "tests", "apps"))
+
+# pylint: disable=wrong-import-position
+from gate_control import GateControl
+from harness import (DONE, FAILED, MACHINE, AppTest, Function, each, example_cases, fan_in, is_sanitized, lines,
+                     log_calls, read_json)
+from network_stores import DynamoDbStore, OnANetworkStore, RedisStore, S3Store
+from servers.process import running
+
+ROUNDS = int(os.environ.get("UNUM_CHAOS_ROUNDS", "3"))
+SEED = int(os.environ.get("UNUM_CHAOS_SEED", random.SystemRandom().randrange(2**32)))
+WIDTH = 12
+# The deadline of a run under faults that pass, of one under faults that stay, and how much later than its deadline
+# a run may end: what it takes to end workers, on a busy machine.
+DEADLINE_S, SHORT_DEADLINE_S = 60, 4
+SLACK_S = 30 if is_sanitized() else 15
+
+# Faults that pass, for any protocol: by name, the rule. They meet connections, or with HTTP single requests; AT is
+# a place in the middle, which for HTTP is in the body.
+PASSING = {
+    "the first two are refused": "next 2 refuse",
+    "the first is taken and never answered": "next 1 drop",
+    "the first is done by the server and its answer swallowed": "next 1 silent",
+    "everything comes late": "delay 3",
+    "an answer is cut at its begin": "next 2 cut down 0",
+    "an answer is cut in its middle": "next 3 cut down AT",
+    "a request is cut in its middle": "next 3 cut up AT",
+    "the server's side is closed early": "next 2 close down AT",
+    "the client's side is closed early": "next 1 close up AT",
+    "the first byte of an answer is another": "next 2 corrupt down 0",
+}
+HTTP_PASSING = {
+    "every fourth is refused": "every 4 refuse",
+    "the head of every fourth answer is cut": "every 4 cut down head",
+    "every fourth request is cut in its head": "every 4 cut up head",
+    "every third request is slowed down": "every 3 answer 503 SlowDown",
+    "a storm of internal errors": "next 6 answer 500",
+    "a storm of too many requests": "next 4 answer 429 TooManyRequests 0",
+    "every fifth answer is shorter than it says": "every 5 length 7",
+    "every fifth answer is longer than it says": "every 5 length -1",
+    "every tenth request is done and not answered": "every 10 silent",
+    "the first byte of every third answer is another": "every 3 corrupt down 0",
+}
+DYNAMODB_PASSING = {
+    "throughput is exceeded": "every 3 answer 400 ProvisionedThroughputExceededException",
+    "requests are throttled": "next 5 answer 400 ThrottlingException",
+}
+# Faults that stay: an error before the deadline.
+STAYING = {
+    "every connection is refused": "refuse",
+    "nothing is ever answered": "drop",
+    "the server does everything and answers nothing": "silent",
+    "every answer is cut": "cut down 0",
+}
+HTTP_STAYING = {"every request is slowed down": "answer 503 SlowDown"}
+# One in so many connections, or requests, each; what a schedule by seed is made of.
+RANDOM = ["chance 9 refuse", "chance 9 cut down 30", "chance 9 cut up 30", "chance 9 close down 20",
+          "chance 20 silent", "chance 5 delay 5"]
+HTTP_RANDOM = ["chance 12 answer 503 SlowDown", "chance 15 answer 500", "chance 15 length 3",
+               "chance 15 cut down head"]
+
+BRANCH = """import os
+
+def lambda_handler(event, context):
+    log = os.open(os.environ["UNUM_TEST_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(log, context.unum_instance.encode() + b"\\n")
+    os.close(log)
+    return RESULT
+"""
+
+
+class OnEach:
+    """The tests; below, a class for each store. (Tests in here are not collected by themselves.)"""
+
+    class Chaos(OnANetworkStore, AppTest):
+        more_passing = {}
+        more_staying = {}
+
+        def setUp(self):
+            super().setUp()
+            self.random = random.Random(SEED)
+            self.wide = self.application({
+                "Fork": Function(BRANCH.replace("RESULT", f"list(range({WIDTH}))"), each("Branch")),
+                "Branch": Function(BRANCH.replace("RESULT", "event"), fan_in("Sum", ["Branch-unumIndex-*"])),
+                "Sum": Function(BRANCH.replace("RESULT", "sum(event)"))})
+            self.expected = WIDTH * (WIDTH - 1) // 2
+
+        def run_through(self, gate, session, application, deadline_s, *options):
+            """One run: how it ended. It ends by itself, in time, and leaves no process and no connection."""
+            log = self.path(session + ".log")
+            calls_before = len(lines(log))
+            began = time.monotonic()
+            command = self.start("run", application, "--session", session, "--workers", "2", "--quiet",
+                                 "--timeout", str(deadline_s), "--store", self.store.name(gate.address), *options,
+                                 UNUM_TEST_LOG=log, **self.store.environment(gate.address))
+            ended = command.wait(deadline_s + SLACK_S)
+            self.seconds = time.monotonic() - began
+            self.assertEqual([], command.wait_for_no_process())
+            gate.ask("idle")
+            calls = lines(log)[calls_before:]
+            self.assertEqual(len(calls), len(set(calls)), f"one run calls each instance once\n{ended.err}")
+            if ended.code != DONE:
+                self.expect_clear_error(ended)
+            return ended, set(calls)
+
+        def expect_clear_error(self, ended):
+            self.assertIn(ended.code, (FAILED, MACHINE), ended)
+            self.assertEqual("", ended.out, ended)
+            self.assertIn(self.store.type, ended.err)
+            for word in ("internal error", "AddressSanitizer", "terminate called"):
+                self.assertNotIn(word, ended.err)
+
+        def expect_right_in_the_end(self, gate, session, application, expected, *options):
+            """Under the gate's rules: the right result or a clear error; without them, the right result."""
+            ended, _ = self.run_through(gate, session, application, DEADLINE_S, *options)
+            came = "its result" if ended.code == DONE else "an error: " + ended.err.strip().splitlines()[-1][:150]
+            stats = gate.stats()
+            if ended.code != DONE:
+                ended = self.run_again(gate, session, application, *options)
+            self.assertEqual(DONE, ended.code, ended)
+            self.assertEqual(expected, json.loads(ended.out))
+            return f"{came}, {stats['connections']} connections, {stats['requests']} requests"
+
+        def run_again(self, gate, session, application, *options):
+            gate.ask("clear")
+            checkpointed = self.store.done(self.at, session)
+            ended, calls = self.run_through(gate, session, application, DEADLINE_S, *options)
+            self.assertEqual(set(), calls & checkpointed, "checkpointed, and ran again")
+            return ended
+
+        @staticmethod
+        def session():
+            return "chaos-" + uuid.uuid4().hex[:12]
+
+        def gated(self, *rules, at=None, seed=SEED):
+            return GateControl(at or self.at, *(rule.replace("AT", "1" if self.store.http else "40") for rule in rules),
+                               http=self.store.http, seed=seed)
+
+        def test_faults_that_pass_end_in_the_right_result(self):
+            for name, rule in {**PASSING, **self.more_passing}.items():
+                with self.subTest(fault=name, rule=rule), self.gated(rule) as gate:
+                    how = self.expect_right_in_the_end(gate, self.session(), self.wide, self.expected)
+                    print(f"{self.store.type}, {name}: {how}, {self.seconds:.1f} s")
+                    self.expect_met(gate, rule)
+
+        def test_faults_that_stay_end_in_an_error_before_the_deadline(self):
+            for name, rule in {**STAYING, **self.more_staying}.items():
+                with self.subTest(fault=name, rule=rule), self.gated(rule) as gate:
+                    session = self.session()
+                    ended, _ = self.run_through(gate, session, self.wide, SHORT_DEADLINE_S)
+                    print(f"{self.store.type}, {name}: {self.seconds:.1f} s, {ended.err.strip()[:200]}")
+                    self.assertNotEqual(DONE, ended.code)
+                    self.expect_met(gate, rule)
+                    ended = self.run_again(gate, session, self.wide)
+                    self.assertEqual((DONE, self.expected), (ended.code, json.loads(ended.out or "null")))
+
+        def expect_met(self, gate, rule):
+            kind = next(word for word in rule.split() if not word.isdigit() and word not in ("next", "every"))
+            self.assertGreater(gate.stats()[kind], 0, "the fault was met by nobody")
+
+        def test_a_server_that_goes_away_while_a_workflow_runs(self):
+            """Its connections are reset and nobody listens; when somebody does again, the session goes on."""
+            events = self.events()
+            application = self.application({
+                "Fork": Function(f"def lambda_handler(event, context):\n    return list(range({WIDTH}))\n",
+                                 each("Branch")),
+                "Branch": Function(
+                    "import os\n\ndef lambda_handler(event, context):\n    if event == 5:\n"
+                    "        os.write(os.open(os.environ['UNUM_TEST_EVENTS'], os.O_WRONLY), b'five\\n')\n"
+                    "    return event\n", fan_in("Sum", ["Branch-unumIndex-*"])),
+                "Sum": Function("def lambda_handler(event, context):\n    return sum(event)\n")}, name="away")
+            session = self.session()
+            gate = self.gated()
+            self.addCleanup(gate.close)
+            run = ["run", application, "--session", session, "--workers", "2", "--quiet", "--timeout",
+                   str(SHORT_DEADLINE_S), "--store", self.store.name(gate.address)]
+            environment = {"UNUM_TEST_EVENTS": events.path, **self.store.environment(gate.address)}
+            command = self.start(*run, **environment)
+            events.next()
+            gate.ask("down")
+            gate.ask("sever")
+            ended = command.wait(SHORT_DEADLINE_S + SLACK_S)
+            self.assertEqual([], command.wait_for_no_process())
+            self.expect_clear_error(ended)
+            gate.ask("up")
+            self.assertEqual(self.expected, self.unum(*run, code=DONE, **environment).json)
+
+        def test_a_server_that_is_restarted_while_a_request_or_an_answer_is_half_sent(self):
+            with running(self.store.server(self.path("server"))) as server:
+                self.at = server.address
+                self.store.create(self.at)
+                with self.gated() as gate:
+                    self.run_through(gate, self.session(), self.wide, DEADLINE_S)
+                    usual = gate.stats()
+                for direction in ("up", "down"):
+                    # About the middle of the run, by what a whole one needed.
+                    rule = (f"every {usual['requests'] // 2} hold {direction} head" if self.store.http
+                            else f"next 1 hold {direction} {usual['bytes ' + direction] // 2}")
+                    with self.subTest(rule=rule), self.gated(rule) as gate:
+                        self.restart_while_held(gate, server, self.session())
+
+        def restart_while_held(self, gate, server, session):
+            log = self.path(session + ".log")
+            command = self.start("run", self.wide, "--session", session, "--workers", "2", "--quiet", "--timeout",
+                                 str(DEADLINE_S), "--store", self.store.name(gate.address), UNUM_TEST_LOG=log,
+                                 **self.store.environment(gate.address))
+            gate.wait_until_held()
+            server.kill()
+            server.restart()
+            gate.ask("clear")
+            ended = command.wait(DEADLINE_S + SLACK_S)
+            self.assertEqual([], command.wait_for_no_process())
+            if ended.code != DONE:
+                self.expect_clear_error(ended)
+                ended = self.run_again(gate, session, self.wide)
+            self.assertEqual((DONE, self.expected), (ended.code, json.loads(ended.out or "null")), ended)
+
+        def test_examples_under_random_faults(self):
+            rules = RANDOM + (HTTP_RANDOM if self.store.http else [])
+            for number in range(ROUNDS):
+                name, given, expected = self.random.choice(example_cases())
+                with self.subTest(seed=SEED, round=number, example=name), \
+                        self.gated(*rules, seed=SEED + number) as gate:
+                    application = self.example(name, as_name=f"{name}-{number}")
+                    log_calls(application)
+                    how = self.expect_right_in_the_end(gate, self.session(), application, read_json(expected),
+                                                       "--input", "@" + given)
+                    print(f"{self.store.type}, seed {SEED}, round {number}, {name}: {how}, {self.seconds:.1f} s")
+
+
+class ChaosOnRedis(OnEach.Chaos):
+    make_store = RedisStore
+
+
+class ChaosOnDynamoDb(OnEach.Chaos):
+    make_store = DynamoDbStore
+    more_passing = {**HTTP_PASSING, **DYNAMODB_PASSING}
+    more_staying = HTTP_STAYING
+
+
+class ChaosOnS3(OnEach.Chaos):
+    make_store = S3Store
+    more_passing = HTTP_PASSING
+    more_staying = HTTP_STAYING
+
+
+if __name__ == "__main__":
+    unittest.main()
