@@ -111,8 +111,8 @@ Location parse_location(std::string_view name) {
   check_bucket(name, location.bucket);
   if (slash == std::string_view::npos) return location;
   std::string_view prefix = name.substr(slash + 1);
-  if (prefix.ends_with('/')) prefix.remove_suffix(1);
   if (prefix.empty()) return location;
+  if (prefix.ends_with('/')) prefix.remove_suffix(1);
   if (prefix.size() >= kPrefixBytesMax) {
     throw_bad_name(name, "a prefix has fewer than " + std::to_string(kPrefixBytesMax) + " bytes");
   }

@@ -85,7 +85,7 @@ TEST_CASE("what is no page is corrupt, never a page without keys") {
   CHECK(kind_of(replaced(kPage, "2009-10-12T17", "yesterday at")) == ErrorKind::corrupt);
   CHECK(kind_of(replaced(kPage, "2009-10-12", "2009-02-30")) == ErrorKind::corrupt);
   CHECK(kind_of(replaced(replaced(kPage, "<Name>", "<EncodingType>url</EncodingType><Name>"),
-                         "%2C", "%2")) == ErrorKind::corrupt);
+                         "%2C", "%2x")) == ErrorKind::corrupt);
 }
 
 TEST_CASE("times are read with their fractions") {
