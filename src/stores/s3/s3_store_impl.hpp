@@ -100,6 +100,7 @@ class S3Store final : public DataStore {
                                                              Wait wait) override;
   Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
                             Wait wait) override;
+  std::size_t looks_shared_from() const noexcept override { return 1; }
 
  private:
   /// What a page of the listing is asked for.
