@@ -241,7 +241,11 @@ void Dispatcher::finish(Transfer& transfer, End how, CURLcode code) noexcept {
     }
   }
   give_turn(origin);
-  transfer.end(how, code);
+  if (how == End::by_curl) {
+    transfer.end_by_curl(code);
+  } else {
+    transfer.end(how, code);
+  }
 }
 
 void Dispatcher::on_done(CURL* easy, CURLcode result) noexcept {
