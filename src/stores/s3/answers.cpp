@@ -112,8 +112,7 @@ ListPage parse_list_page(std::string& body) {
     ListedObject object;
     object.key = text_of(entry.child_value("Key"));
     const std::string_view size = entry.child_value("Size");
-    const auto [end, error] =
-        std::from_chars(size.data(), size.data() + size.size(), object.bytes);
+    const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), object.bytes);
     if (object.key.empty() || error != std::errc() || end != size.data() + size.size()) {
       throw_corrupt("listing", "an object has no key or no size");
     }

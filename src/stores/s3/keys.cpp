@@ -88,7 +88,9 @@ void check_bucket(std::string_view name, std::string_view bucket) {
   if (bucket.size() < 3 || bucket.size() > 63) {
     throw_bad_name(name, "a bucket's name has 3 to 63 characters");
   }
-  const auto allowed = [](char c) { return is_alphanumeric(c) || c == '-' || c == '.' || c == '_'; };
+  const auto allowed = [](char c) {
+    return is_alphanumeric(c) || c == '-' || c == '.' || c == '_';
+  };
   const auto bad = std::find_if_not(bucket.begin(), bucket.end(), allowed);
   if (bad != bucket.end() || !is_alphanumeric(bucket.front()) || !is_alphanumeric(bucket.back()) ||
       bucket.find("..") != std::string_view::npos) {

@@ -99,8 +99,7 @@ Task<void> S3Store::upload_parts(const Target& target, Upload& upload, std::stri
     upload.checksum = crc32c(part, upload.checksum);
     const std::string checksum = crc32c_text(crc32c(part));
     const std::array<std::string, 1> headers = {"x-amz-checksum-crc32c: " + checksum};
-    const std::string query =
-        "partNumber=" + std::to_string(i + 1) + "&" + upload_query(upload.id);
+    const std::string query = "partNumber=" + std::to_string(i + 1) + "&" + upload_query(upload.id);
     aws::Call call;
     call.method = http::Method::put;
     call.path = target.path();

@@ -17,7 +17,8 @@ constexpr std::size_t kChecksumStep = 8u * 1024 * 1024;
 
 /// S3 answers "denied" for an object that is absent to whoever may not list the bucket.
 [[noreturn]] void throw_explained(const Error& error) {
-  if (error.kind() != ErrorKind::denied || (error.code() != "AccessDenied" && error.code() != "403"))
+  if (error.kind() != ErrorKind::denied ||
+      (error.code() != "AccessDenied" && error.code() != "403"))
     throw error;
   throw Error(error.kind(), error.origin(), error.code(),
               error.message() +
@@ -79,8 +80,8 @@ Task<void> S3Store::verify(const Target& target, const http::Response& response,
   if (crc32c_text(checksum) == kept) co_return;
   throw Error(ErrorKind::corrupt, "s3", "Unum.ChecksumMismatch",
               std::string(target.what()) + ": the " + std::to_string(response.body.size()) +
-                  " bytes that came have the CRC-32C " + crc32c_text(checksum) +
-                  ", and S3 keeps " + std::string(kept));
+                  " bytes that came have the CRC-32C " + crc32c_text(checksum) + ", and S3 keeps " +
+                  std::string(kept));
 }
 
 Task<std::optional<std::string>> S3Store::get(const SessionContext& context, const ItemId& item,
@@ -137,8 +138,8 @@ Task<bool> S3Store::exist_one_by_one(const SessionContext& context,
   co_return all;
 }
 
-Task<bool> S3Store::outcomes_exist(const SessionContext& context,
-                                   std::span<const Pointer> pointers, Wait wait) {
+Task<bool> S3Store::outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                                   Wait wait) {
   std::vector<const Pointer*> all;
   all.reserve(pointers.size());
   for (const Pointer& pointer : pointers) all.push_back(&pointer);
@@ -184,8 +185,8 @@ Task<bool> S3Store::exist_by_pages(const SessionContext& context,
       while (at < asked.size() && asked[at].key == object.key) ++at;
     }
     if (at == asked.size()) co_return true;
-    const bool passed = page.continuation.empty() || (!page.objects.empty() &&
-                                                      asked[at].key < page.objects.back().key);
+    const bool passed = page.continuation.empty() ||
+                        (!page.objects.empty() && asked[at].key < page.objects.back().key);
     if (passed) {
       const std::string& name = asked[at].pointer->name();
       if (!co_await exists(context, name, ItemKind::outcome, wait)) co_return false;

@@ -89,10 +89,12 @@ Task<void> S3Store::examine(Wait wait) {
   int redirects = 0;
   for (bool written = false;;) {
     aws::Reply reply = co_await put_probe(wait);
-    if (reply.error_code == "PreconditionFailed" || reply.error_code == "ConditionalRequestConflict")
+    if (reply.error_code == "PreconditionFailed" ||
+        reply.error_code == "ConditionalRequestConflict")
       co_return;
     if (reply.error_code.empty()) {
-      if (written) throw_not_conditional("overwrote an object that was to be created only if absent");
+      if (written)
+        throw_not_conditional("overwrote an object that was to be created only if absent");
       written = true;
       continue;
     }
@@ -134,12 +136,13 @@ void S3Store::throw_unusable(const aws::Reply& reply, const ErrorAnswer& answer)
 }
 
 void S3Store::throw_not_conditional(std::string_view how) const {
-  throw Error(ErrorKind::invalid, "s3", "Unum.NoConditionalWrites",
-              "the bucket " + location_.bucket + " at " + service_endpoint_.origin +
-                  " cannot write on condition (If-None-Match: *): it " + std::string(how) +
-                  ". A step that runs twice could then overwrite its result after others went on "
-                  "from the first one, and a fan-in could be invoked by several; use a service that "
-                  "supports conditional writes, or a store of another type");
+  throw Error(
+      ErrorKind::invalid, "s3", "Unum.NoConditionalWrites",
+      "the bucket " + location_.bucket + " at " + service_endpoint_.origin +
+          " cannot write on condition (If-None-Match: *): it " + std::string(how) +
+          ". A step that runs twice could then overwrite its result after others went on "
+          "from the first one, and a fan-in could be invoked by several; use a service that "
+          "supports conditional writes, or a store of another type");
 }
 
 Task<std::unique_ptr<DataStore>> open_s3_store(Reactor& reactor, std::string_view given,
@@ -149,10 +152,11 @@ Task<std::unique_ptr<DataStore>> open_s3_store(Reactor& reactor, std::string_vie
   Location location = parse_location(name);
   Wait wait;
   wait.deadline = reactor.now() + kOpenTime;
-  aws::Session session = co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml,
-                                                    options.in_flight_max, wait);
-  auto store = std::make_unique<S3Store>(reactor, name, std::move(location), std::move(session),
-                                         options);
+  aws::Session session =
+      co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml,
+                                 std::max<std::size_t>(1, options.in_flight_max), wait);
+  auto store =
+      std::make_unique<S3Store>(reactor, name, std::move(location), std::move(session), options);
   std::exception_ptr error;
   try {
     co_await store->examine(wait);
@@ -304,7 +308,16 @@ Task<ListPage> S3Store::list_page(const ListQuery& asked, Wait wait) {
   call.may_hedge = true;
   call.what = target.what();
   aws::Reply reply = co_await session_.service->send(call, wait);
-  co_return parse_list_page(reply.response.body);
+  ListPage page = parse_list_page(reply.response.body);
+  const auto belongs = [&](const std::string& key) { return key.starts_with(asked.prefix); };
+  if (!std::all_of(page.prefixes.begin(), page.prefixes.end(), belongs) ||
+      !std::all_of(page.objects.begin(), page.objects.end(),
+                   [&](const ListedObject& object) { return belongs(object.key); })) {
+    throw Error(ErrorKind::corrupt, "s3", "Unum.BadAnswer",
+                std::string(target.what()) + ": the listing of " + asked.prefix +
+                    " holds keys that do not begin so");
+  }
+  co_return page;
 }
 
 Task<std::vector<ListedObject>> S3Store::list_objects(const std::string& prefix, Wait wait) {
@@ -382,7 +395,7 @@ Task<std::vector<std::string>> S3Store::list_sessions(Wait wait) {
     ListPage page = co_await list_page(query, wait);
     for (std::string& prefix : page.prefixes) {
       std::string_view component = std::string_view(prefix).substr(location_.prefix.size());
-      component.remove_suffix(1);
+      if (component.ends_with('/')) component.remove_suffix(1);
       if (is_shortened(component)) {
         shortened.push_back(std::move(prefix));
       } else if (std::optional<std::string> id = decode_session(component)) {

@@ -31,15 +31,16 @@ inline constexpr std::size_t kPartsAtOnce = 12;
 /// and 1,000 keys at most. So fewer names than this are looked at one by one, and a page that finds
 /// fewer of them is the last one.
 inline constexpr std::size_t kPageWorth = 16;
-/// How often a write is tried that lost against one which was not there when looked at: five seconds
-/// in all.
+/// How often a write is tried that lost against one which was not there when looked at: five
+/// seconds in all.
 inline constexpr int kRacesMax = 8;
 
 /// The object that is written on condition to find out whether that works, below the prefix. It
 /// stays: one that is there needs one request to show it.
 inline constexpr std::string_view kProbe = ".unum-probe";
 inline constexpr std::string_view kProbeText =
-    "unum writes this object on condition that it is absent, to see whether the bucket can do so.\n";
+    "unum writes this object on condition that it is absent, to see whether the bucket can do "
+    "so.\n";
 
 /// The text of a request's target, reused. It begins with what messages call it, and its end is the
 /// path: "GetObject bucket/prefix/session/item".
@@ -168,8 +169,8 @@ class S3Store final : public DataStore {
   aws::Session session_;
   aws::Endpoint service_endpoint_;  ///< Of the service; the bucket may be put before its host.
   bool bucket_in_host_ = false;
-  std::string root_path_;   ///< "/bucket/", or "/" if the host names the bucket.
-  std::string items_path_;  ///< The same and the prefix, encoded.
+  std::string root_path_;               ///< "/bucket/", or "/" if the host names the bucket.
+  std::string items_path_;              ///< The same and the prefix, encoded.
   bool parts_are_conditional_ = false;  ///< Found out before the first upload in parts.
   Target::Pool targets_;
 };

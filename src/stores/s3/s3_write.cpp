@@ -172,9 +172,9 @@ Task<void> S3Store::remove_keys(std::span<const std::string> keys, Wait wait) {
     std::erase_if(failures, [](const DeleteFailure& f) { return f.code == "NoSuchKey"; });
     for (const DeleteFailure& failure : failures) {
       if (is_passing(failure.code) && attempt < kDeletesMax) continue;
-      const ErrorKind kind = is_passing(failure.code)           ? ErrorKind::throttled
+      const ErrorKind kind = is_passing(failure.code)         ? ErrorKind::throttled
                              : failure.code == "AccessDenied" ? ErrorKind::denied
-                                                                : ErrorKind::invalid;
+                                                              : ErrorKind::invalid;
       throw Error(kind, "s3", failure.code,
                   std::string(target.what()) + ": " + failure.key + ": " + failure.message);
     }

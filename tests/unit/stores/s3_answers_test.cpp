@@ -55,9 +55,10 @@ TEST_CASE("a page of a listing gives keys, sizes and times") {
 }
 
 TEST_CASE("keys are decoded where the server says that it encoded them") {
-  const ListPage page = page_of(
-      replaced(kPage, "<Name>", "<EncodingType>url</EncodingType><CommonPrefixes><Prefix>a%252F+/"
-                                "</Prefix></CommonPrefixes><Name>"));
+  const ListPage page =
+      page_of(replaced(kPage, "<Name>",
+                       "<EncodingType>url</EncodingType><CommonPrefixes><Prefix>a%252F+/"
+                       "</Prefix></CommonPrefixes><Name>"));
   CHECK(page.objects[1].key == "s/a&b,c");
   CHECK(page.prefixes == std::vector<std::string>{"a%2F /"});
 }
@@ -84,8 +85,8 @@ TEST_CASE("what is no page is corrupt, never a page without keys") {
   CHECK(kind_of(replaced(kPage, "<Key>s/F-output.json</Key>", "")) == ErrorKind::corrupt);
   CHECK(kind_of(replaced(kPage, "2009-10-12T17", "yesterday at")) == ErrorKind::corrupt);
   CHECK(kind_of(replaced(kPage, "2009-10-12", "2009-02-30")) == ErrorKind::corrupt);
-  CHECK(kind_of(replaced(replaced(kPage, "<Name>", "<EncodingType>url</EncodingType><Name>"),
-                         "%2C", "%2x")) == ErrorKind::corrupt);
+  CHECK(kind_of(replaced(replaced(kPage, "<Name>", "<EncodingType>url</EncodingType><Name>"), "%2C",
+                         "%2x")) == ErrorKind::corrupt);
 }
 
 TEST_CASE("times are read with their fractions") {

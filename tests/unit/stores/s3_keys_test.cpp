@@ -145,9 +145,9 @@ TEST_CASE("the longest names and prefix fit S3's 1,024 bytes, and a file name's 
 }
 
 TEST_CASE("objects of others are no items of ours") {
-  for (const char* text : {"", ".unum-probe", "README", "-output.json", "a%2-output.json",
-                           "%41-output.json", "a%2f-output.json", "a b-output.json",
-                           "F-output.json.name", "a%~-output.json", "a%~b"}) {
+  for (const char* text :
+       {"", ".unum-probe", "README", "-output.json", "a%2-output.json", "%41-output.json",
+        "a%2f-output.json", "a b-output.json", "F-output.json.name", "a%~-output.json", "a%~b"}) {
     INFO(text);
     CHECK_FALSE(decode_item(text));
     CHECK_FALSE(shortened_kind(text));

@@ -43,9 +43,8 @@ struct FakeS3 {
   test::Server server;
 
   FakeS3(Reactor& reactor, Reply answer_with)
-      : reply(std::move(answer_with)), server(reactor, [this](test::Peer& peer) {
-          return serve(peer);
-        }) {
+      : reply(std::move(answer_with)),
+        server(reactor, [this](test::Peer& peer) { return serve(peer); }) {
     test::use_s3_at(server.origin());
     // Errors are told at once: no repetition hides how often the store itself asked.
     ::setenv("AWS_MAX_ATTEMPTS", "1", 1);
@@ -61,7 +60,8 @@ struct FakeS3 {
       std::string headers = answer.headers;
       if (!keep_alive) headers += "Connection: close\r\n";
       const bool head = request->starts_with("HEAD ");
-      const bool sent = co_await peer.answer(answer.status, head ? "" : answer.body, headers);
+      const std::string_view body = head ? std::string_view() : std::string_view(answer.body);
+      const bool sent = co_await peer.answer(answer.status, body, headers);
       if (!sent || !keep_alive) co_return;
     }
   }
@@ -182,8 +182,8 @@ TEST_CASE("a bucket that may not be written is denied, with the permission that 
 TEST_CASE("a read that is denied says what S3 answers for absent objects") {
   ON_EACH_PORT(reactor);
   FakeS3 fake(reactor, supporting([](const std::string&) {
-    return Answer{"403 Forbidden", error_body("AccessDenied")};
-  }));
+                return Answer{"403 Forbidden", error_body("AccessDenied")};
+              }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
   const SessionContext context = store->session_context("s");
   const Error read = test::error_of(reactor, store->get(context, kOutcomeF));
@@ -201,9 +201,9 @@ TEST_CASE("a write in conflict with another is tried again, and adopts what is t
   const auto found = GENERATE(false, true);
   std::size_t writes = 0;
   FakeS3 fake(reactor, supporting([&](const std::string& request) {
-    if (is(request, "PUT", "F-output.json")) return ++writes < 3 ? kConflict : Answer{};
-    return found && writes == 2 ? Answer{"200 OK", "\"theirs\""} : kNoSuchKey;
-  }));
+                if (is(request, "PUT", "F-output.json")) return ++writes < 3 ? kConflict : Answer{};
+                return found && writes == 2 ? Answer{"200 OK", "\"theirs\""} : kNoSuchKey;
+              }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
   const SessionContext context = store->session_context("s").bound_to("F");
   const WriteResult result = reactor.run(store->write_return_value(context, "\"mine\""));
@@ -216,8 +216,8 @@ TEST_CASE("a write in conflict with another is tried again, and adopts what is t
 TEST_CASE("a write that always conflicts with none ends in an error, not in a loop") {
   ON_EACH_PORT(reactor);
   FakeS3 fake(reactor, supporting([&](const std::string& request) {
-    return is(request, "PUT", "F-output.json") ? kConflict : kNoSuchKey;
-  }));
+                return is(request, "PUT", "F-output.json") ? kConflict : kNoSuchKey;
+              }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
   const SessionContext context = store->session_context("s").bound_to("F");
   Wait wait;
@@ -231,17 +231,17 @@ TEST_CASE("that a value is not listed is not believed without a look at it") {
   ON_EACH_PORT(reactor);
   const auto there = GENERATE(true, false);
   FakeS3 fake(reactor, supporting([there](const std::string& request) {
-    if (is(request, "GET", "list-type=2")) {
-      return Answer{"200 OK",
-                    "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"};
-    }
-    return there ? Answer{} : Answer{"404 Not Found"};
-  }));
+                if (is(request, "GET", "list-type=2")) {
+                  return Answer{
+                      "200 OK",
+                      "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"};
+                }
+                return there ? Answer{} : Answer{"404 Not Found"};
+              }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
   const SessionContext context = store->session_context("s");
   std::vector<Pointer> pointers;
-  for (int i = 0; i < 20; ++i)
-    pointers.push_back(store->pointer(context, "F" + std::to_string(i)));
+  for (int i = 0; i < 20; ++i) pointers.push_back(store->pointer(context, "F" + std::to_string(i)));
   CHECK(reactor.run(store->check_values_exist(context, pointers)) == there);
   CHECK(fake.count("GET") == 1);
   CHECK(fake.count("HEAD") == (there ? 21 : 1));
@@ -252,13 +252,14 @@ TEST_CASE("case 24: keys that could not be removed are tried again, or told") {
   ON_EACH_PORT(reactor);
   const auto denied = GENERATE(false, true);
   FakeS3 fake(reactor, supporting([denied, n = 0](const std::string& request) mutable {
-    REQUIRE(is(request, "POST", "delete="));
-    CHECK(test::header_of(request, "x-amz-checksum-crc32c").size() == 8);
-    if (n++ > 0) return Answer{"200 OK", "<DeleteResult/>"};
-    return Answer{"200 OK", "<DeleteResult><Error><Key>prefix/s/G-output.json</Key><Code>" +
-                                std::string(denied ? "AccessDenied" : "InternalError") +
-                                "</Code><Message>m</Message></Error></DeleteResult>"};
-  }));
+                REQUIRE(is(request, "POST", "delete="));
+                CHECK(test::header_of(request, "x-amz-checksum-crc32c").size() == 8);
+                if (n++ > 0) return Answer{"200 OK", "<DeleteResult/>"};
+                return Answer{"200 OK",
+                              "<DeleteResult><Error><Key>prefix/s/G-output.json</Key><Code>" +
+                                  std::string(denied ? "AccessDenied" : "InternalError") +
+                                  "</Code><Message>m</Message></Error></DeleteResult>"};
+              }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
   const SessionContext context = store->session_context("s");
   const std::vector<ItemId> items{kOutcomeF, {"G", ItemKind::outcome}};
@@ -277,17 +278,17 @@ TEST_CASE("case 24: keys that could not be removed are tried again, or told") {
 TEST_CASE("a server that overwrites by uploads in parts is found out before the first one") {
   ON_EACH_PORT(reactor);
   FakeS3 fake(reactor, supporting([](const std::string& request) {
-    if (is(request, "POST", "uploads=")) {
-      return Answer{"200 OK",
-                    "<InitiateMultipartUploadResult><UploadId>U</UploadId>"
-                    "</InitiateMultipartUploadResult>"};
-    }
-    if (is(request, "POST", "uploadId=U")) {
-      CHECK(test::header_of(request, "if-none-match") == "*");
-      return Answer{"200 OK", "<CompleteMultipartUploadResult/>"};
-    }
-    return Answer{"200 OK", {}, "ETag: \"e\"\r\n"};
-  }));
+                if (is(request, "POST", "uploads=")) {
+                  return Answer{"200 OK",
+                                "<InitiateMultipartUploadResult><UploadId>U</UploadId>"
+                                "</InitiateMultipartUploadResult>"};
+                }
+                if (is(request, "POST", "uploadId=U")) {
+                  CHECK(test::header_of(request, "if-none-match") == "*");
+                  return Answer{"200 OK", "<CompleteMultipartUploadResult/>"};
+                }
+                return Answer{"200 OK", {}, "ETag: \"e\"\r\n"};
+              }));
   // The parts' PUTs name the probe as well.
   fake.reply = [other = fake.reply](const std::string& request) {
     return is(request, "PUT", "partNumber=") ? Answer{"200 OK", {}, "ETag: \"e\"\r\n"}
@@ -307,11 +308,12 @@ TEST_CASE("a large value that is not what S3 keeps the checksum of is corrupt") 
   ON_EACH_PORT(reactor);
   const auto kept = GENERATE(std::string("AAAAAA=="), std::string("AAAAAA==-2"), std::string());
   const std::string value(16u * 1024 * 1024, 'v');
-  FakeS3 fake(reactor, supporting([&](const std::string& request) {
-    if (is(request, "GET", "F-output.json")) return Answer{"200 OK", value, "ETag: \"e\"\r\n"};
-    CHECK(test::header_of(request, "x-amz-checksum-mode") == "ENABLED");
-    return Answer{"200 OK", {}, "ETag: \"e\"\r\nx-amz-checksum-crc32c: " + kept + "\r\n"};
-  }));
+  FakeS3 fake(
+      reactor, supporting([&](const std::string& request) {
+        if (is(request, "GET", "F-output.json")) return Answer{"200 OK", value, "ETag: \"e\"\r\n"};
+        CHECK(test::header_of(request, "x-amz-checksum-mode") == "ENABLED");
+        return Answer{"200 OK", {}, "ETag: \"e\"\r\nx-amz-checksum-crc32c: " + kept + "\r\n"};
+      }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
   const SessionContext context = store->session_context("s");
   if (kept == "AAAAAA==") {

@@ -64,7 +64,7 @@ inline aws::Reply raw_s3(Reactor& reactor, http::Method method, const std::strin
 }  // namespace unum::test
 
 /// Begins a test: `reactor` on each port, `name` of a store that is empty.
-#define ON_EACH_S3_PORT()                                                                  \
-  if (unum::test::s3_server() == nullptr) UNUM_SKIP("UNUM_TEST_S3 names no server");       \
-  ON_EACH_PORT(reactor);                                                                   \
+#define ON_EACH_S3_PORT()                                                            \
+  if (unum::test::s3_server() == nullptr) UNUM_SKIP("UNUM_TEST_S3 names no server"); \
+  ON_EACH_PORT(reactor);                                                             \
   const std::string name = unum::test::fresh_s3_name()

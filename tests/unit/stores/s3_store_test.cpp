@@ -1,6 +1,7 @@
 // The S3 store against a real server: large values, races, what is left behind, what is missing.
 #include <array>
 #include <random>
+#include <set>
 
 #include "conformance/stores_under_test.hpp"
 #include "s3_server.hpp"
@@ -27,14 +28,13 @@ std::string random_value(std::size_t size, unsigned seed) {
 /// Uploads in parts that have begun below the store's prefix and not ended.
 std::size_t open_uploads(Reactor& reactor, const std::string& name) {
   const std::size_t slash = name.find('/');
-  const aws::Reply reply = test::raw_s3(reactor, http::Method::get, "/" + name.substr(0, slash),
-                                        "uploads=");
+  const aws::Reply reply =
+      test::raw_s3(reactor, http::Method::get, "/" + name.substr(0, slash), "uploads=");
   std::size_t count = 0;
   const std::string& body = reply.response.body;
   REQUIRE(body.find("ListMultipartUploadsResult") != std::string::npos);
-  for (std::size_t at = 0; (at = body.find("<Key>" + name.substr(slash + 1), at)) !=
-                           std::string::npos;
-       ++at) {
+  for (std::size_t at = 0;
+       (at = body.find("<Key>" + name.substr(slash + 1), at)) != std::string::npos; ++at) {
     ++count;
   }
   return count;
@@ -189,8 +189,8 @@ TEST_CASE("sessions and items of more than one page are all listed", "[s3-server
 TEST_CASE("a bucket that does not exist is named, with the command that makes it", "[s3-server]") {
   ON_EACH_S3_PORT();
   test::use_s3_at(test::s3_server());
-  const std::string bucket = "unum-none-" + std::to_string(::getpid()) + "-" +
-                             std::to_string(static_cast<int>(backend));
+  const std::string bucket =
+      "unum-none-" + std::to_string(::getpid()) + "-" + std::to_string(static_cast<int>(backend));
   const Error error = test::error_of(reactor, open_store(reactor, "s3", bucket + "/p"));
   CHECK(error.kind() == ErrorKind::not_found);
   CHECK(error.code() == "Unum.NoSuchStore");
