@@ -167,7 +167,7 @@ std::uint64_t requests_of_fan_in(Reactor& reactor, DataStore& store, std::size_t
 
 }  // namespace
 
-TEST_CASE("case 22: a fan-in of 1, 10 and 1,000 costs two to three requests a contributor",
+TEST_CASE("case 22: a fan-in of 1, 10 and 1,000 costs two to four requests a contributor",
           "[s3-server]") {
   ON_EACH_S3_PORT();
   const std::unique_ptr<DataStore> store = open_s3(reactor, name);
@@ -177,20 +177,20 @@ TEST_CASE("case 22: a fan-in of 1, 10 and 1,000 costs two to three requests a co
       const std::uint64_t requests = requests_of_fan_in(reactor, *store, width, at_once);
       INFO(width << " wide, " << at_once << " at once: " << requests << " requests");
       CHECK(requests >= width + 2);
-      CHECK(requests <= 3 * width);
+      CHECK(requests <= 4 * width);
     }
   }
   reactor.run(store->close());
 }
 
-TEST_CASE("case 22: a fan-in of 10,000 costs two to three requests a contributor",
+TEST_CASE("case 22: a fan-in of 10,000 costs two to four requests a contributor",
           "[s3-server][wide]") {
   if (test::s3_server() == nullptr) UNUM_SKIP("UNUM_TEST_S3 names no server");
   Reactor reactor;
   const std::unique_ptr<DataStore> store = open_s3(reactor, test::fresh_s3_name());
   const std::uint64_t requests = requests_of_fan_in(reactor, *store, 10'000, 1'000);
   INFO(requests << " requests");
-  CHECK(requests <= 30'000);
+  CHECK(requests <= 40'000);
   reactor.run(store->close());
 }
 
