@@ -66,7 +66,6 @@ Task<void> Dispatcher::close() {
   closing_ = true;
   if (multi_ != nullptr) end_all(End::closed);
   while (live_ > 0) co_await drained_.wait(reactor_, Wait{});
-  while (multi_ != nullptr && multi_->posted()) co_await reactor_.yield();
   tear_down();
 }
 

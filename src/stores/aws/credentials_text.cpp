@@ -120,14 +120,15 @@ std::optional<std::chrono::system_clock::time_point> parse_iso8601(std::string_v
   const auto field = [&](std::size_t at, std::size_t digits) {
     return number(text.substr(at, digits)).value_or(-1);
   };
-  const std::chrono::year_month_day date(std::chrono::year(field(0, 4)),
+  const int year = field(0, 4);
+  const std::chrono::year_month_day date(std::chrono::year(year),
                                          std::chrono::month(static_cast<unsigned>(field(5, 2))),
                                          std::chrono::day(static_cast<unsigned>(field(8, 2))));
   const int hours = field(11, 2);
   const int minutes = field(14, 2);
   const int seconds = field(17, 2);
-  if (!date.ok() || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || seconds < 0 ||
-      seconds > 60) {
+  if (year < 0 || !date.ok() || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 ||
+      seconds < 0 || seconds > 60) {
     return std::nullopt;
   }
   std::string_view rest = text.substr(19);

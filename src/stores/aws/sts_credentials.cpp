@@ -74,9 +74,11 @@ class WebIdentityProvider final : public CredentialsProvider {
     Role role;
     role.arn = *arn;
     role.session_name = environment("AWS_ROLE_SESSION_NAME").value_or("");
-    co_return Finding{co_await assume_role_with_web_identity(reactor_, http_, settings, *file, role,
-                                                             name() + " for " + *arn, wait),
-                      {}};
+    const std::string what = name() + " for " + *arn;
+    Finding finding;
+    finding.credentials =
+        co_await assume_role_with_web_identity(reactor_, http_, settings, *file, role, what, wait);
+    co_return finding;
   }
 
  private:
