@@ -251,6 +251,9 @@ class DataStore {
   /// Called when a fan-in was seen complete, before it is claimed: makes what was seen as durable
   /// as the store's settings say (another process's value may be visible before it is on disk).
   virtual Task<void> settle(const SessionContext& context, Wait wait);
+  /// From how many names on contributors of one process that come at the same time look for each
+  /// other, one after the other: 1 where a look is a request.
+  virtual std::size_t looks_shared_from() const noexcept { return 16; }
 
  private:
   struct Looks;

@@ -17,9 +17,6 @@ namespace {
 
 // Names of one look, which bounds memory; the store bounds what is in flight.
 constexpr std::size_t kLooksAtOnceMax = 1024;
-// From here on contributors of one process that come at the same time (after a flush they share)
-// look one after the other: the first one's look finds what all of them want to know.
-constexpr std::size_t kLooksShared = 16;
 
 /// What stands in a claim and in a `wanted`.
 struct Record {
@@ -115,22 +112,28 @@ Task<FanInState> DataStore::scan_and_claim(const SessionContext& context, const 
 }
 
 /// Looks on from where this process's looks have got, 1, 2, 4, ... names at once: whoever is early
-/// pays for one, and the last one for log n rounds.
+/// pays for one, and the last one for log n rounds. Contributors that come at the same time look
+/// one after the other: the first one's look finds what all of them want to know. What it finds
+/// missing, too, if it began after they came, since they came after their own writes: whoever is
+/// missing sees all of them.
 Task<bool> DataStore::complete(const SessionContext& context, const FanIn& fan_in, Looks& looks,
                                const Wait& wait) {
-  struct Many {
+  struct Shared {
     Looks& looks;
-    const bool began;
-    ~Many() {
-      if (!began) return;
-      looks.many_at_once = false;
+    const std::uint64_t number;  ///< 0: not shared.
+    ~Shared() {
+      if (number == 0) return;
+      looks.shared_now = false;
       looks.looked.wake_all();
     }
   };
+  const std::uint64_t begun_before = looks.begun;
+  const std::size_t shared_from = looks_shared_from();
   std::vector<Pointer> pointers;
   std::size_t at_once = 1;
   while (!looks.complete()) {
-    if (at_once >= kLooksShared && looks.many_at_once) {
+    if (looks.missed > begun_before) co_return false;
+    if (at_once >= shared_from && looks.shared_now) {
       const std::size_t before = looks.found;
       if (co_await looks.looked.wait(reactor_, wait) < 0) begin_call("join", wait);
       if (looks.found == before) at_once = 1;  // it met a missing one, which may be there by now
@@ -144,9 +147,12 @@ Task<bool> DataStore::complete(const SessionContext& context, const FanIn& fan_i
       const std::size_t place = looks.place(step);
       if (place != fan_in.place) pointers.push_back(Pointer(fan_in.set->name(place)));
     }
-    const Many many{looks, at_once >= kLooksShared};
-    looks.many_at_once = looks.many_at_once || many.began;
-    if (!pointers.empty() && !co_await outcomes_exist(context, pointers, wait)) co_return false;
+    const Shared shared{looks, at_once >= shared_from ? ++looks.begun : 0};
+    looks.shared_now = looks.shared_now || shared.number != 0;
+    if (!pointers.empty() && !co_await outcomes_exist(context, pointers, wait)) {
+      looks.missed = std::max(looks.missed, shared.number);
+      co_return false;
+    }
     looks.found = std::max(looks.found, end);
     at_once = std::min(at_once * 2, kLooksAtOnceMax);
   }

@@ -30,9 +30,11 @@ struct DataStore::Looks {
   std::size_t size = 0;
   std::size_t start = 0;
   std::size_t stride = 1;
-  std::size_t found = 0;      ///< The outcomes of this many steps are known to exist.
-  bool many_at_once = false;  ///< One contributor looks at many names just now;
-  WaitList looked;            ///< these wait for what it finds.
+  std::size_t found = 0;     ///< The outcomes of this many steps are known to exist.
+  bool shared_now = false;   ///< One contributor looks for others, too, just now;
+  WaitList looked;           ///< these wait for what it finds.
+  std::uint64_t begun = 0;   ///< Shared looks so far; each has its number.
+  std::uint64_t missed = 0;  ///< The last of them that met a missing outcome.
 
   Looks(std::string digest_of_list, std::size_t size_of_list, std::size_t own_place)
       : digest(std::move(digest_of_list)), size(size_of_list) {

@@ -285,13 +285,17 @@ TEST_CASE("case 11: many values exist only when each of them does, and looking s
 TEST_CASE("warm calls open nothing", "[values]") {
   ON_EACH_STORE();
   const auto body = [&]() -> Task<void> {
-    co_await test::write(store, context, "F", "1");
-    const std::uint64_t before = store.counters().connections;
-    std::vector<Pointer> pointers(100, store.pointer(context, "F"));
-    co_await store.read_input(context, pointers);
-    co_await store.check_values_exist(context, pointers);
-    co_await test::write(store, context, "G", "1");
-    co_await store.get(context, kOutcomeF);
+    const std::vector<Pointer> pointers(100, store.pointer(context, "F"));
+    std::uint64_t before = 0;
+    for (const std::string round : {"1", "2", "3"}) {
+      co_await test::write(store, context, "F", "1");
+      co_await store.read_input(context, pointers);
+      co_await store.check_values_exist(context, pointers);
+      co_await test::write(store, context, "G" + round, "1");
+      co_await store.get(context, kOutcomeF);
+      // The first round may open as many connections as it has requests in flight.
+      if (round == "1") before = store.counters().connections;
+    }
     CHECK(store.counters().connections == before);
   };
   reactor.run(body());
