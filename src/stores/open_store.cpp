@@ -6,6 +6,7 @@
 #include "base/suggest.hpp"
 #include "stores/fs/fs_store.hpp"
 #include "stores/memory/memory_store.hpp"
+#include "stores/s3/s3_store.hpp"
 #include "unum/data_store.hpp"
 
 namespace unum {
@@ -33,7 +34,7 @@ constexpr std::array<StoreType, 5> kStoreTypes = {{
     {"memory", &open_memory, &create_memory},
     {"redis", nullptr, nullptr},
     {"dynamodb", nullptr, nullptr},
-    {"s3", nullptr, nullptr},
+    {"s3", &s3::open_s3_store, &s3::create_s3_store},
 }};
 
 struct Alias {
@@ -66,7 +67,7 @@ const StoreType& find_type(std::string_view given) {
     if (store.open != nullptr) return store;
     throw Error(ErrorKind::invalid, "stores", "Unum.StoreNotInThisBuild",
                 "data stores of type \"" + std::string(given) +
-                    "\" are not in this build; in it are: fs, memory");
+                    "\" are not in this build; in it are: fs, memory, s3");
   }
   if (std::find(kQueues.begin(), kQueues.end(), type) != kQueues.end()) {
     throw Error(ErrorKind::invalid, "stores", "Unum.NotADataStore",

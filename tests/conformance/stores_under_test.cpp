@@ -1,7 +1,11 @@
-// The list of stores: fs in its ways of working, and memory.
+// The list of stores: fs in its ways of working, memory, and those of servers that the environment
+// names.
 #include "conformance/stores_under_test.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
+#include <ctime>
 
 namespace unum::test {
 namespace {
@@ -41,6 +45,34 @@ StoreUnderTest memory_store() {
   return subject;
 }
 
+/// What the environment says that the tests' servers expect.
+void use_test_credentials() {
+  ::setenv("AWS_ACCESS_KEY_ID", "unum-test", 1);
+  ::setenv("AWS_SECRET_ACCESS_KEY", "unum-test-secret", 1);
+  ::setenv("AWS_REGION", "us-east-1", 1);
+}
+
+StoreUnderTest s3_store() {
+  static int count = 0;
+  StoreUnderTest subject;
+  subject.label = "s3";
+  subject.fan_in_width_max = 1'000;  // 10,000 once: s3_requests_test.cpp
+  const char* endpoint = std::getenv("UNUM_TEST_S3");
+  if (endpoint == nullptr) {
+    subject.missing = "UNUM_TEST_S3 names no server";
+    return subject;
+  }
+  const std::string name = "unum-conformance/" + std::to_string(::getpid()) + "-" +
+                           std::to_string(::time(nullptr)) + "/" + std::to_string(count++);
+  subject.open = [name, endpoint = std::string(endpoint)](Reactor& reactor) {
+    use_test_credentials();
+    ::setenv("AWS_ENDPOINT_URL_S3", endpoint.c_str(), 1);
+    reactor.run(create_store(reactor, "s3", name));
+    return reactor.run(open_store(reactor, "s3", name));
+  };
+  return subject;
+}
+
 }  // namespace
 
 const std::vector<MakeStore>& stores_under_test() {
@@ -49,6 +81,7 @@ const std::vector<MakeStore>& stores_under_test() {
       [] { return fs_store("fs", "local", true); },
       [] { return fs_store("fs, not durable", "local", false); },
       [] { return fs_store("fs, as on a network", "nfs", true); },
+      s3_store,
   };
   return makers;
 }

@@ -1,9 +1,6 @@
-// Sessions and items as path components: what is not safe is percent-encoded, reversibly.
-//
-// Letters, digits and `-_.,=+@~` stand for themselves, except a dot at the beginning or after
-// another dot; every other byte is `%XX`. So no component is empty, "." or "..", none begins with a
-// dot, none holds a slash or a NUL. What is too long for one component is cut into several; each
-// but the last ends in a lone `%`, which nothing encoded does.
+// Sessions and items as path components: names encoded (stores/name_encoding.hpp), and what is too
+// long for one component cut into several; each but the last ends in a lone `%`, which nothing
+// encoded does.
 #pragma once
 
 #include <array>
