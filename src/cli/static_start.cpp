@@ -7,12 +7,14 @@
 // GCC's start of a static program registers the frames of all functions, and the first exception
 // then sorts them: 59 million instructions, 9 ms. Without that the unwinder looks into the index
 // that the linker makes (--eh-frame-hdr). The linker puts these in the place of the two functions.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" {
 void __wrap___register_frame_info(const void* frames, void* object);
 void* __wrap___deregister_frame_info(const void* frames);
 void __wrap___register_frame_info(const void*, void*) {}
 void* __wrap___deregister_frame_info(const void*) { return nullptr; }
 }
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace {
 
