@@ -1,41 +1,18 @@
-// The calls of OpenSSL 3.
+// The calls of libcrypto. It advises against them since 3.0 in favour of EVP, keeps them all the
+// same, and EVP itself is made of them; the header says what EVP would cost.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "stores/aws/hash.hpp"
 
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
+#include <openssl/crypto.h>
 
-#include <string>
-
-#include "unum/error.hpp"
+#include <algorithm>
 
 namespace unum::aws {
 namespace {
 
-[[noreturn]] void fail(const char* call) {
-  throw Error(ErrorKind::exhausted, "aws", "Unum.Crypto",
-              std::string("libcrypto refuses ") + call + ": out of memory, or without SHA-256");
-}
-
-void require(bool ok, const char* call) {
-  if (!ok) fail(call);
-}
-
-// Never freed: they belong to the process.
-EVP_MD* sha256() {
-  static EVP_MD* const kMd = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  require(kMd != nullptr, "EVP_MD_fetch");
-  return kMd;
-}
-
-EVP_MAC* hmac() {
-  static EVP_MAC* const kMac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
-  require(kMac != nullptr, "EVP_MAC_fetch");
-  return kMac;
-}
-
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
+// What the key is combined with for the inner and for the outer hash (RFC 2104, section 2).
+constexpr unsigned char kInnerPad = 0x36;
+constexpr unsigned char kOuterPad = 0x5c;
 
 }  // namespace
 
@@ -49,52 +26,53 @@ HexDigest to_hex(const Digest& digest) noexcept {
   return hex;
 }
 
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  require(context_ != nullptr, "EVP_MD_CTX_new");
-  if (EVP_DigestInit_ex2(context_, sha256(), nullptr) != 1) {
-    EVP_MD_CTX_free(context_);
-    fail("EVP_DigestInit_ex2");
-  }
+void Sha256::hash(std::string_view bytes, Digest& out) noexcept {
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, bytes.data(), bytes.size());
+  SHA256_Final(out.bytes.data(), &context);
 }
 
-Sha256::~Sha256() { EVP_MD_CTX_free(context_); }
-
-void Sha256::hash(std::string_view bytes, Digest& out) {
-  require(EVP_DigestInit_ex2(context_, nullptr, nullptr) == 1 &&
-              EVP_DigestUpdate(context_, bytes.data(), bytes.size()) == 1 &&
-              EVP_DigestFinal_ex(context_, out.bytes.data(), nullptr) == 1,
-          "EVP_Digest");
-}
-
-void Sha256::hash(std::string_view bytes, HexDigest& out) {
+void Sha256::hash(std::string_view bytes, HexDigest& out) noexcept {
   Digest digest;
   hash(bytes, digest);
   out = to_hex(digest);
 }
 
-HmacSha256::HmacSha256() : context_(EVP_MAC_CTX_new(hmac())) {
-  require(context_ != nullptr, "EVP_MAC_CTX_new");
+HmacSha256::~HmacSha256() {
+  OPENSSL_cleanse(&inner_, sizeof inner_);
+  OPENSSL_cleanse(&outer_, sizeof outer_);
 }
 
-HmacSha256::~HmacSha256() { EVP_MAC_CTX_free(context_); }
-
-void HmacSha256::set_key(std::string_view key) {
-  char name[] = "SHA256";
-  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-                                   OSSL_PARAM_construct_end()};
-  require(EVP_MAC_init(context_, bytes_of(key), key.size(), parameters) == 1, "EVP_MAC_init");
+void HmacSha256::set_key(std::string_view key) noexcept {
+  std::array<unsigned char, SHA256_CBLOCK> block{};
+  if (key.size() <= block.size()) {
+    std::copy(key.begin(), key.end(), block.begin());
+  } else {
+    Digest digest;
+    Sha256().hash(key, digest);
+    std::copy(digest.bytes.begin(), digest.bytes.end(), block.begin());
+    OPENSSL_cleanse(&digest, sizeof digest);
+  }
+  for (unsigned char& byte : block) byte ^= kInnerPad;
+  SHA256_Init(&inner_);
+  SHA256_Update(&inner_, block.data(), block.size());
+  for (unsigned char& byte : block) byte ^= kInnerPad ^ kOuterPad;
+  SHA256_Init(&outer_);
+  SHA256_Update(&outer_, block.data(), block.size());
+  OPENSSL_cleanse(block.data(), block.size());
 }
 
-void HmacSha256::sign(std::string_view bytes, Digest& out) {
-  std::size_t length = 0;
-  // Without a key: from the start, with the key that it has.
-  require(EVP_MAC_init(context_, nullptr, 0, nullptr) == 1 &&
-              EVP_MAC_update(context_, bytes_of(bytes), bytes.size()) == 1 &&
-              EVP_MAC_final(context_, out.bytes.data(), &length, out.bytes.size()) == 1,
-          "EVP_MAC");
+void HmacSha256::sign(std::string_view bytes, Digest& out) noexcept {
+  SHA256_CTX context = inner_;
+  SHA256_Update(&context, bytes.data(), bytes.size());
+  SHA256_Final(out.bytes.data(), &context);
+  context = outer_;
+  SHA256_Update(&context, out.bytes.data(), out.bytes.size());
+  SHA256_Final(out.bytes.data(), &context);
 }
 
-void HmacSha256::sign(std::string_view bytes, HexDigest& out) {
+void HmacSha256::sign(std::string_view bytes, HexDigest& out) noexcept {
   Digest digest;
   sign(bytes, digest);
   out = to_hex(digest);

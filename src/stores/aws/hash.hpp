@@ -1,9 +1,9 @@
-// SHA-256 and HMAC-SHA-256 over libcrypto, with everything that can be kept kept: the algorithms
-// are fetched once a process (a fetch takes longer than the hash of a small request), the contexts
-// once an object.
+// SHA-256 and HMAC-SHA-256 over libcrypto's own functions for it, not over EVP: the first fetch of
+// an algorithm fills libcrypto's tables with the names of all, which takes longer than all the rest
+// of a program that reads one value, and each hash by EVP costs more than the function below it.
 #pragma once
 
-#include <openssl/types.h>
+#include <openssl/sha.h>
 
 #include <array>
 #include <string_view>
@@ -26,33 +26,27 @@ struct HexDigest {
 
 HexDigest to_hex(const Digest& digest) noexcept;
 
-/// Throws `exhausted` when libcrypto has no memory, `bug` when it has no SHA-256.
 class Sha256 {
  public:
-  Sha256();
-  ~Sha256();
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-  void hash(std::string_view bytes, Digest& out);
-  void hash(std::string_view bytes, HexDigest& out);
-
- private:
-  EVP_MD_CTX* context_;
+  void hash(std::string_view bytes, Digest& out) noexcept;
+  void hash(std::string_view bytes, HexDigest& out) noexcept;
 };
 
-/// HMAC with one key for many texts.
+/// HMAC (RFC 2104) with one key for many texts.
 class HmacSha256 {
  public:
-  HmacSha256();
+  HmacSha256() noexcept { set_key({}); }
   ~HmacSha256();
   HmacSha256(const HmacSha256&) = delete;
   HmacSha256& operator=(const HmacSha256&) = delete;
-  void set_key(std::string_view key);
-  void sign(std::string_view bytes, Digest& out);
-  void sign(std::string_view bytes, HexDigest& out);
+  void set_key(std::string_view key) noexcept;
+  void sign(std::string_view bytes, Digest& out) noexcept;
+  void sign(std::string_view bytes, HexDigest& out) noexcept;
 
  private:
-  EVP_MAC_CTX* context_;
+  // Of the two hashes that HMAC is made of, after the block that the key makes.
+  SHA256_CTX inner_;
+  SHA256_CTX outer_;
 };
 
 }  // namespace unum::aws
