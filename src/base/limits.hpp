@@ -38,9 +38,6 @@ inline constexpr std::size_t kIrBytesMax = 16u * 1024 * 1024;
 inline constexpr std::size_t kSessionBytesMax = 16 * 1024;
 inline constexpr std::size_t kItemNameBytesMax = 16 * 1024;
 
-/// How long an eventually consistent read asks again for values that are known to exist, when the
-/// call has no deadline: copies lag by less than a second, unless their link is broken.
-inline constexpr std::chrono::seconds kEventualReadPatience{20};
 /// Bytes of one of the files that AWS' tools share: they are written by hand or by `aws configure`.
 inline constexpr std::size_t kProfileFileBytesMax = 4u * 1024 * 1024;
 /// Attempts of one call: what AWS_MAX_ATTEMPTS may ask for. With 20 s between them it is half an
