@@ -302,10 +302,11 @@ struct StoreOptions {
 /// `invalid` for a type that is none (queues with the reason why) and for a name that is something
 /// else (a file, for fs), `denied` when it cannot be written.
 Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
-                                            std::string_view name,
-                                            const StoreOptions& options = {});
+                                            std::string_view name, const StoreOptions& options = {},
+                                            Wait wait = {});
 
 /// Makes a store explicitly; an existing one is left as it is. Returns whether it was made.
-Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name);
+Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name,
+                        Wait wait = {});
 
 }  // namespace unum

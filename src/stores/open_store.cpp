@@ -17,20 +17,29 @@ using StorePtr = std::unique_ptr<DataStore>;
 /// A type of store. A type without functions is known but not in this build.
 struct StoreType {
   std::string_view type;
-  Task<StorePtr> (*open)(Reactor&, std::string_view name, const StoreOptions&);
-  Task<bool> (*create)(Reactor&, std::string_view name);
+  Task<StorePtr> (*open)(Reactor&, std::string_view name, const StoreOptions&, Wait);
+  Task<bool> (*create)(Reactor&, std::string_view name, Wait);
 };
 
-Task<StorePtr> open_memory(Reactor& reactor, std::string_view name, const StoreOptions&) {
+// The local stores wait for nobody.
+Task<StorePtr> open_fs(Reactor& reactor, std::string_view name, const StoreOptions& options, Wait) {
+  return fs::open_fs_store(reactor, name, options);
+}
+
+Task<bool> create_fs(Reactor& reactor, std::string_view name, Wait) {
+  return fs::create_fs_store(reactor, name);
+}
+
+Task<StorePtr> open_memory(Reactor& reactor, std::string_view name, const StoreOptions&, Wait) {
   co_return memory::open_memory_store(reactor, name);
 }
 
-Task<bool> create_memory(Reactor&, std::string_view name) {
+Task<bool> create_memory(Reactor&, std::string_view name, Wait) {
   co_return memory::create_memory_store(name);
 }
 
 constexpr std::array<StoreType, 5> kStoreTypes = {{
-    {"fs", &fs::open_fs_store, &fs::create_fs_store},
+    {"fs", &open_fs, &create_fs},
     {"memory", &open_memory, &create_memory},
     {"redis", nullptr, nullptr},
     {"dynamodb", nullptr, nullptr},
@@ -98,16 +107,17 @@ void check_name(std::string_view type, std::string_view name) {
 }  // namespace
 
 Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
-                                            std::string_view name, const StoreOptions& options) {
+                                            std::string_view name, const StoreOptions& options,
+                                            Wait wait) {
   const StoreType& store = find_type(type);
   check_name(store.type, name);
-  return store.open(reactor, name, options);
+  return store.open(reactor, name, options, wait);
 }
 
-Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name) {
+Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name, Wait wait) {
   const StoreType& store = find_type(type);
   check_name(store.type, name);
-  return store.create(reactor, name);
+  return store.create(reactor, name, wait);
 }
 
 }  // namespace unum

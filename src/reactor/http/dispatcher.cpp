@@ -50,7 +50,11 @@ Dispatcher::Dispatcher(Reactor& reactor, const ClientOptions& options)
   }
   connect_timer_.dispatcher = this;
   connect_timer_.fire = [](Timer& timer) noexcept {
-    static_cast<ConnectTimer&>(timer).dispatcher->on_connect_timer();
+    static_cast<OwnTimer&>(timer).dispatcher->on_connect_timer();
+  };
+  stall_timer_.dispatcher = this;
+  stall_timer_.fire = [](Timer& timer) noexcept {
+    static_cast<OwnTimer&>(timer).dispatcher->on_stall_timer();
   };
 }
 
@@ -73,6 +77,7 @@ Task<void> Dispatcher::close() {
 void Dispatcher::tear_down() noexcept {
   if (multi_ == nullptr) return;
   reactor_.remove_timer(connect_timer_);
+  reactor_.remove_timer(stall_timer_);
   origins_.clear();
   first_turn_ = last_turn_ = nullptr;
   connections_before_ = multi_->sockets_opened();
@@ -167,7 +172,7 @@ std::unique_ptr<Handle> Dispatcher::take_handle(Origin& origin) {
 void Dispatcher::start(Transfer& transfer) noexcept {
   Origin& origin = transfer.origin_;
   transfer.phase_ = Transfer::Phase::connecting;
-  transfer.started_ = reactor_.now();
+  transfer.looked_at_ = reactor_.now();
   connecting_.push_back(transfer);
   ++in_flight_;
   ++origin.in_flight;
@@ -189,7 +194,14 @@ bool Dispatcher::on_request(Transfer& transfer) noexcept {
   if (transfer.phase_ == Transfer::Phase::connecting) {
     connecting_.remove(transfer);
     transfer.phase_ = Transfer::Phase::sent;
+    transfer.looked_at_ = reactor_.now();
     sent_.push_back(transfer);
+    try {
+      watch_sent();
+    } catch (const std::exception&) {
+      transfer.end_ = End::out_of_memory;
+      return false;
+    }
     return true;
   }
   if (transfer.request_.source && transfer.source_bytes_left_ < transfer.request_.source_bytes) {
@@ -289,17 +301,52 @@ void Dispatcher::end_all(End how) noexcept {
 /// All have the same time to connect, so one timer for the first of them serves all.
 void Dispatcher::watch_connecting() {
   if (connect_timer_.heap_index != Timer::kNotInHeap || connecting_.empty()) return;
-  connect_timer_.when = connecting_.front()->started_ + options_.connect_timeout;
+  connect_timer_.when = connecting_.front()->looked_at_ + options_.connect_timeout;
   reactor_.add_timer(connect_timer_);
 }
 
 void Dispatcher::on_connect_timer() noexcept {
   const Deadline began_before = reactor_.now() - options_.connect_timeout;
-  while (!connecting_.empty() && connecting_.front()->started_ <= began_before) {
+  while (!connecting_.empty() && connecting_.front()->looked_at_ <= began_before) {
     finish(*connecting_.front(), End::connect_timeout, CURLE_OK);
   }
   try {
     watch_connecting();
+  } catch (const std::exception&) {
+    on_out_of_memory();
+  }
+  admit();
+}
+
+// --- What was sent keeps moving ---------------------------------------------------------------
+
+/// Those that were sent are in the order in which they were looked at, so here, too, one timer
+/// does.
+void Dispatcher::watch_sent() {
+  if (options_.stall_timeout.count() == 0 || sent_.empty() ||
+      stall_timer_.heap_index != Timer::kNotInHeap) {
+    return;
+  }
+  stall_timer_.when = sent_.front()->looked_at_ + options_.stall_timeout;
+  reactor_.add_timer(stall_timer_);
+}
+
+void Dispatcher::on_stall_timer() noexcept {
+  const Deadline looked_at_before = reactor_.now() - options_.stall_timeout;
+  while (!sent_.empty() && sent_.front()->looked_at_ <= looked_at_before) {
+    Transfer& transfer = *sent_.front();
+    const std::uint64_t moved = transfer.handle_->bytes_moved();
+    if (moved == transfer.bytes_moved_) {
+      finish(transfer, End::stalled, CURLE_OK);
+      continue;
+    }
+    transfer.bytes_moved_ = moved;
+    transfer.looked_at_ = reactor_.now();
+    sent_.remove(transfer);
+    sent_.push_back(transfer);
+  }
+  try {
+    watch_sent();
   } catch (const std::exception&) {
     on_out_of_memory();
   }

@@ -42,6 +42,9 @@ class Dispatcher final : public Multi::Owner {
   std::string connect_timeout_text() const {
     return std::to_string(options_.connect_timeout.count()) + " ms";
   }
+  std::string stall_timeout_text() const {
+    return std::to_string(options_.stall_timeout.count()) + " ms";
+  }
   Task<void> close();
 
  private:
@@ -75,6 +78,8 @@ class Dispatcher final : public Multi::Owner {
   void end_doomed() noexcept;
   void watch_connecting();
   void on_connect_timer() noexcept;
+  void watch_sent();
+  void on_stall_timer() noexcept;
 
   Reactor& reactor_;
   const ClientOptions options_;
@@ -94,9 +99,11 @@ class Dispatcher final : public Multi::Owner {
   std::uint64_t requests_ = 0;
   std::uint64_t connections_before_ = 0;
 
-  struct ConnectTimer final : Timer {
+  struct OwnTimer final : Timer {
     Dispatcher* dispatcher = nullptr;
-  } connect_timer_;
+  };
+  OwnTimer connect_timer_;
+  OwnTimer stall_timer_;
 };
 
 }  // namespace unum::http

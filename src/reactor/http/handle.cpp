@@ -73,6 +73,16 @@ Handle& Handle::of(CURL* easy) noexcept {
   return *handle;
 }
 
+std::uint64_t Handle::bytes_moved() const noexcept {
+  curl_off_t sent = 0;
+  curl_off_t received = 0;
+  long headers = 0;
+  curl_easy_getinfo(easy_, CURLINFO_SIZE_UPLOAD_T, &sent);
+  curl_easy_getinfo(easy_, CURLINFO_SIZE_DOWNLOAD_T, &received);
+  curl_easy_getinfo(easy_, CURLINFO_HEADER_SIZE, &headers);
+  return static_cast<std::uint64_t>(sent + received + headers);
+}
+
 CURLcode Handle::set_up(Multi& multi, const Settings& settings, CURLSH* share) {
   const bool tls = origin_.starts_with("https:");
   whole_url_ = !tls && settings.proxy_for_http;

@@ -27,6 +27,8 @@ class Handle {
   CURL* easy() const noexcept { return easy_; }
   Transfer* transfer() const noexcept { return transfer_; }
   const char* message() const noexcept { return message_.data(); }
+  /// Bytes of the request and of the response so far.
+  std::uint64_t bytes_moved() const noexcept;
 
   /// Sets what the transfer's request asks for.
   CURLcode prepare(Transfer& transfer);

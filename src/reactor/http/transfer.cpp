@@ -226,6 +226,9 @@ SendError Transfer::error() const {
     case End::connect_timeout:
       return make(CURLE_OPERATION_TIMEDOUT,
                   "not connected within " + dispatcher_.connect_timeout_text());
+    case End::stalled:
+      return make(CURLE_OPERATION_TIMEDOUT,
+                  "nothing moved for " + dispatcher_.stall_timeout_text() + " " + where());
     case End::stopped:
       return make(CURLE_ABORTED_BY_CALLBACK,
                   "a stop was requested: " + std::string(wait_.stop.reason()));

@@ -26,6 +26,7 @@ enum class End : std::uint8_t {
   by_curl,
   deadline,
   connect_timeout,
+  stalled,
   stopped,
   closed,
   sink_broke_off,
@@ -81,7 +82,8 @@ class Transfer final : private Timer, private Ready {
   std::unique_ptr<Handle> handle_;  ///< While it is under way.
   Transfer* next_ = nullptr;        ///< In the list of its phase.
   Transfer* previous_ = nullptr;
-  Deadline started_{};
+  Deadline looked_at_{};  ///< When it began to connect; once sent: when it was seen to move.
+  std::uint64_t bytes_moved_ = 0;  ///< As seen then.
   std::uint64_t source_bytes_left_ = 0;
   CURLcode code_ = CURLE_OK;
   Phase phase_ = Phase::made;

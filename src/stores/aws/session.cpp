@@ -12,12 +12,14 @@ Task<void> Session::close() {
 }
 
 Task<Session> open_session(Reactor& reactor, std::string_view service, Protocol protocol,
-                           std::size_t connections_max, Wait wait) {
+                           std::size_t connections_max, Wait wait,
+                           std::chrono::milliseconds request_timeout) {
   const Settings settings = Settings::load();
   Endpoint endpoint = resolve_endpoint(service, settings);
   http::ClientOptions options;
   options.connections_per_origin_max = connections_max;
   options.in_flight_max = connections_max;
+  options.stall_timeout = request_timeout;
   options.ca_bundle = settings.get("AWS_CA_BUNDLE", "ca_bundle").value_or("");
 
   Session session;

@@ -6,6 +6,7 @@
 #include "reactor/http/client.hpp"
 #include "stores/aws/credentials.hpp"
 #include "stores/aws/service_client.hpp"
+#include "unum/data_store.hpp"
 
 namespace unum::aws {
 
@@ -22,7 +23,8 @@ struct Session {
 
 /// Resolves region, endpoint, retry settings and credentials (the first fetch included, so that a
 /// missing one is told at open). `connections_max`: requests in flight.
-Task<Session> open_session(Reactor& reactor, std::string_view service, Protocol protocol,
-                           std::size_t connections_max, Wait wait = {});
+Task<Session> open_session(
+    Reactor& reactor, std::string_view service, Protocol protocol, std::size_t connections_max,
+    Wait wait = {}, std::chrono::milliseconds request_timeout = StoreOptions{}.request_timeout);
 
 }  // namespace unum::aws

@@ -146,15 +146,14 @@ void S3Store::throw_not_conditional(std::string_view how) const {
 }
 
 Task<std::unique_ptr<DataStore>> open_s3_store(Reactor& reactor, std::string_view given,
-                                               const StoreOptions& given_options) {
+                                               const StoreOptions& given_options, Wait wait) {
   const std::string name(given);
   const StoreOptions options = given_options;
   Location location = parse_location(name);
-  Wait wait;
-  wait.deadline = reactor.now() + kOpenTime;
-  aws::Session session =
-      co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml,
-                                 std::max<std::size_t>(1, options.in_flight_max), wait);
+  wait.deadline = std::min(wait.deadline, reactor.now() + kOpenTime);
+  aws::Session session = co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml,
+                                                    std::max<std::size_t>(1, options.in_flight_max),
+                                                    wait, options.request_timeout);
   auto store =
       std::make_unique<S3Store>(reactor, name, std::move(location), std::move(session), options);
   std::exception_ptr error;
@@ -208,10 +207,9 @@ Task<bool> make_bucket(aws::ServiceClient& service, const std::string& bucket, W
 
 }  // namespace
 
-Task<bool> create_s3_store(Reactor& reactor, std::string_view given) {
+Task<bool> create_s3_store(Reactor& reactor, std::string_view given, Wait wait) {
   const Location location = parse_location(given);
-  Wait wait;
-  wait.deadline = reactor.now() + kOpenTime;
+  wait.deadline = std::min(wait.deadline, reactor.now() + kOpenTime);
   aws::Session session =
       co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml, 1, wait);
   std::exception_ptr error;

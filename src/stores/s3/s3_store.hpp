@@ -13,9 +13,9 @@ namespace unum::s3 {
 /// `denied` for one that may not be written, `invalid` for a bad name and for a bucket that cannot
 /// create an object only if it is absent.
 Task<std::unique_ptr<DataStore>> open_s3_store(Reactor& reactor, std::string_view name,
-                                               const StoreOptions& options);
+                                               const StoreOptions& options, Wait wait = {});
 
 /// Makes the bucket, in the region of the settings. Whether it was made; false if it was there.
-Task<bool> create_s3_store(Reactor& reactor, std::string_view name);
+Task<bool> create_s3_store(Reactor& reactor, std::string_view name, Wait wait = {});
 
 }  // namespace unum::s3
