@@ -6,6 +6,7 @@
 #include "base/suggest.hpp"
 #include "stores/fs/fs_store.hpp"
 #include "stores/memory/memory_store.hpp"
+#include "stores/redis/redis_store.hpp"
 #include "unum/data_store.hpp"
 
 namespace unum {
@@ -31,7 +32,7 @@ Task<bool> create_memory(Reactor&, std::string_view name) {
 constexpr std::array<StoreType, 5> kStoreTypes = {{
     {"fs", &fs::open_fs_store, &fs::create_fs_store},
     {"memory", &open_memory, &create_memory},
-    {"redis", nullptr, nullptr},
+    {"redis", &redis::open_redis_store, &redis::create_redis_store},
     {"dynamodb", nullptr, nullptr},
     {"s3", nullptr, nullptr},
 }};
@@ -66,7 +67,7 @@ const StoreType& find_type(std::string_view given) {
     if (store.open != nullptr) return store;
     throw Error(ErrorKind::invalid, "stores", "Unum.StoreNotInThisBuild",
                 "data stores of type \"" + std::string(given) +
-                    "\" are not in this build; in it are: fs, memory");
+                    "\" are not in this build; in it are: fs, memory, redis");
   }
   if (std::find(kQueues.begin(), kQueues.end(), type) != kQueues.end()) {
     throw Error(ErrorKind::invalid, "stores", "Unum.NotADataStore",

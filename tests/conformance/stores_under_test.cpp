@@ -1,4 +1,4 @@
-// The list of stores: fs in its ways of working, and memory.
+// The list of stores: fs in its ways of working, memory, and those of servers.
 #include "conformance/stores_under_test.hpp"
 
 #include <cstdlib>
@@ -41,6 +41,30 @@ StoreUnderTest memory_store() {
   return subject;
 }
 
+/// A server whose place an environment variable tells; it is emptied for each test.
+StoreUnderTest redis_store(const char* label, const char* variable) {
+  StoreUnderTest subject;
+  subject.label = label;
+  const char* const server = std::getenv(variable);
+  if (server == nullptr) {
+    subject.missing = std::string(variable) + " names no server";
+    return subject;
+  }
+  const std::string name = server;
+  subject.open = [name](Reactor& reactor) {
+    return reactor.run(open_store(reactor, "redis", name));
+  };
+  Reactor reactor;
+  const std::unique_ptr<DataStore> store = subject.open(reactor);
+  for (const std::string& session : reactor.run(store->list_sessions())) {
+    const SessionContext context = store->session_context(session);
+    std::vector<ItemId> items;
+    for (const ListedItem& item : reactor.run(store->list(context))) items.push_back(item.id);
+    reactor.run(store->remove(context, items));
+  }
+  return subject;
+}
+
 }  // namespace
 
 const std::vector<MakeStore>& stores_under_test() {
@@ -49,6 +73,8 @@ const std::vector<MakeStore>& stores_under_test() {
       [] { return fs_store("fs", "local", true); },
       [] { return fs_store("fs, not durable", "local", false); },
       [] { return fs_store("fs, as on a network", "nfs", true); },
+      [] { return redis_store("redis", "UNUM_TEST_REDIS"); },
+      [] { return redis_store("redis, a cluster", "UNUM_TEST_REDIS_CLUSTER"); },
   };
   return makers;
 }

@@ -15,8 +15,8 @@ constexpr unsigned kDatabaseMax = 1'000'000;  // servers are configured with 16,
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
   throw Error(ErrorKind::invalid, "redis", "Unum.InvalidStoreName",
-              "\"" + without_secret(text) + "\" is no address of a Redis server: " +
-                  std::string(why) +
+              "\"" + without_secret(text) +
+                  "\" is no address of a Redis server: " + std::string(why) +
                   "; write host, host:port, redis://[user:password@]host[:port][/db], rediss://... "
                   "for TLS, or unix:/path/of/socket");
 }

@@ -92,7 +92,7 @@ struct Client::Attempts {
   std::uint16_t slot = 0;
   Wait wait;
   Deadline give_up{};
-  Node* node = nullptr;  ///< Where it went last.
+  Node* node = nullptr;   ///< Where it went last.
   Node* asked = nullptr;  ///< Goes here next, with ASKING.
   unsigned redirects = 0;
   unsigned failures = 0;
@@ -125,8 +125,7 @@ Client::Node& Client::node_at(const Address& address) {
                 "the cluster of " + address_.endpoint() + " named more than " +
                     std::to_string(kNodesMax) + " servers");
   }
-  return *nodes_.emplace_back(
-      std::make_unique<Node>(reactor_, address, options_.connect_timeout));
+  return *nodes_.emplace_back(std::make_unique<Node>(reactor_, address, options_.connect_timeout));
 }
 
 Client::Node& Client::node_at(std::string_view host, std::uint16_t port) {
@@ -144,19 +143,21 @@ Client::Node& Client::node_of(std::uint16_t slot) {
 // --- One command --------------------------------------------------------------------------------
 
 Task<Reply> Client::send(Node* fixed, std::uint16_t slot, Arguments arguments, Wait wait) {
-  struct Place {
+  struct Turn {
     Room& room;
-    ~Place() {
-      ++room.left;
+    ~Turn() {
+      // A waiter gets the place itself, so that nobody who comes later is before it.
+      if (room.came.empty()) ++room.left;
       room.came.wake_one();
     }
   };
-  while (room_->left == 0) {
+  if (room_->left == 0) {
     const int woken = co_await room_->came.wait(reactor_, wait);
     if (woken < 0) throw_wait_ended(woken, wait, "waiting for a turn at " + address_.endpoint());
+  } else {
+    --room_->left;
   }
-  --room_->left;
-  const Place place{*room_};
+  const Turn turn{*room_};
 
   Attempts attempts{.fixed = fixed,
                     .slot = slot,
@@ -164,36 +165,9 @@ Task<Reply> Client::send(Node* fixed, std::uint16_t slot, Arguments arguments, W
                     .give_up = std::min(wait.deadline, reactor_.now() + options_.retry_for)};
   for (;;) {
     std::optional<Error> failure;
-    const bool asking = attempts.asked != nullptr;
-    Node& node = asking ? *std::exchange(attempts.asked, nullptr)
-                 : fixed != nullptr ? *fixed : node_of(slot);
-    attempts.node = &node;
     try {
-      std::shared_ptr<Connection> connection = node.current();
-      if (!connection) {
-        const std::uint64_t opened = node.opened();
-        connection = co_await node.connection(Wait{attempts.give_up, wait.stop});
-        counters_.connections += node.opened() - opened;
-      }
-      ++counters_.requests;
-      Outcome outcome = co_await connection->call(arguments, wait, asking);
-      switch (outcome.status) {
-        case Outcome::Status::replied:
-          if (!outcome.reply.is_error()) co_return std::move(outcome.reply);
-          if (co_await settle(attempts, outcome.reply)) continue;
-          if (const CodeKind* known = find_code(code_of(outcome.reply)); !known || !known->passes)
-            co_return std::move(outcome.reply);
-          failure = error_of(outcome.reply, node.address().endpoint());
-          break;
-        case Outcome::Status::lost:
-          failure.emplace(ErrorKind::disconnected, "redis", "Unum.Disconnected",
-                          connection->reason());
-          break;
-        case Outcome::Status::timed_out:
-          throw_wait_ended(-ETIME, wait, "a command to " + node.address().endpoint());
-        case Outcome::Status::cancelled:
-          throw_wait_ended(-ECANCELED, wait, "a command to " + node.address().endpoint());
-      }
+      std::optional<Reply> reply = co_await attempt(attempts, arguments, failure);
+      if (reply) co_return std::move(*reply);
     } catch (const Error& error) {
       const bool passes = error.kind() == ErrorKind::disconnected ||
                           error.kind() == ErrorKind::throttled ||
@@ -201,16 +175,65 @@ Task<Reply> Client::send(Node* fixed, std::uint16_t slot, Arguments arguments, W
       if (!passes) throw;
       failure = error;
     }
-    co_await wait_to_retry(attempts, *failure);
+    if (failure) co_await wait_to_retry(attempts, *failure);
+  }
+}
+
+/// Sends the command once. Nothing: it is to be sent again, at once after a redirect, later after a
+/// failure.
+Task<std::optional<Reply>> Client::attempt(Attempts& attempts, Arguments arguments,
+                                           std::optional<Error>& failure) {
+  check_open();
+  const Wait& wait = attempts.wait;
+  const bool asking = attempts.asked != nullptr;
+  Node& node = asking                      ? *std::exchange(attempts.asked, nullptr)
+               : attempts.fixed != nullptr ? *attempts.fixed
+                                           : node_of(attempts.slot);
+  attempts.node = &node;
+  std::shared_ptr<Connection> connection = node.current();
+  if (!connection) connection = co_await connect(node, Wait{attempts.give_up, wait.stop});
+  ++counters_.requests;
+  Wait once = wait;
+  once.deadline = std::min(wait.deadline, reactor_.now() + options_.request_timeout);
+  const auto doing = [&node] { return "a command to " + node.address().endpoint(); };
+  Outcome outcome = co_await connection->call(arguments, once, asking);
+  switch (outcome.status) {
+    case Outcome::Status::replied: break;
+    case Outcome::Status::lost:
+      failure.emplace(ErrorKind::disconnected, "redis", "Unum.Disconnected", connection->reason());
+      co_return std::nullopt;
+    case Outcome::Status::timed_out:
+      if (once.deadline == wait.deadline) throw_wait_ended(-ETIME, wait, doing());
+      node.leave();
+      failure.emplace(ErrorKind::disconnected, "redis", "Unum.NoAnswer",
+                      doing() + " was not answered in time");
+      co_return std::nullopt;
+    case Outcome::Status::cancelled: throw_wait_ended(-ECANCELED, wait, doing());
+  }
+  if (!outcome.reply.is_error()) co_return std::move(outcome.reply);
+  if (co_await follow(attempts, outcome.reply)) co_return std::nullopt;
+  const CodeKind* const known = find_code(code_of(outcome.reply));
+  if (known == nullptr || !known->passes) co_return std::move(outcome.reply);
+  failure = error_of(outcome.reply, node.address().endpoint());
+  co_return std::nullopt;
+}
+
+Task<std::shared_ptr<Connection>> Client::connect(Node& node, Wait wait) {
+  std::shared_ptr<Connection> connection = co_await node.connection(wait);
+  counters_.connections += node.take_opened();
+  co_return connection;
+}
+
+void Client::check_open() const {
+  if (closed_) {
+    throw Error(ErrorKind::cancelled, "redis", "ECANCELED",
+                "the client of " + address_.endpoint() + " was closed");
   }
 }
 
 /// Delays the next attempt, or throws the failure when none is left.
 Task<void> Client::wait_to_retry(Attempts& attempts, const Error& failure) {
-  if (closed_) {
-    throw Error(ErrorKind::cancelled, "redis", "ECANCELED",
-                "the client of " + address_.endpoint() + " was closed");
-  }
+  check_open();
   const Deadline next = reactor_.now() + attempts.backoff.delay(attempts.failures++);
   if (!opened_ && failure.kind() == ErrorKind::disconnected) throw failure;
   if (next >= attempts.give_up) throw failure;
@@ -222,15 +245,15 @@ Task<void> Client::wait_to_retry(Attempts& attempts, const Error& failure) {
 }
 
 /// Follows a redirect; false if the error is none.
-Task<bool> Client::settle(Attempts& attempts, Reply& reply) {
+Task<bool> Client::follow(Attempts& attempts, Reply& reply) {
   const std::optional<Redirect> redirect =
       parse_redirect(reply.text, attempts.node->address().host);
   if (!redirect || attempts.fixed != nullptr) co_return false;
   ++counters_.redirects;
   if (++attempts.redirects > kRedirectsMax) {
-    throw Error(ErrorKind::bug, "redis", reply.error_code(),
-                "the cluster of " + address_.endpoint() + " sends a command in circles: " +
-                    reply.text);
+    throw Error(
+        ErrorKind::bug, "redis", reply.error_code(),
+        "the cluster of " + address_.endpoint() + " sends a command in circles: " + reply.text);
   }
   Node& to = node_at(redirect->to.host, redirect->to.port);
   if (redirect->ask) {
@@ -256,9 +279,7 @@ Task<void> Client::learn_slots(Wait wait) {
     try {
       Wait once = wait;
       once.deadline = std::min(wait.deadline, reactor_.now() + options_.connect_timeout);
-      const std::uint64_t opened = node.opened();
-      const std::shared_ptr<Connection> connection = co_await node.connection(once);
-      counters_.connections += node.opened() - opened;
+      const std::shared_ptr<Connection> connection = co_await connect(node, once);
       ++counters_.requests;
       const Outcome outcome = co_await connection->call(kCommand, once);
       if (outcome.status != Outcome::Status::replied || outcome.reply.is_error()) continue;

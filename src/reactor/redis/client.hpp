@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,11 +24,16 @@
 
 namespace unum::redis {
 
+class Connection;
+
 struct ClientOptions {
   /// Commands under way at once; what is beyond waits, first come, first served.
   std::size_t in_flight_max = 1024;
   /// To resolve, connect, greet and authenticate; a deadline that is nearer counts.
   std::chrono::milliseconds connect_timeout{5'000};
+  /// A command that has no reply after this long counts as lost and is sent again, by another
+  /// connection; a deadline that is nearer counts.
+  std::chrono::milliseconds request_timeout{30'000};
   /// How long a command is tried again while its server is away, loading, failing over or moving
   /// slots; a deadline that is nearer counts.
   std::chrono::milliseconds retry_for{10'000};
@@ -105,9 +111,13 @@ class Client {
   Node& node_at(std::string_view host, std::uint16_t port);
   Node& node_of(std::uint16_t slot);
   Task<Reply> send(Node* fixed, std::uint16_t slot, Arguments arguments, Wait wait);
-  Task<bool> settle(Attempts& attempts, Reply& reply);
+  Task<std::optional<Reply>> attempt(Attempts& attempts, Arguments arguments,
+                                     std::optional<Error>& failure);
+  Task<std::shared_ptr<Connection>> connect(Node& node, Wait wait);
+  Task<bool> follow(Attempts& attempts, Reply& reply);
   Task<void> wait_to_retry(Attempts& attempts, const Error& failure);
   Task<void> learn_slots(Wait wait);
+  void check_open() const;
 
   Reactor& reactor_;
   const Address address_;

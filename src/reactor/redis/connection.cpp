@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cerrno>
+#include <charconv>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -67,9 +67,7 @@ void Call::await_suspend(std::coroutine_handle<> waiter) {
   pending_ = true;
   stop_.link(
       wait_.stop,
-      [](void* self) noexcept {
-        static_cast<Call*>(self)->give_up(Outcome::Status::cancelled);
-      },
+      [](void* self) noexcept { static_cast<Call*>(self)->give_up(Outcome::Status::cancelled); },
       this);
 }
 
@@ -89,8 +87,7 @@ void Call::give_up(Outcome::Status status) noexcept {
 
 // --- Opening and closing ------------------------------------------------------------------------
 
-Connection::Connection(Reactor& reactor, std::string endpoint,
-                       std::unique_ptr<Transport> transport)
+Connection::Connection(Reactor& reactor, std::string endpoint, std::unique_ptr<Transport> transport)
     : reactor_(reactor), endpoint_(std::move(endpoint)), transport_(std::move(transport)) {
   flush_.connection = this;
   flush_.run = [](Ready& ready) noexcept {

@@ -132,11 +132,11 @@ class Connection {
   std::string reason_;
 
   std::deque<Piece> unsent_;
-  std::size_t sent_ = 0;  ///< Of the first piece.
-  std::deque<Call*> due_;  ///< In the order of sending; null where nobody waits any more.
+  std::size_t sent_ = 0;         ///< Of the first piece.
+  std::deque<Call*> due_;        ///< In the order of sending; null where nobody waits any more.
   std::uint64_t first_due_ = 0;  ///< The sequence number of due_.front().
-  Deadline quiet_since_{};  ///< Nothing has come since then, although something was due.
-  std::string spare_;       ///< The last send buffer, to be used again.
+  Deadline quiet_since_{};       ///< Nothing has come since then, although something was due.
+  std::string spare_;            ///< The last send buffer, to be used again.
   Event flush_;
 };
 

@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <random>
+#include <utility>
 
 #include "reactor/redis/connection.hpp"
 #include "reactor/wait_list.hpp"
@@ -39,7 +40,8 @@ class Node {
   void end(const std::string& reason) noexcept;
 
   const Address& address() const noexcept { return address_; }
-  std::uint64_t opened() const noexcept { return opened_; }
+  /// Connections opened since this was asked last.
+  std::uint64_t take_opened() noexcept { return std::exchange(opened_, 0); }
 
  private:
   Task<std::shared_ptr<Connection>> open(Wait wait);
@@ -51,10 +53,10 @@ class Node {
   WaitList opening_ended_;
   bool opening_ = false;
   std::uint64_t opened_ = 0;
-  std::uint64_t failed_ = 0;     ///< Attempts so far.
+  std::uint64_t failed_ = 0;  ///< Attempts so far.
   unsigned failed_in_a_row_ = 0;
-  Deadline not_before_{};        ///< Of the next attempt.
-  std::exception_ptr failure_;   ///< Of the last attempt.
+  Deadline not_before_{};       ///< Of the next attempt.
+  std::exception_ptr failure_;  ///< Of the last attempt.
   Backoff backoff_;
 };
 

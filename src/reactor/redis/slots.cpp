@@ -63,8 +63,10 @@ std::vector<SlotRange> parse_slots(const Reply& reply, std::string_view asked_ho
     const std::int64_t first = row.elements[0].integer;
     const std::int64_t last = row.elements[1].integer;
     if (first < 0 || last < first || last >= static_cast<std::int64_t>(kSlots)) refuse();
-    SlotRange range{static_cast<std::uint16_t>(first), static_cast<std::uint16_t>(last),
-                    parse_place(row.elements[2], asked_host), {}};
+    SlotRange range{static_cast<std::uint16_t>(first),
+                    static_cast<std::uint16_t>(last),
+                    parse_place(row.elements[2], asked_host),
+                    {}};
     for (std::size_t i = 3; i < row.elements.size(); ++i)
       range.replicas.push_back(parse_place(row.elements[i], asked_host));
     ranges.push_back(std::move(range));

@@ -49,11 +49,11 @@ Context make_context(const Address& address) {
           ? ::SSL_CTX_set_default_verify_paths(context.get()) == 1
           : ::SSL_CTX_load_verify_locations(context.get(), address.ca_file.c_str(), nullptr) == 1;
   if (!loaded) {
-    throw Error(ErrorKind::invalid, "redis", "Unum.CaFile",
-                "the CA certificates " +
-                    (address.ca_file.empty() ? std::string("of the system")
-                                             : "in " + address.ca_file) +
-                    " cannot be read: " + library_error());
+    throw Error(
+        ErrorKind::invalid, "redis", "Unum.CaFile",
+        "the CA certificates " +
+            (address.ca_file.empty() ? std::string("of the system") : "in " + address.ca_file) +
+            " cannot be read: " + library_error());
   }
   return context;
 }
@@ -134,18 +134,19 @@ class TlsTransport final : public Transport {
     if (verified != X509_V_OK) {
       ::ERR_clear_error();
       throw Error(ErrorKind::denied, "redis", "Unum.TlsNotTrusted",
-                  "the certificate of " + address.endpoint() + " is not accepted: " +
-                      ::X509_verify_cert_error_string(verified));
+                  "the certificate of " + address.endpoint() +
+                      " is not accepted: " + ::X509_verify_cert_error_string(verified));
     }
     if (reason == SSL_ERROR_SYSCALL) {
-      throw Error(ErrorKind::disconnected, "redis", "Unum.Tls",
-                  "greeting " + address.endpoint() + " by TLS: " +
-                      (errno_value != 0 ? std::strerror(errno_value)
-                                        : "the server closed the connection"));
+      throw Error(
+          ErrorKind::disconnected, "redis", "Unum.Tls",
+          "greeting " + address.endpoint() + " by TLS: " +
+              (errno_value != 0 ? std::strerror(errno_value) : "the server closed the connection"));
     }
     throw Error(ErrorKind::denied, "redis", "Unum.Tls",
-                address.endpoint() + " cannot be spoken to by TLS (does it speak it on this port?)"
-                                     ": " +
+                address.endpoint() +
+                    " cannot be spoken to by TLS (does it speak it on this port?)"
+                    ": " +
                     library_error());
   }
 

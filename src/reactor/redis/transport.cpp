@@ -144,8 +144,8 @@ struct Attempt {
 
 Task<Attempt> connect_to(Reactor& reactor, const SocketAddress& to, const Wait& wait) {
   Attempt attempt;
-  attempt.fd = Descriptor(
-      ::socket(to.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  attempt.fd =
+      Descriptor(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!attempt.fd) throw system_error("redis", errno, "socket");
   set_options(attempt.fd.get(), to.storage.ss_family != AF_UNIX);
   if (::connect(attempt.fd.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.length) == 0)

@@ -16,9 +16,9 @@ namespace unum::redis {
 
 class Transport {
  public:
-  /// Resolves (on a thread of its own), connects and, if the address says so, greets by TLS: the peer's
-  /// certificate must be trusted and be the host's. Throws `timeout`, `cancelled`, `disconnected`,
-  /// `denied` (TLS), `invalid` (TLS wanted of a build without it).
+  /// Resolves (on a thread of its own), connects and, if the address says so, greets by TLS: the
+  /// peer's certificate must be trusted and be the host's. Throws `timeout`, `cancelled`,
+  /// `disconnected`, `denied` (TLS), `invalid` (TLS wanted of a build without it).
   static Task<std::unique_ptr<Transport>> open(Reactor& reactor, const Address& address, Wait wait);
 
   virtual ~Transport() = default;
