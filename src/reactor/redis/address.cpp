@@ -62,9 +62,6 @@ void read_parameters(std::string_view whole, std::string_view query, Address& ad
       address.database = *database;
     } else if (key == "ca") {
       address.ca_file = value;
-    } else if (key == "replicas") {
-      if (value != "yes" && value != "no") refuse(whole, "replicas is yes or no");
-      address.replicas = value == "yes";
     } else {
       refuse(whole, "unknown parameter \"" + std::string(key) + "\"");
     }

@@ -16,8 +16,7 @@ struct Address {
   std::string username;  ///< Empty: the default user.
   std::string password;  ///< Empty: no AUTH.
   unsigned database = 0;
-  std::string ca_file;    ///< CA certificates in PEM; empty: the system's.
-  bool replicas = false;  ///< Reads that may be stale go to replicas (cluster).
+  std::string ca_file;  ///< CA certificates in PEM; empty: the system's.
 
   /// "host:port" or the socket's path, for messages: no secret.
   std::string endpoint() const;

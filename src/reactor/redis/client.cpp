@@ -235,7 +235,7 @@ void Client::check_open() const {
 Task<void> Client::wait_to_retry(Attempts& attempts, const Error& failure) {
   check_open();
   const Deadline next = reactor_.now() + attempts.backoff.delay(attempts.failures++);
-  if (!opened_ && failure.kind() == ErrorKind::disconnected) throw failure;
+  if (opening_ && failure.kind() == ErrorKind::disconnected) throw failure;
   if (next >= attempts.give_up) throw failure;
   ++counters_.retries;
   const bool came = co_await reactor_.sleep_until(next, attempts.wait.stop);
@@ -299,10 +299,15 @@ Task<void> Client::learn_slots(Wait wait) {
 
 Task<void> Client::open(Wait wait) {
   static constexpr std::array<std::string_view, 1> kInfo{"INFO"};
+  struct Opening {
+    bool& opening;
+    ~Opening() { opening = false; }
+  };
+  opening_ = true;
+  const Opening opening{opening_};
   Reply reply = co_await send(nodes_.front().get(), 0, kInfo, wait);
   if (reply.is_error()) throw error_of(reply, "INFO at " + address_.endpoint());
   info_ = std::move(reply.text);
-  opened_ = true;
   cluster_ = info("redis_mode") == "cluster" || info("cluster_enabled") == "1";
   if (!cluster_) co_return;
   slots_.assign(kSlots, nullptr);

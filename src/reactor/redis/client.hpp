@@ -127,7 +127,7 @@ class Client {
   std::vector<Node*> slots_;                  ///< Empty unless in a cluster.
   std::string info_;
   bool cluster_ = false;
-  bool opened_ = false;
+  bool opening_ = false;  ///< A server that is not there is told at once.
   bool closed_ = false;
   Deadline learn_again_{};
   std::unique_ptr<Room> room_;

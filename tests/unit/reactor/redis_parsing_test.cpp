@@ -65,7 +65,7 @@ TEST_CASE("what is no address of a Redis server is refused, without its secret",
   for (const char* text :
        {"", ":6379", "cache:0", "cache:65536", "cache:x", "cache:", "http://cache", "redis://",
         "[::1", "[::1]x", "unix:relative", "cache?db=x", "cache?speed=1", "redis://cache/x",
-        "user@cache", "a b", "redis://%zz:x@cache", "redis://a%4"}) {
+        "user@cache", "a b", "redis://%zz:x@cache", "redis://a%4:x@cache"}) {
     INFO(text);
     CHECK(refusal_of(text).find("is no address of a Redis server") != std::string::npos);
   }
