@@ -151,7 +151,8 @@ for i = 3, #KEYS do
   redis.call('ZREM', KEYS[1], ARGV[i - 1])
 end
 for _, aggregator in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-  redis.call('DEL', ARGV[1] .. ':' .. aggregator .. '-marks', ARGV[1] .. ':' .. aggregator .. '-looks')
+  local under_way = ARGV[1] .. ':' .. aggregator
+  redis.call('DEL', under_way .. '-marks', under_way .. '-looks')
 end
 redis.call('DEL', KEYS[2])
 return 1
