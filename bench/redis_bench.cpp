@@ -50,10 +50,12 @@ struct Setup {
     static Setup setup;
     return setup;
   }
-  ~Setup() {
+  /// Not by the destructor, which runs when this thread's pool of coroutine frames is gone.
+  void end() {
     std::vector<ItemId> items;
     for (const ListedItem& item : reactor.run(store->list(context))) items.push_back(item.id);
     reactor.run(store->remove(context, items));
+    reactor.run(store->close());
     ::redisFree(raw);
   }
 
@@ -190,5 +192,7 @@ int main(int argc, char** argv) {
     std::printf("UNUM_TEST_REDIS names no server\n");
     return 77;
   }
-  return unum::bench::run_all(argc, argv, &register_all);
+  const int code = run_all(argc, argv, &register_all);
+  if (code == 0) Setup::get().end();
+  return code;
 }

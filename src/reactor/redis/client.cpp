@@ -283,8 +283,9 @@ Task<void> Client::learn_slots(Wait wait) {
       ++counters_.requests;
       const Outcome outcome = co_await connection->call(kCommand, once);
       if (outcome.status != Outcome::Status::replied || outcome.reply.is_error()) continue;
+      const std::vector<SlotRange> ranges = parse_slots(outcome.reply, node.address().host);
       slots_.assign(kSlots, nullptr);
-      for (const SlotRange& range : parse_slots(outcome.reply, node.address().host)) {
+      for (const SlotRange& range : ranges) {
         Node& primary = node_at(range.primary.host, range.primary.port);
         std::fill(slots_.begin() + range.first, slots_.begin() + range.last + 1, &primary);
       }
