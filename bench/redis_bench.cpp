@@ -19,6 +19,7 @@ using namespace unum;
 using namespace unum::bench;
 
 constexpr std::size_t kValueBytes = 1024;
+constexpr std::size_t kReadsAtOnce = 4;
 
 void must(bool holds, const char* what) {
   if (holds) return;
@@ -62,6 +63,16 @@ struct Setup {
   void read_all() {
     const std::vector<std::string> values = reactor.run(store->read_input(context, pointers));
     must(values.back().size() == kValueBytes, "read_input");
+  }
+  /// As several aggregators of one process do, so that the server need not wait for us; the other
+  /// side has 50 connections.
+  void read_all_at_once(std::size_t rounds) {
+    const auto one = [&](std::size_t) -> Task<void> {
+      const std::vector<std::string> values = co_await store->read_input(context, pointers);
+      must(values.back().size() == kValueBytes, "read_input");
+    };
+    const auto all = [&]() -> Task<void> { co_await for_each_bounded(rounds, kReadsAtOnce, one); };
+    reactor.run(all());
   }
   void get_all() {
     for (const std::string& key : keys)
@@ -140,6 +151,7 @@ double benchmark_rate() {
   while (std::fgets(line.data(), line.size(), pipe) != nullptr)
     std::sscanf(line.data(), "\"GET\",\"%lf\"", &rate);
   must(::pclose(pipe) == 0 && rate > 0, "redis-benchmark");
+  ::freeReplyObject(::redisCommand(Setup::get().raw, "DEL key:__rand_int__"));
   return rate;
 }
 
@@ -158,10 +170,8 @@ void register_all() {
       Result result{"read_input of 1,000 x 1 KB", "redis-benchmark -P 64", 1e300, 1e300, 0, 1.0};
       std::vector<double> ratios;
       for (std::size_t turn = 0; turn < size(5, 1); ++turn) {
-        const double ours = seconds_of([&s, rounds] {
-                              for (std::size_t i = 0; i < rounds; ++i) s.read_all();
-                            }) *
-                            1e9 / static_cast<double>(rounds * s.count);
+        const double ours = seconds_of([&s, rounds] { s.read_all_at_once(rounds); }) * 1e9 /
+                            static_cast<double>(rounds * s.count);
         const double other = 1e9 / benchmark_rate();
         result.ours_ns = std::min(result.ours_ns, ours);
         result.other_ns = std::min(result.other_ns, other);
