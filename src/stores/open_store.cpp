@@ -6,6 +6,7 @@
 #include "base/suggest.hpp"
 #include "stores/fs/fs_store.hpp"
 #include "stores/memory/memory_store.hpp"
+#include "stores/redis/redis_store.hpp"
 #include "stores/s3/s3_store.hpp"
 #include "unum/data_store.hpp"
 
@@ -41,7 +42,7 @@ Task<bool> create_memory(Reactor&, std::string_view name, Wait) {
 constexpr std::array<StoreType, 5> kStoreTypes = {{
     {"fs", &open_fs, &create_fs},
     {"memory", &open_memory, &create_memory},
-    {"redis", nullptr, nullptr},
+    {"redis", &redis::open_redis_store, &redis::create_redis_store},
     {"dynamodb", nullptr, nullptr},
     {"s3", &s3::open_s3_store, &s3::create_s3_store},
 }};

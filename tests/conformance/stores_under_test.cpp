@@ -75,6 +75,31 @@ StoreUnderTest s3_store() {
   return subject;
 }
 
+/// A server whose place an environment variable tells; the database is emptied for each test, so it
+/// is one that no other program uses.
+StoreUnderTest redis_store(const char* label, const char* variable, const char* database) {
+  StoreUnderTest subject;
+  subject.label = label;
+  const char* const server = std::getenv(variable);
+  if (server == nullptr) {
+    subject.missing = std::string(variable) + " names no server";
+    return subject;
+  }
+  const std::string name = std::string("redis://") + server + database;
+  subject.open = [name](Reactor& reactor) {
+    return reactor.run(open_store(reactor, "redis", name));
+  };
+  Reactor reactor;
+  const std::unique_ptr<DataStore> store = subject.open(reactor);
+  for (const std::string& session : reactor.run(store->list_sessions())) {
+    const SessionContext context = store->session_context(session);
+    std::vector<ItemId> items;
+    for (const ListedItem& item : reactor.run(store->list(context))) items.push_back(item.id);
+    reactor.run(store->remove(context, items));
+  }
+  return subject;
+}
+
 }  // namespace
 
 const std::vector<MakeStore>& stores_under_test() {
@@ -84,6 +109,8 @@ const std::vector<MakeStore>& stores_under_test() {
       [] { return fs_store("fs, not durable", "local", false); },
       [] { return fs_store("fs, as on a network", "nfs", true); },
       s3_store,
+      [] { return redis_store("redis", "UNUM_TEST_REDIS", "/9"); },
+      [] { return redis_store("redis, a cluster", "UNUM_TEST_REDIS_CLUSTER", ""); },
   };
   return makers;
 }

@@ -1,0 +1,36 @@
+// Where a Redis server is and as whom to speak to it, as a text says it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace unum::redis {
+
+/// A server, and how to get in.
+struct Address {
+  std::string host;  ///< Name or number; empty for a unix socket.
+  std::uint16_t port = 6379;
+  std::string unix_path;  ///< Instead of host and port.
+  bool tls = false;
+  std::string username;  ///< Empty: the default user.
+  std::string password;  ///< Empty: no AUTH.
+  unsigned database = 0;
+  std::string ca_file;  ///< CA certificates in PEM; empty: the system's.
+
+  /// "host:port" or the socket's path, for messages: no secret.
+  std::string endpoint() const;
+};
+
+/// Reads `host`, `host:port`, `[v6]:port`, `redis://[[user]:password@]host[:port][/db]`, the same
+/// with `rediss://` (TLS), `unix:/path`, each with `?db=N`, `?ca=FILE` behind it. In a URL, user,
+/// password and parameters are percent-encoded. Throws `invalid` that says what is wrong, without
+/// the password.
+Address parse_address(std::string_view text);
+/// User and password from UNUM_REDIS_USERNAME and UNUM_REDIS_PASSWORD where the address has none,
+/// so that no secret need stand in a file; the CA file from UNUM_REDIS_CA.
+void add_environment(Address& address);
+/// The text as it may be shown: the password, if any, as "***".
+std::string without_secret(std::string_view text);
+
+}  // namespace unum::redis

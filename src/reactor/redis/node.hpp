@@ -1,0 +1,63 @@
+// One server of a client: its connection, made when needed, by one for all who wait for it.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <random>
+#include <utility>
+
+#include "reactor/redis/connection.hpp"
+#include "reactor/wait_list.hpp"
+
+namespace unum::redis {
+
+/// A growing delay before the n-th attempt, random between 0 and its bound ("full jitter"), so that
+/// many clients of a server that comes back do not come back together.
+class Backoff {
+ public:
+  std::chrono::microseconds delay(unsigned attempt) noexcept;
+
+ private:
+  std::minstd_rand random_{std::random_device{}()};
+};
+
+class Node {
+ public:
+  Node(Reactor& reactor, Address address, std::chrono::milliseconds connect_timeout)
+      : reactor_(reactor), address_(std::move(address)), connect_timeout_(connect_timeout) {}
+
+  /// The connection, opened if there is none that can be used. One caller opens it, the others
+  /// wait and share its result; a caller whose own wait ends leaves the work to the next. Throws
+  /// what Connection::open does.
+  Task<std::shared_ptr<Connection>> connection(Wait wait);
+  /// The connection as it is; null if there is none that can be used.
+  std::shared_ptr<Connection> current() noexcept;
+  /// Whoever asks next gets a new connection (the name may lead to another server by now). Commands
+  /// that wait on the old one go on.
+  void leave() noexcept { connection_.reset(); }
+  void end(const std::string& reason) noexcept;
+
+  const Address& address() const noexcept { return address_; }
+  /// Connections opened since this was asked last.
+  std::uint64_t take_opened() noexcept { return std::exchange(opened_, 0); }
+
+ private:
+  Task<std::shared_ptr<Connection>> open(Wait wait);
+
+  Reactor& reactor_;
+  const Address address_;
+  const std::chrono::milliseconds connect_timeout_;
+  std::shared_ptr<Connection> connection_;
+  WaitList opening_ended_;
+  bool opening_ = false;
+  std::uint64_t opened_ = 0;
+  std::uint64_t failed_ = 0;  ///< Attempts so far.
+  unsigned failed_in_a_row_ = 0;
+  Deadline not_before_{};       ///< Of the next attempt.
+  std::exception_ptr failure_;  ///< Of the last attempt.
+  Backoff backoff_;
+};
+
+}  // namespace unum::redis

@@ -1,0 +1,138 @@
+// Opening: is there a server, can it be written, will it keep what is written?
+#include <algorithm>
+
+#include "base/limits.hpp"
+#include "reactor/redis/address.hpp"
+#include "stores/redis/keys.hpp"
+#include "stores/redis/redis_store.hpp"
+#include "stores/redis/redis_store_impl.hpp"
+#include "stores/redis/scripts.hpp"
+#include "unum/task_group.hpp"
+
+namespace unum::redis {
+namespace {
+
+// Scripts that replicate what they changed, ZADD within one that asked for the time, UNLINK.
+constexpr int kOldestMajor = 5;
+// Chunks of a read of many under way at once, whatever the options say: more wait in the server.
+constexpr std::size_t kChunksInFlightMax = 16;
+// A session that no workflow has: only its keys' names are looked at.
+constexpr std::string_view kProbeSession = "unum-probe";
+
+ClientOptions client_options(const StoreOptions& options) {
+  ClientOptions chosen;
+  chosen.request_timeout = options.request_timeout;
+  return chosen;
+}
+
+Address address_of(std::string_view name) {
+  Address address = parse_address(name);
+  add_environment(address);
+  return address;
+}
+
+}  // namespace
+
+RedisStore::RedisStore(Reactor& reactor, std::string_view name, Address address,
+                       const StoreOptions& options)
+    : DataStore(reactor),
+      name_(without_secret(name)),
+      client_(reactor, std::move(address), client_options(options)),
+      chunks_in_flight_(std::clamp<std::size_t>(options.in_flight_max, 1, kChunksInFlightMax)),
+      commit_{commit_script()},
+      put_{put_script()},
+      note_{note_script()},
+      remove_{remove_script()},
+      list_{list_script()} {}
+
+Task<void> RedisStore::open(const StoreOptions& options, Wait wait) {
+  const std::string store = "the data store redis:" + name_;
+  std::string save;
+  try {
+    co_await client_.open(wait);
+    if (client_.info("role") == "slave" && !client_.cluster()) {
+      throw Error(ErrorKind::denied, "redis", "READONLY",
+                  "it is a read-only replica of " + std::string(client_.info("master_host")) + ":" +
+                      std::string(client_.info("master_port")) + "; name the primary");
+    }
+    const std::string version(client_.info("redis_version"));
+    if (!version.empty() && std::atoi(version.c_str()) < kOldestMajor) {
+      throw Error(ErrorKind::invalid, "redis", "Unum.RedisVersion",
+                  "its version is " + version + "; 5.0 or newer is needed");
+    }
+    co_await load_scripts(wait);
+    co_await check_writable(wait);
+    save = co_await save_schedule(wait);
+  } catch (const Error& error) {
+    const bool absent = error.kind() == ErrorKind::disconnected;
+    throw Error(absent ? ErrorKind::not_found : error.kind(), "redis",
+                absent ? "Unum.NoSuchStore" : error.code(),
+                store +
+                    (absent ? " does not exist or cannot be reached: " : " cannot be opened: ") +
+                    error.message() + (absent ? "; start the server or correct the name" : ""));
+  }
+  warn(options, save);
+}
+
+Task<void> RedisStore::load_scripts(Wait wait) {
+  const std::array<Script*, 5> scripts{&commit_, &put_, &note_, &remove_, &list_};
+  const auto load = [&](std::size_t i) { return client_.load(*scripts[i], wait); };
+  co_await for_each_bounded(scripts.size(), scripts.size(), load);
+}
+
+/// Removes nothing from a session that does not exist: needs all that writing needs, and leaves no
+/// trace.
+Task<void> RedisStore::check_writable(Wait wait) {
+  const std::string index = index_key(kProbeSession);
+  const std::array<std::string, 2> others{index + ":-under-way", index + ":probe-output"};
+  const std::array<std::string_view, 3> keys{index, others[0], others[1]};
+  const std::array<std::string_view, 2> values{index, "probe-output"};
+  co_await client_.run(remove_, keys, values, wait);
+}
+
+/// When the server saves snapshots; "?" where it does not tell (CONFIG is often forbidden).
+Task<std::string> RedisStore::save_schedule(Wait wait) {
+  static constexpr std::array<std::string_view, 3> kCommand{"CONFIG", "GET", "save"};
+  try {
+    const Reply reply = co_await client_.call({}, kCommand, wait);
+    if (reply.elements.size() == 2) co_return reply.elements[1].text;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::denied && error.kind() != ErrorKind::bug) throw;
+  }
+  co_return "?";
+}
+
+void RedisStore::warn(const StoreOptions& options, std::string_view save) const {
+  if (!options.warn) return;
+  std::string lost;
+  const std::string policy(client_.info("maxmemory_policy"));
+  if (!policy.empty() && policy != "noeviction") {
+    lost += "it may evict keys when its memory is full (maxmemory-policy " + policy +
+            "): checkpoints and claims would vanish while workflows run, and steps would run twice "
+            "or wait for ever; set maxmemory-policy noeviction";
+  }
+  if (client_.info("aof_enabled") == "0" && save.empty()) {
+    if (!lost.empty()) lost += "; and ";
+    lost +=
+        "it does not persist (appendonly no, save \"\"): all sessions and results are lost "
+        "when it restarts; set appendonly yes";
+  }
+  if (!lost.empty()) options.warn("redis:" + name_ + ": " + lost);
+}
+
+Task<std::unique_ptr<DataStore>> open_redis_store(Reactor& reactor, std::string_view name,
+                                                  const StoreOptions& options, Wait wait) {
+  auto store = std::make_unique<RedisStore>(reactor, name, address_of(name), options);
+  co_await store->open(options, wait);
+  co_return std::unique_ptr<DataStore>(std::move(store));
+}
+
+Task<bool> create_redis_store(Reactor& reactor, std::string_view name, Wait wait) {
+  const std::string text(name);
+  const StoreOptions options;
+  const std::unique_ptr<DataStore> store = co_await open_redis_store(reactor, text, options, wait);
+  co_await store->close();
+  co_return false;
+}
+
+}  // namespace unum::redis

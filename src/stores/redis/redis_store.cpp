@@ -1,0 +1,209 @@
+// Reading, writing, listing and removing items of a session.
+#include <algorithm>
+#include <charconv>
+
+#include "base/padded.hpp"
+#include "stores/redis/keys.hpp"
+#include "stores/redis/redis_store_impl.hpp"
+#include "unum/task_group.hpp"
+
+namespace unum::redis {
+namespace {
+
+// Values of one MGET: the server answers it at once, so that more keep others waiting; from here on
+// larger ones gain nothing (docs/decisions/0012-redis.md).
+constexpr std::size_t kChunk = 100;
+// Bytes that one MGET should ask for: chunks shrink where values are large, since the server holds
+// a whole reply in memory.
+constexpr std::size_t kChunkBytes = 4u * 1024 * 1024;
+// EXISTS begins with one name, which nearly always is the one that is missing, and grows.
+constexpr std::size_t kLooksGrowth = 16;
+constexpr std::size_t kLooksMax = 1'000;
+// Items of one removal and of one page of a listing: a script keeps everybody else waiting.
+constexpr std::size_t kPage = 500;
+
+template <class Number>
+Number number(std::string_view text) {
+  Number value{};
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+}  // namespace
+
+StoreCounters RedisStore::counters() const noexcept {
+  const ClientCounters counted = client_.counters();
+  StoreCounters counters;
+  counters.requests = counted.requests;
+  counters.connections = counted.connections;
+  return counters;
+}
+
+void RedisStore::throw_garbled(std::string_view what) const {
+  throw Error(ErrorKind::corrupt, "redis", "Unum.RedisProtocol",
+              "redis:" + name_ + " gave a reply that makes no sense to " + std::string(what));
+}
+
+Task<Reply> RedisStore::run(const Script& script, const Arguments& arguments,
+                            const SessionContext& context, std::string_view doing, Wait wait) {
+  try {
+    co_return co_await client_.run(script, arguments.keys, arguments.values, wait);
+  } catch (const Error& error) {
+    throw Error(error.kind(), "redis", error.code(),
+                std::string(doing) + " in session " + context.session() + " of redis:" + name_ +
+                    ": " + error.message());
+  }
+}
+
+Task<Reply> RedisStore::call(std::span<const std::string_view> command,
+                             const SessionContext& context, Wait wait) {
+  try {
+    co_return co_await client_.call(command[1], command, wait);
+  } catch (const Error& error) {
+    throw Error(error.kind(), "redis", error.code(),
+                std::string(command[0]) + " of " + std::string(command[1].substr(0, 200)) +
+                    " in session " + context.session() + " of redis:" + name_ + ": " +
+                    error.message());
+  }
+}
+
+Task<std::optional<std::string>> RedisStore::get(const SessionContext& context, const ItemId& item,
+                                                 Wait wait) {
+  begin_call("get", item, wait);
+  const std::string key = item_key(index_key(context.session()), item.name, item.kind);
+  const std::array<std::string_view, 2> command{"GET", key};
+  Reply reply = co_await call(command, context, wait);
+  if (reply.is_nil()) co_return std::nullopt;
+  co_return std::move(reply.text);
+}
+
+Task<void> RedisStore::put(const SessionContext& context, const ItemId& item,
+                           std::string_view value, Wait wait) {
+  begin_call("put", item, wait);
+  check_value(item, value);
+  const std::string index = index_key(context.session());
+  Arguments arguments;
+  arguments.key(item_key(index, item.name, item.kind));
+  arguments.keys.push_back(index);
+  arguments.view(value);
+  arguments.value(item_name(item.name, item.kind));
+  co_await run(put_, arguments, context, "put " + arguments.texts.back(), wait);
+}
+
+Task<void> RedisStore::remove(const SessionContext& context, std::span<const ItemId> items,
+                              Wait wait) {
+  begin_call("remove", wait);
+  for (const ItemId& item : items) begin_call("remove", item, wait);
+  forget_looks();
+  const std::string index = index_key(context.session());
+  for (std::size_t begin = 0; begin < items.size(); begin += kPage) {
+    Arguments arguments;
+    arguments.keys.push_back(index);
+    arguments.key(index + ":-under-way");
+    arguments.view(index);
+    for (const ItemId& item : items.subspan(begin, std::min(kPage, items.size() - begin))) {
+      arguments.key(item_key(index, item.name, item.kind));
+      arguments.value(item_name(item.name, item.kind));
+    }
+    co_await run(remove_, arguments, context, "remove", wait);
+  }
+}
+
+Task<std::vector<ListedItem>> RedisStore::list(const SessionContext& context, Wait wait) {
+  begin_call("list", wait);
+  const std::string index = index_key(context.session());
+  std::vector<ListedItem> listed;
+  for (std::size_t begin = 0;; begin += kPage) {
+    Arguments arguments;
+    arguments.keys.push_back(index);
+    arguments.view(index);
+    arguments.value(std::to_string(begin));
+    arguments.value(std::to_string(begin + kPage - 1));
+    const Reply reply = co_await run(list_, arguments, context, "list", wait);
+    for (std::size_t i = 0; i + 2 < reply.elements.size(); i += 3) {
+      const std::optional<ItemId> id = parse_item_name(reply.elements[i].text);
+      const std::int64_t bytes = reply.elements[i + 2].integer;
+      if (!id || bytes < 0) continue;  // noted, but never written
+      const auto microseconds = number<double>(reply.elements[i + 1].text);
+      listed.push_back({*id, static_cast<std::uint64_t>(bytes),
+                        static_cast<std::int64_t>(microseconds) * 1'000});
+    }
+    if (reply.elements.size() < 3 * kPage) co_return listed;
+  }
+}
+
+Task<std::vector<std::string>> RedisStore::list_sessions(Wait wait) {
+  begin_call("list_sessions", wait);
+  std::vector<std::string> keys = co_await client_.scan(std::string(kSessionsPattern), wait);
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  std::vector<std::string> sessions;
+  for (const std::string& key : keys) {
+    if (std::optional<std::string> session = session_of_index(key))
+      sessions.push_back(std::move(*session));
+  }
+  co_return sessions;
+}
+
+Task<void> RedisStore::close() {
+  mark_closed();
+  client_.close();
+  co_return;
+}
+
+// --- Many at once -------------------------------------------------------------------------------
+
+Task<std::vector<std::optional<std::string>>> RedisStore::get_outcomes(
+    const SessionContext& context, std::span<const Pointer> pointers, Wait wait) {
+  std::vector<std::optional<std::string>> values(pointers.size());
+  const std::string index = index_key(context.session());
+  std::size_t next = 0;
+  std::size_t chunk = kChunk;
+  // Each of a few lines takes the next chunk when its last one has come.
+  const auto line = [&](std::size_t) -> Task<void> {
+    while (next < pointers.size()) {
+      const std::size_t begin = next;
+      const std::size_t count = std::min(chunk, pointers.size() - begin);
+      next += count;
+      const OutcomeKeys keys(index, pointers.subspan(begin, count));
+      std::vector<std::string_view> command;
+      command.reserve(count + 1);
+      command.push_back("MGET");
+      keys.append_to(command);
+      Reply reply = co_await call(command, context, wait);
+      if (reply.elements.size() != count) throw_garbled("MGET");
+      std::size_t bytes = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        if (reply.elements[i].is_nil()) continue;
+        bytes += reply.elements[i].text.size();
+        values[begin + i] = std::move(reply.elements[i].text);
+      }
+      chunk = std::clamp(kChunkBytes * count / (bytes + 1), std::size_t{1}, kChunk);
+    }
+  };
+  const std::size_t lines = (pointers.size() + kChunk - 1) / kChunk;
+  co_await for_each_bounded(std::min(lines, chunks_in_flight_), chunks_in_flight_, line);
+  co_return values;
+}
+
+Task<bool> RedisStore::outcomes_exist(const SessionContext& context,
+                                      std::span<const Pointer> pointers, Wait wait) {
+  const std::string index = index_key(context.session());
+  std::size_t at_once = 1;
+  while (!pointers.empty()) {
+    const std::size_t count = std::min(at_once, pointers.size());
+    const OutcomeKeys keys(index, pointers.first(count));
+    std::vector<std::string_view> command;
+    command.reserve(count + 1);
+    command.push_back("EXISTS");
+    keys.append_to(command);
+    const Reply reply = co_await call(command, context, wait);
+    if (reply.type != Reply::Type::integer) throw_garbled("EXISTS");
+    if (reply.integer != static_cast<std::int64_t>(count)) co_return false;
+    pointers = pointers.subspan(count);
+    at_once = std::min(at_once * kLooksGrowth, kLooksMax);
+  }
+  co_return true;
+}
+
+}  // namespace unum::redis

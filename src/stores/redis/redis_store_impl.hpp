@@ -1,0 +1,95 @@
+// The Redis store's class: redis_store.cpp reads and writes, redis_fan_in.cpp commits and joins,
+// redis_open.cpp opens.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "reactor/redis/client.hpp"
+#include "unum/data_store.hpp"
+
+namespace unum::redis {
+
+class RedisStore final : public DataStore {
+ public:
+  RedisStore(Reactor& reactor, std::string_view name, Address address, const StoreOptions& options);
+
+  /// Connects, checks, learns the scripts' names.
+  Task<void> open(const StoreOptions& options, Wait wait);
+
+  std::string_view type() const noexcept override { return "redis"; }
+  const std::string& name() const noexcept override { return name_; }
+  StoreCounters counters() const noexcept override;
+
+  Task<CommitResult> commit(const SessionContext& context, std::string_view value,
+                            std::span<const FanIn> fan_ins, Wait wait) override;
+  Task<std::vector<FanInState>> join(const SessionContext& context, std::span<const FanIn> fan_ins,
+                                     Wait wait) override;
+  Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
+                                       Wait wait) override;
+  Task<WriteResult> create(const SessionContext& context, const ItemId& item,
+                           std::string_view value, Wait wait) override;
+  Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
+                 Wait wait) override;
+  Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
+                    Wait wait) override;
+  Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override;
+  Task<std::vector<std::string>> list_sessions(Wait wait) override;
+  Task<void> close() override;
+
+ protected:
+  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
+                                                             std::span<const Pointer> pointers,
+                                                             Wait wait) override;
+  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                            Wait wait) override;
+
+ private:
+  /// A script's arguments: views, and the texts made for them.
+  struct Arguments {
+    std::vector<std::string_view> keys;
+    std::vector<std::string_view> values;
+    std::deque<std::string> texts;  // its elements stay where they are
+
+    void key(std::string text) { keys.push_back(texts.emplace_back(std::move(text))); }
+    void value(std::string text) { values.push_back(texts.emplace_back(std::move(text))); }
+    void view(std::string_view text) { values.push_back(text); }
+  };
+  struct Look;
+
+  Task<Reply> run(const Script& script, const Arguments& arguments, const SessionContext& context,
+                  std::string_view doing, Wait wait);
+  Task<Reply> call(std::span<const std::string_view> command, const SessionContext& context,
+                   Wait wait);
+  Task<WriteResult> write_once(const SessionContext& context, const ItemId& item,
+                               std::string_view value, std::vector<Look>& looks,
+                               std::vector<FanInState>& states, Wait wait);
+  Task<WriteResult> create_long(const SessionContext& context, const ItemId& item,
+                                std::string_view value, Wait wait);
+  std::vector<Look> begin_looks(const SessionContext& context,
+                                std::span<const FanIn> fan_ins) const;
+  void append_looks(Arguments& arguments, std::string_view index,
+                    const std::vector<Look>& looks) const;
+  void judge(const Reply& reply, std::vector<Look>& looks, std::vector<FanInState>& states) const;
+  Task<void> look_on(const SessionContext& context, std::vector<Look>& looks,
+                     std::vector<FanInState>& states, Wait wait);
+  [[noreturn]] void throw_garbled(std::string_view what) const;
+
+  Task<void> load_scripts(Wait wait);
+  Task<void> check_writable(Wait wait);
+  Task<std::string> save_schedule(Wait wait);
+  void warn(const StoreOptions& options, std::string_view save) const;
+
+  const std::string name_;
+  Client client_;
+  const std::size_t chunks_in_flight_;
+  Script commit_;
+  Script put_;
+  Script note_;
+  Script remove_;
+  Script list_;
+};
+
+}  // namespace unum::redis

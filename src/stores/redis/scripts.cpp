@@ -1,0 +1,178 @@
+// The scripts' texts. Redis 5 and later: what a script changed is replicated, not the script.
+#include "stores/redis/scripts.hpp"
+
+namespace unum::redis {
+
+std::string_view commit_script() noexcept {
+  return R"lua(
+local now
+local function note(name, always)
+  if not now then
+    local t = redis.call('TIME')
+    now = t[1] .. string.format('%06d', t[2])
+  end
+  if always then redis.call('ZADD', KEYS[2], now, name)
+  else redis.call('ZADD', KEYS[2], 'NX', now, name) end
+end
+
+local state = 0
+if ARGV[1] == 'commit' then
+  if redis.call('SET', KEYS[1], ARGV[2], 'NX') then
+    state = 1
+  else
+    local stored = redis.call('GET', KEYS[1])
+    if stored ~= ARGV[2] then return {stored} end
+  end
+  note(ARGV[3], false)
+end
+local reply = {state}
+local fan_ins = tonumber(ARGV[4])
+if fan_ins == 0 then return reply end
+local own_exists = ARGV[1] == 'commit' or redis.call('EXISTS', KEYS[1]) == 1
+
+-- nil for an absent or torn record: that is nobody's
+local function record(text)
+  if not text then return nil end
+  local ok, r = pcall(cjson.decode, text)
+  if ok and type(r) == 'table' and type(r.Owner) == 'string' and type(r.Digest) == 'string'
+      and type(r.Values) == 'string' then return r end
+end
+
+-- up to `most` places whose outcomes are not known to exist, the first ones
+local function unknown(marks, size, most)
+  local places = {}
+  local first = redis.call('BITPOS', marks, 0)
+  if first < 0 then first = 0 end
+  local from = math.floor(first / 8)
+  local window = redis.call('GETRANGE', marks, from, from + 1023)
+  for byte = 0, 1023 do
+    local bits = string.byte(window, byte + 1) or 0
+    if bits ~= 255 then
+      for bit = 0, 7 do
+        local place = (from + byte) * 8 + bit
+        if place >= size or #places == most then return places end
+        if bits < 128 then places[#places + 1] = place end
+        bits = (bits * 2) % 256
+      end
+    end
+  end
+  return places
+end
+
+local function look(f)
+  local claim = redis.call('GET', f.claim)
+  if f.role ~= 'c' then
+    local wanted = redis.call('GET', f.wanted)
+    if not wanted and f.role == 'b' then return {'incomplete'} end
+    local theirs = record(wanted)
+    if theirs and theirs.Digest ~= f.digest then return {'mismatch', wanted} end
+    if not theirs and f.role == 'w' then
+      redis.call('SET', f.wanted, f.record)
+      note(f.aggregator .. '-wanted', true)
+    end
+  end
+  if record(claim) then return {'stands', claim} end
+
+  local known = redis.call('HMGET', f.looks, 'digest', 'key', 'place')
+  if known[1] ~= f.digest then
+    -- a mark is only knowledge: another list begins anew
+    redis.call('DEL', f.marks, f.looks)
+    redis.call('HSET', f.looks, 'digest', f.digest)
+    redis.call('SADD', KEYS[3], f.aggregator)
+    known = {}
+  end
+  if own_exists then redis.call('SETBIT', f.marks, f.place, 1) end
+  if known[2] then
+    if redis.call('EXISTS', known[2]) == 0 then return {'incomplete'} end
+    redis.call('SETBIT', f.marks, known[3], 1)
+  end
+  for i, place in ipairs(f.places) do
+    if redis.call('GETBIT', f.marks, place) == 0 then
+      if redis.call('EXISTS', f.keys[i]) == 0 then
+        redis.call('HSET', f.looks, 'key', f.keys[i], 'place', place)
+        return {'incomplete'}
+      end
+      redis.call('SETBIT', f.marks, place, 1)
+    end
+  end
+  if redis.call('BITCOUNT', f.marks) < f.size then
+    redis.call('HDEL', f.looks, 'key', 'place')
+    return {'look', unpack(unknown(f.marks, f.size, f.most))}
+  end
+  redis.call('SET', f.claim, f.record)
+  note(f.aggregator .. '-fanin', true)
+  redis.call('DEL', f.marks, f.looks)
+  redis.call('SREM', KEYS[3], f.aggregator)
+  return {'claimed'}
+end
+
+local key, arg = 4, 5
+for i = 1, fan_ins do
+  local f = {claim = KEYS[key], wanted = KEYS[key + 1], marks = KEYS[key + 2],
+    looks = KEYS[key + 3], role = ARGV[arg], size = tonumber(ARGV[arg + 1]),
+    place = ARGV[arg + 2], digest = ARGV[arg + 3], record = ARGV[arg + 4],
+    aggregator = ARGV[arg + 5], most = tonumber(ARGV[arg + 6]), keys = {}, places = {}}
+  local named = tonumber(ARGV[arg + 7])
+  for n = 1, named do
+    f.keys[n] = KEYS[key + 3 + n]
+    f.places[n] = ARGV[arg + 7 + n]
+  end
+  key = key + 4 + named
+  arg = arg + 8 + named
+  reply[#reply + 1] = look(f)
+end
+return reply
+)lua";
+}
+
+std::string_view put_script() noexcept {
+  return R"lua(
+local t = redis.call('TIME')
+redis.call('SET', KEYS[1], ARGV[1])
+redis.call('ZADD', KEYS[2], t[1] .. string.format('%06d', t[2]), ARGV[2])
+return 1
+)lua";
+}
+
+std::string_view note_script() noexcept {
+  return R"lua(
+local t = redis.call('TIME')
+for i = 1, #ARGV do
+  redis.call('ZADD', KEYS[1], t[1] .. string.format('%06d', t[2]), ARGV[i])
+end
+return 1
+)lua";
+}
+
+std::string_view remove_script() noexcept {
+  return R"lua(
+for i = 3, #KEYS do
+  redis.call('UNLINK', KEYS[i])
+  redis.call('ZREM', KEYS[1], ARGV[i - 1])
+end
+for _, aggregator in ipairs(redis.call('SMEMBERS', KEYS[2])) do
+  local under_way = ARGV[1] .. ':' .. aggregator
+  redis.call('DEL', under_way .. '-marks', under_way .. '-looks')
+end
+redis.call('DEL', KEYS[2])
+return 1
+)lua";
+}
+
+std::string_view list_script() noexcept {
+  return R"lua(
+local page = redis.call('ZRANGE', KEYS[1], ARGV[2], ARGV[3], 'WITHSCORES')
+local reply = {}
+for i = 1, #page, 2 do
+  local key = ARGV[1] .. ':' .. page[i]
+  local bytes = redis.call('STRLEN', key)
+  if bytes == 0 and redis.call('EXISTS', key) == 0 then bytes = -1 end
+  reply[#reply + 1] = page[i]
+  reply[#reply + 1] = page[i + 1]
+  reply[#reply + 1] = bytes
+end
+return reply
+)lua";
+}
+
+}  // namespace unum::redis

@@ -1,0 +1,38 @@
+// What runs inside the server: the store's Lua scripts. Each is atomic, touches the keys of one
+// session only, and may run twice.
+#pragma once
+
+#include <string_view>
+
+namespace unum::redis {
+
+/// Creates a value unless it is there, notes it in the index, then looks into the fan-ins that the
+/// instance takes part in (the fan-in protocol, "Script").
+///
+/// KEYS: value, index, under-way; for each fan-in: claim, wanted, marks, looks, then the keys of
+///   the outcomes at the places it names.
+/// ARGV: "commit", or "join" for a value that is stored already; the value (of a join: empty); its
+///   name in the index; the number of fan-ins; for each: role ("c", "w", "b"), size, own place,
+///   digest, record, aggregator, how many missing places to tell, how many places it names, those
+///   places.
+/// Replies: [what became of the value, fan-in...]: 1 written, 0 the same stands there, or the other
+///   text that stands there (then without fan-ins); a fan-in is ["incomplete"], ["claimed"],
+///   ["stands", claim], ["mismatch", wanted], or ["look", place...]: no name is known to be
+///   missing; look at these.
+std::string_view commit_script() noexcept;
+
+/// Writes a value whatever stands there. KEYS: value, index. ARGV: value, name in the index.
+std::string_view put_script() noexcept;
+
+/// Notes values in the index that are about to be written. KEYS: index. ARGV: names.
+std::string_view note_script() noexcept;
+
+/// Removes items, and what fan-ins under way knew of them. KEYS: index, under-way, values. ARGV:
+/// the beginning of the session's keys, then the values' names in the index.
+std::string_view remove_script() noexcept;
+
+/// A page of the index. KEYS: index. ARGV: the beginning of the session's keys, first and last
+/// rank. Replies: [name, microseconds, bytes or -1 if it is not there, ...].
+std::string_view list_script() noexcept;
+
+}  // namespace unum::redis

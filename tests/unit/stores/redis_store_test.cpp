@@ -1,0 +1,257 @@
+// The Redis store itself: what it costs, what it checks at open, how it names its keys.
+#include <algorithm>
+#include <array>
+
+#include "conformance/stores_under_test.hpp"
+#include "stores/redis/keys.hpp"
+#include "support/redis_server.hpp"
+
+using namespace unum;
+using unum::test::error_of;
+using unum::test::id;
+using unum::test::RedisServer;
+
+#define ON_EACH_PORT_WITH_REDIS(reactor)                                  \
+  if (!RedisServer::missing().empty()) UNUM_SKIP(RedisServer::missing()); \
+  ON_EACH_PORT(reactor)
+
+namespace {
+
+std::unique_ptr<DataStore> open(Reactor& reactor, const std::string& name,
+                                const StoreOptions& options = {}) {
+  return reactor.run(open_store(reactor, "redis", name, options));
+}
+
+Error open_error(Reactor& reactor, const std::string& name) {
+  const StoreOptions options;
+  return error_of(reactor, open_store(reactor, "redis", name, options));
+}
+
+bool has(const Error& error, std::string_view text) {
+  return error.message().find(text) != std::string::npos;
+}
+
+Task<void> write_many(DataStore& store, const SessionContext& context, std::size_t count) {
+  const auto one = [&](std::size_t i) -> Task<void> {
+    const SessionContext at = context.bound_to("F-unumIndex-" + std::to_string(i));
+    co_await store.write_return_value(at, std::to_string(i));
+  };
+  co_await for_each_bounded(count, count, one);
+}
+
+std::vector<Pointer> pointers_to(DataStore& store, const SessionContext& context,
+                                 std::size_t count) {
+  std::vector<Pointer> pointers;
+  for (std::size_t i = 0; i < count; ++i)
+    pointers.push_back(store.pointer(context, "F-unumIndex-" + std::to_string(i)));
+  return pointers;
+}
+
+}  // namespace
+
+TEST_CASE("a session's keys share one hash tag, whatever the session is", "[redis]") {
+  CHECK(redis::index_key("s1") == "unum:{s1}");
+  CHECK(redis::item_key(redis::index_key("s1"), "F-unumIndex-2", ItemKind::outcome) ==
+        "unum:{s1}:F-unumIndex-2-output");
+  for (const std::string session : {"s", "}", "{", "a}b{c", "%7D", "%", "a b", ":", "{}", "\n"}) {
+    const std::string index = redis::index_key(session);
+    CHECK(redis::session_of_index(index) == session);
+    CHECK(index.find('}') == index.size() - 1);
+    CHECK(index.find('{') == 5);
+  }
+  for (const char* key : {"", "unum:{}", "unum:{s}:F-output", "other:{s}", "unum:{s", "unum:{%}",
+                          "unum:{%4}", "unum:{a}b}"})
+    CHECK_FALSE(redis::session_of_index(key));
+}
+
+TEST_CASE("what each call costs in round trips, and that warm calls open nothing", "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer server(reactor);
+  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const SessionContext context = store->create_session_context();
+  reactor.run(write_many(*store, context, 1'000));
+  const StoreCounters warm = store->counters();
+  CHECK(warm.connections == 1);
+  const auto cost = [&](auto run) {
+    const std::uint64_t before = store->counters().requests;
+    run();
+    return store->counters().requests - before;
+  };
+  const std::vector<Pointer> all = pointers_to(*store, context, 1'000);
+  std::vector<Pointer> first_missing = all;
+  first_missing[0] = store->pointer(context, "missing");
+  std::vector<Pointer> later_missing = all;
+  later_missing[5] = store->pointer(context, "missing");
+  const ItemId item = id("F-unumIndex-1", ItemKind::outcome);
+  CHECK(cost([&] { reactor.run(store->get(context, item)); }) == 1);
+  CHECK(cost([&] { reactor.run(store->create(context, item, "1")); }) == 1);
+  CHECK(cost([&] { reactor.run(store->put(context, id("F", ItemKind::report), "1")); }) == 1);
+  CHECK(cost([&] { reactor.run(store->read_input(context, all)); }) == 10);
+  CHECK(cost([&] { CHECK(reactor.run(store->check_values_exist(context, all))); }) == 4);
+  CHECK(cost([&] {
+          CHECK_FALSE(reactor.run(store->check_values_exist(context, first_missing)));
+        }) == 1);
+  CHECK(cost([&] {
+          CHECK_FALSE(reactor.run(store->check_values_exist(context, later_missing)));
+        }) == 2);
+  CHECK(cost([&] { CHECK(reactor.run(store->list(context)).size() == 1'001); }) == 3);
+  CHECK(store->counters().connections == 1);
+}
+
+TEST_CASE("values longer than a script should hold are created once, too", "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer server(reactor, {"--appendonly", "no"});
+  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const SessionContext context = store->create_session_context().bound_to("F");
+  const std::string first(3u * 1024 * 1024, '1');
+  const std::string second(2u * 1024 * 1024, '2');
+  CHECK(reactor.run(store->write_return_value(context, first)).status ==
+        WriteResult::Status::written);
+  const WriteResult lost = reactor.run(store->write_return_value(context, second));
+  CHECK(lost.status == WriteResult::Status::already_there);
+  CHECK((lost.stored == first));
+  const std::vector<ListedItem> listed = reactor.run(store->list(context));
+  REQUIRE(listed.size() == 1);
+  CHECK(listed[0].bytes == first.size());
+  // Large values make reads of many ask for fewer at once; all come.
+  const std::vector<Pointer> pointers(30, store->pointer(context, "F"));
+  const std::vector<std::string> values = reactor.run(store->read_input(context, pointers));
+  CHECK(std::all_of(values.begin(), values.end(),
+                    [&](const std::string& value) { return value == first; }));
+}
+
+TEST_CASE("a server that is not there is an error that names it", "[redis]") {
+  ON_EACH_PORT(reactor);
+  const std::string name = "127.0.0.1:" + std::to_string(test::free_port());
+  const Error refused = open_error(reactor, name);
+  CHECK(refused.kind() == ErrorKind::not_found);
+  CHECK(refused.code() == "Unum.NoSuchStore");
+  CHECK(has(refused, "redis:" + name + " does not exist"));
+  CHECK(error_of(reactor, create_store(reactor, "redis", name)).kind() == ErrorKind::not_found);
+  const Error secret = open_error(reactor, "redis://al:topsecret@" + name);
+  CHECK(has(secret, "al:***@"));
+  CHECK_FALSE(has(secret, "topsecret"));
+  CHECK(open_error(reactor, "no-such-host.invalid").kind() == ErrorKind::not_found);
+  CHECK(open_error(reactor, "http://x").kind() == ErrorKind::invalid);
+}
+
+TEST_CASE("a server that is there is a store: there is nothing to create", "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer server(reactor);
+  CHECK_FALSE(reactor.run(create_store(reactor, "redis", server.address())));
+  CHECK(server.command({"DBSIZE"}) == "0");
+  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  CHECK(server.command({"DBSIZE"}) == "0");
+  CHECK(reactor.run(store->list_sessions()).empty());
+}
+
+TEST_CASE("a replica is refused, with its primary's name", "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer primary(reactor);
+  RedisServer replica(reactor, {"--replicaof", "127.0.0.1", std::to_string(primary.port())});
+  const Error error = open_error(reactor, replica.address());
+  CHECK(error.kind() == ErrorKind::denied);
+  CHECK(has(error, primary.address()));
+}
+
+TEST_CASE("the documented least permissions suffice, and less is told at open", "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer server(reactor);
+  const std::vector<std::string> least = {
+      "ACL",       "SETUSER", "unum",     "on",           ">secret", "~unum:*",    "+info",
+      "+get",      "+set",    "+mget",    "+exists",      "+strlen", "+unlink",    "+del",
+      "+zadd",     "+zrem",   "+zrange",  "+setbit",      "+getbit", "+bitpos",    "+bitcount",
+      "+getrange", "+hset",   "+hmget",   "+hdel",        "+sadd",   "+srem",      "+smembers",
+      "+time",     "+eval",   "+evalsha", "+script|load", "+scan",   "+config|get"};
+  CHECK(server.command(least) == "OK");
+  const std::string name = "redis://unum:secret@" + server.address();
+  {
+    const std::unique_ptr<DataStore> store = open(reactor, name);
+    const SessionContext context = store->create_session_context();
+    reactor.run(write_many(*store, context, 3));
+    const std::vector<Pointer> pointers = pointers_to(*store, context, 3);
+    CHECK(reactor.run(store->read_input(context, pointers)).size() == 3);
+    CHECK(reactor.run(store->list(context)).size() == 3);
+    CHECK(reactor.run(store->list_sessions()).size() == 1);
+    server.command({"ACL", "SETUSER", "unum", "-config|get"});
+    CHECK(open(reactor, name) != nullptr);
+  }
+  server.command({"ACL", "SETUSER", "unum", "resetkeys", "~other:*"});
+  const Error keys = open_error(reactor, name);
+  CHECK(keys.kind() == ErrorKind::denied);
+  CHECK(keys.code() == "NOPERM");
+  server.command({"ACL", "SETUSER", "unum", "~unum:*", "-unlink"});
+  CHECK(open_error(reactor, name).kind() == ErrorKind::denied);
+  const Error wrong = open_error(reactor, "redis://unum:topsecret@" + server.address());
+  CHECK(wrong.kind() == ErrorKind::denied);
+  CHECK(wrong.code() == "WRONGPASS");
+  CHECK_FALSE(has(wrong, "topsecret"));
+}
+
+TEST_CASE("what the server's settings put at risk is told once, at open", "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer server(reactor);
+  std::vector<std::string> told;
+  StoreOptions options;
+  options.warn = [&](std::string_view text) { told.emplace_back(text); };
+  open(reactor, server.address(), options);
+  CHECK(told.empty());
+  server.command({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  open(reactor, server.address(), options);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].find("allkeys-lru") != std::string::npos);
+  CHECK(told[0].find("checkpoints and claims would vanish") != std::string::npos);
+  CHECK(told[0].find("persist") == std::string::npos);
+  server.command({"CONFIG", "SET", "appendonly", "no"});
+  open(reactor, server.address(), options);
+  REQUIRE(told.size() == 2);
+  CHECK(told[1].find("are lost when it restarts") != std::string::npos);
+  CHECK(told[1].find('\n') == std::string::npos);
+  server.command({"CONFIG", "SET", "save", "3600 1"});
+  server.command({"CONFIG", "SET", "maxmemory-policy", "noeviction"});
+  open(reactor, server.address(), options);
+  CHECK(told.size() == 2);
+}
+
+TEST_CASE("somebody else's key in the place of a value is a conflict", "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer server(reactor);
+  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const SessionContext context = store->session_context("s");
+  server.command({"RPUSH", "unum:{s}:F-output", "x"});
+  const Error error = error_of(reactor, store->get(context, id("F", ItemKind::outcome)));
+  CHECK(error.kind() == ErrorKind::conflict);
+  CHECK(error.code() == "WRONGTYPE");
+  CHECK(has(error, "unum:{s}:F-output"));
+  const Error write = error_of(reactor, store->create(context, id("F", ItemKind::outcome), "1"));
+  CHECK(write.kind() == ErrorKind::conflict);
+}
+
+TEST_CASE("a full server refuses writes and keeps what it has", "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer server(reactor);
+  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const SessionContext context = store->create_session_context();
+  reactor.run(write_many(*store, context, 1));
+  server.command({"CONFIG", "SET", "maxmemory", "1"});
+  const Error error = error_of(reactor, store->create(context, id("G", ItemKind::outcome), "1"));
+  CHECK(error.kind() == ErrorKind::exhausted);
+  CHECK(error.code() == "OOM");
+  CHECK(reactor.run(store->get(context, id("F-unumIndex-0", ItemKind::outcome))) == "0");
+}
+
+TEST_CASE("case 47: values survive kill -9 of the server, and the store goes on", "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer server(reactor);
+  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const SessionContext context = store->create_session_context();
+  for (int round = 0; round < 3; ++round) {
+    const std::size_t count = 300 * static_cast<std::size_t>(round + 1);
+    reactor.run(write_many(*store, context, count));
+    server.kill();
+    server.start();
+    const std::vector<Pointer> pointers = pointers_to(*store, context, count);
+    const std::vector<std::string> values = reactor.run(store->read_input(context, pointers));
+    for (std::size_t i = 0; i < count; ++i) CHECK(values[i] == std::to_string(i));
+  }
+}
