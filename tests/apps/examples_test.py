@@ -5,7 +5,7 @@ import os
 import subprocess
 import unittest
 
-from harness import DONE, AppTest, example_cases, outcomes, read_json
+from harness import DONE, AppTest, example_cases, lines, outcomes, read_json
 
 STORES = {
     "fs": [],
@@ -65,31 +65,18 @@ class Examples(AppTest):
             if os.path.basename(given) != "input.json":
                 continue
             with self.subTest(example=name):
-                application = self.example(name)
-                self.log_calls(application)
+                application = self.logging_example(name)
                 log = self.path(name + ".log")
                 run = ["run", application, "--input", "@" + given, "--session", "again", "--json"]
                 first = self.unum(*run, code=DONE, UNUM_TEST_LOG=log).json
-                calls = self.lines(log)
+                calls = lines(log)
                 self.assertEqual(len(calls), len(set(calls)), "each instance ran once")
                 self.assertEqual(set(calls), set(outcomes(application, "again")) - self.not_python(application))
                 self.assertEqual(first["instances"], len(outcomes(application, "again")))
                 second = self.unum(*run, code=DONE, UNUM_TEST_LOG=log).json
-                self.assertEqual(calls, self.lines(log), "nothing ran again")
+                self.assertEqual(calls, lines(log), "nothing ran again")
                 self.assertEqual(read_json(expected), second["result"])
                 self.assertEqual(first["instances"], second["instances"])
-
-    @staticmethod
-    def lines(path):
-        with open(path, encoding="utf-8") as file:
-            return file.read().splitlines()
-
-    @staticmethod
-    def log_calls(application):
-        for folder, _, files in os.walk(application):
-            if "app.py" in files and "unum_config.json" in files:
-                with open(os.path.join(folder, "app.py"), "a", encoding="utf-8") as file:
-                    file.write(LOGGING)
 
     @staticmethod
     def not_python(application):
@@ -100,21 +87,6 @@ class Examples(AppTest):
                 name = read_json(os.path.join(folder, "unum_config.json"))["Name"]
                 others |= {name} | {f"{name}-unumIndex-{i}" for i in range(8)}
         return others
-
-
-# Appended to a function: writes the instance to a log before its result is known to anybody.
-LOGGING = """
-
-import os as _os
-_code = lambda_handler
-
-def lambda_handler(event, context):
-    result = _code(event, context)
-    log = _os.open(_os.environ["UNUM_TEST_LOG"], _os.O_WRONLY | _os.O_APPEND | _os.O_CREAT)
-    _os.write(log, context.unum_instance.encode() + b"\\n")
-    _os.close(log)
-    return result
-"""
 
 
 if __name__ == "__main__":

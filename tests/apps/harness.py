@@ -21,6 +21,19 @@ DONE, FAILED, USAGE, MACHINE, INTERRUPTED = 0, 1, 2, 3, 130
 # Everything that a test's processes start inherits this variable, so that survivors are found.
 MARK = "UNUM_TEST_MARK"
 TIMEOUT_S = 120
+# Appended to the Python functions of an example: the instance is in the log before anybody can know its result.
+LOGGING = """
+
+import os as _os
+_code = lambda_handler
+
+def lambda_handler(event, context):
+    result = _code(event, context)
+    log = _os.open(_os.environ["UNUM_TEST_LOG"], _os.O_WRONLY | _os.O_APPEND | _os.O_CREAT)
+    _os.write(log, context.unum_instance.encode() + b"\\n")
+    _os.close(log)
+    return result
+"""
 
 
 def is_sanitized():
@@ -225,6 +238,14 @@ def example_cases():
     return cases
 
 
+def lines(path):
+    """Those of a text file; none if nobody has written it."""
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
 def read_json(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)
@@ -289,6 +310,15 @@ class AppTest(unittest.TestCase):
         build = os.path.join(directory, "build.sh")
         if os.path.isfile(build):  # an example with a function that is compiled
             subprocess.run([build, os.path.join(SOURCE, "include")], check=True)
+        return directory
+
+    def logging_example(self, name):
+        """An example whose Python functions log each call to the file UNUM_TEST_LOG."""
+        directory = self.example(name)
+        for folder, _, files in os.walk(directory):
+            if "app.py" in files and "unum_config.json" in files:
+                with open(os.path.join(folder, "app.py"), "a", encoding="utf-8") as file:
+                    file.write(LOGGING)
         return directory
 
     def events(self):

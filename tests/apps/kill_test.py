@@ -14,8 +14,8 @@ import signal
 import time
 import unittest
 
-from harness import (DONE, AppTest, Function, each, example_cases, fan_in, is_sanitized, outcomes,
-                     read_json)
+from harness import (DONE, AppTest, Function, each, example_cases, fan_in, is_sanitized, lines,
+                     outcomes, read_json)
 
 ROUNDS = int(os.environ.get("UNUM_KILL_ROUNDS", "6" if is_sanitized() else "20"))
 SEED = int(os.environ.get("UNUM_KILL_SEED", random.SystemRandom().randrange(2**32)))
@@ -24,20 +24,6 @@ COMMAND_KILLS_MAX = 4
 # Kills of workers in one run: a step has three deliveries, so two kills can fail none.
 WORKER_KILLS_MAX = 2
 WORKERS = 2
-
-# Appended to a Python function: the instance is in the log before anybody can know its result.
-LOGGING = """
-
-import os as _os
-_code = lambda_handler
-
-def lambda_handler(event, context):
-    result = _code(event, context)
-    log = _os.open(_os.environ["UNUM_TEST_LOG"], _os.O_WRONLY | _os.O_APPEND | _os.O_CREAT)
-    _os.write(log, context.unum_instance.encode() + b"\\n")
-    _os.close(log)
-    return result
-"""
 
 BRANCH = """import os
 
@@ -49,13 +35,6 @@ def lambda_handler(event, context):
     os.write(events, b"one\\n")
     return event
 """
-
-
-def lines(path):
-    if not os.path.exists(path):
-        return []
-    with open(path, encoding="utf-8") as file:
-        return file.read().splitlines()
 
 
 def is_worker(pid):
@@ -75,13 +54,9 @@ class Kills(AppTest):
         self.durations = {}
         self.sums = collections.Counter()
 
-    def logging_example(self, name):
+    def application_of(self, name):
         if name not in self.applications:
-            directory = self.applications[name] = self.example(name)
-            for folder, _, files in os.walk(directory):
-                if "app.py" in files and "unum_config.json" in files:
-                    with open(os.path.join(folder, "app.py"), "a", encoding="utf-8") as file:
-                        file.write(LOGGING)
+            self.applications[name] = self.logging_example(name)
         return self.applications[name]
 
     def start_run(self, application, session, given, log):
@@ -122,7 +97,7 @@ class Kills(AppTest):
         self.rounds(self.kill_command)
 
     def kill_command(self, session, name, given, expected):
-        application = self.logging_example(name)
+        application = self.application_of(name)
         log = self.path(session + ".log")
         checkpointed = set()
         for kill in range(COMMAND_KILLS_MAX + 1):
@@ -159,7 +134,7 @@ class Kills(AppTest):
         self.rounds(self.kill_workers)
 
     def kill_workers(self, session, name, given, expected):
-        application = self.logging_example(name)
+        application = self.application_of(name)
         log = self.path(session + ".log")
         began = time.monotonic()
         command = self.start_run(application, session, given, log)
