@@ -1,6 +1,7 @@
 // Every limit of the product, with its reason. Beyond one: `exhausted`, nothing lost.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -41,5 +42,9 @@ inline constexpr std::size_t kIrBytesMax = 16u * 1024 * 1024;
 /// whose own keys are shorter says so itself.
 inline constexpr std::size_t kSessionBytesMax = 16 * 1024;
 inline constexpr std::size_t kItemNameBytesMax = 16 * 1024;
+
+/// How long an eventually consistent read asks again for values that are known to exist, when the
+/// call has no deadline: copies lag by less than a second, unless their link is broken.
+inline constexpr std::chrono::seconds kEventualReadPatience{20};
 
 }  // namespace unum
