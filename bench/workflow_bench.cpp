@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -143,15 +144,24 @@ void native_transition(benchmark::State& state) {
 }
 BENCHMARK(native_transition)->Unit(benchmark::kMillisecond);
 
-void native_fan_in(benchmark::State& state, const char* type, bool durable) {
+/// A map and its fan-in of native functions on a store of its own.
+struct NativeFanIn {
+  NativeFanIn(const char* type, bool durable) : store(reactor, type, directory.path(), durable) {
+    add_map_and_fan_in(host, code);
+  }
+  void run(const std::string& input) { run_once(reactor, host, input); }
+
   const Directory directory;
   Reactor reactor;
-  const Store store(reactor, type, directory.path(), durable);
+  const Store store;
   EchoCode code;
-  LocalHost host(reactor, *store.store);
-  add_map_and_fan_in(host, code);
+  LocalHost host{reactor, *store.store};
+};
+
+void native_fan_in(benchmark::State& state, const char* type, bool durable) {
+  NativeFanIn workflow(type, durable);
   const std::string input = numbers(state.range(0));
-  for (auto _ : state) run_once(reactor, host, input);
+  for (auto _ : state) workflow.run(input);
   state.counters["us_per_branch"] =
       benchmark::Counter(static_cast<double>(state.iterations() * state.range(0)) / 1e6,
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
@@ -177,18 +187,13 @@ BENCHMARK_CAPTURE(native_fan_in, fs_durable, "fs", true)
 /// branches. 1 is linear.
 void native_growth(benchmark::State& state, const char* type, bool durable) {
   const std::array<std::int64_t, 2> widths = {tiny() ? 10 : 100, tiny() ? 100 : 10000};
-  const Directory directory;
-  Reactor reactor;
-  const Store store(reactor, type, directory.path(), durable);
-  EchoCode code;
-  LocalHost host(reactor, *store.store);
-  add_map_and_fan_in(host, code);
+  NativeFanIn workflow(type, durable);
   const std::array<std::string, 2> inputs = {numbers(widths[0]), numbers(widths[1])};
   std::array<std::vector<double>, 2> seconds;
-  run_once(reactor, host, inputs[0]);
+  workflow.run(inputs[0]);
   for (auto _ : state) {
     for (std::size_t i = 0; i < widths.size(); ++i) {
-      seconds[i].push_back(seconds_of([&] { run_once(reactor, host, inputs[i]); }));
+      seconds[i].push_back(seconds_of([&] { workflow.run(inputs[i]); }));
     }
   }
   state.counters["slope"] =
@@ -234,28 +239,41 @@ double pool_seconds(std::int64_t count) {
   return seconds;
 }
 
-void python_fan_in(benchmark::State& state, bool durable) {
-  const std::int64_t count = tiny() ? 20 : state.range(0);
+/// Python functions and a host for them; they are added by whoever runs it.
+struct PythonHost {
+  PythonHost(std::initializer_list<const char*> functions, unsigned workers, bool durable)
+      : store(reactor, "fs", directory.path() + "/store", durable),
+        pool(reactor, codes_of(functions), {.running_max = workers}) {}
+  ~PythonHost() { reactor.run(pool.shutdown()); }
+  PythonHost(const PythonHost&) = delete;
+  PythonHost& operator=(const PythonHost&) = delete;
+  void run(const std::string& input) { run_once(reactor, host, input); }
+  std::vector<FunctionCode> codes_of(std::initializer_list<const char*> functions) const {
+    std::vector<FunctionCode> codes;
+    for (const char* name : functions) codes.push_back(python_function(directory.path(), name));
+    return codes;
+  }
+
   const Directory directory;
   Reactor reactor;
-  const Store store(reactor, "fs", directory.path() + "/store", durable);
-  WorkerPoolOptions options;
-  options.running_max = 2;
-  std::vector<FunctionCode> codes;
-  for (const char* name : {"M", "F", "A"}) codes.push_back(python_function(directory.path(), name));
-  WorkerPool pool(reactor, std::move(codes), options);
-  LocalHost host(reactor, *store.store);
-  add_map_and_fan_in(host, pool);
+  const Store store;
+  WorkerPool pool;
+  LocalHost host{reactor, *store.store};
+};
+
+void python_fan_in(benchmark::State& state, bool durable) {
+  const std::int64_t count = tiny() ? 20 : state.range(0);
+  PythonHost python({"M", "F", "A"}, 2, durable);
+  add_map_and_fan_in(python.host, python.pool);
   const std::string input = numbers(count);
-  run_once(reactor, host, input);  // starts the workers, as the Pool's are started
+  python.run(input);  // starts the workers, as the Pool's are started
   std::vector<double> ours;
   std::vector<double> theirs;
   for (auto _ : state) {
-    ours.push_back(seconds_of([&] { run_once(reactor, host, input); }));
+    ours.push_back(seconds_of([&] { python.run(input); }));
     state.SetIterationTime(ours.back());
     theirs.push_back(pool_seconds(count));
   }
-  reactor.run(pool.shutdown());
   state.counters["seconds"] = median(ours);
   state.counters["pool_seconds"] = median(theirs);
   state.counters["ratio_to_pool"] = median(ours) / median(theirs);
@@ -287,32 +305,23 @@ void raw_durable_write(int directory, int number) {
 
 void durable_chain(benchmark::State& state) {
   const int steps = tiny() ? 5 : 100;
-  const Directory directory;
-  Reactor reactor;
-  const Store store(reactor, "fs", directory.path() + "/store", true);
-  WorkerPoolOptions options;
-  options.running_max = 1;
-  std::vector<FunctionCode> codes;
-  codes.push_back(python_function(directory.path(), "S"));
-  codes.push_back(python_function(directory.path(), "L"));
-  WorkerPool pool(reactor, std::move(codes), options);
-  LocalHost host(reactor, *store.store);
-  host.add(
+  PythonHost python({"S", "L"}, 1, true);
+  python.host.add(
       Function::parse(R"({"Name": "S", "Start": true, "Next": {"Name": "L", "InputType": "Scalar",
                                "Payload Modifiers": ["Push"]}})",
                       "bench"),
-      pool);
-  host.add(
+      python.pool);
+  python.host.add(
       Function::parse(
           R"({"Name": "L", "Next": {"Name": "L", "InputType": "Scalar", "Conditional": "$0 < )" +
               std::to_string(steps - 2) + R"(", "Payload Modifiers": ["$0 = $0 + 1"]}})",
           "bench"),
-      pool);
-  run_once(reactor, host, "1");
+      python.pool);
+  python.run("1");
   std::vector<double> ours;
   std::vector<double> raw;
   for (auto _ : state) {
-    ours.push_back(seconds_of([&] { run_once(reactor, host, "1"); }));
+    ours.push_back(seconds_of([&] { python.run("1"); }));
     state.SetIterationTime(ours.back());
     const Directory beside;
     const int fd = ::open(beside.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -321,7 +330,6 @@ void durable_chain(benchmark::State& state) {
     }));
     ::close(fd);
   }
-  reactor.run(pool.shutdown());
   state.counters["ms_per_step"] = median(ours) / steps * 1000;
   state.counters["ratio_to_raw_writes"] = median(ours) / median(raw);
 }

@@ -57,6 +57,11 @@ int hex_digit(char c) noexcept {
   return -1;
 }
 
+SyntaxError invalid(std::string_view what, std::string_view reason, std::size_t offset) {
+  return {ErrorKind::invalid, "Unum.InvalidJson", what, "not valid JSON: " + std::string(reason),
+          offset};
+}
+
 /// One strict pass over a text, without recursion: the open containers are a stack of bits.
 class Validator {
  public:
@@ -77,21 +82,17 @@ class Validator {
   }
 
  private:
-  [[noreturn]] void fail(std::string_view reason) const {
-    std::string message(what_);
-    message.append(": not valid JSON: ").append(reason).append(", at byte ");
-    message.append(std::to_string(at_ - begin_));
-    throw Error(ErrorKind::invalid, "json", "Unum.InvalidJson", std::move(message));
-  }
+  std::size_t offset() const noexcept { return static_cast<std::size_t>(at_ - begin_); }
+
+  [[noreturn]] void fail(std::string_view reason) const { throw invalid(what_, reason, offset()); }
 
   bool in_object() const noexcept { return (open_[depth_ / 64] >> (depth_ % 64) & 1u) != 0; }
 
   void open(bool object) {
     if (depth_ == kJsonDepthMax) {
-      throw Error(ErrorKind::exhausted, "json", "Unum.JsonTooDeep",
-                  std::string(what_) + ": JSON nested deeper than " +
-                      std::to_string(kJsonDepthMax) + " levels, at byte " +
-                      std::to_string(at_ - begin_));
+      throw SyntaxError(ErrorKind::exhausted, "Unum.JsonTooDeep", what_,
+                        "JSON nested deeper than " + std::to_string(kJsonDepthMax) + " levels",
+                        offset());
     }
     ++depth_;
     const std::uint64_t bit = std::uint64_t{1} << (depth_ % 64);
@@ -253,6 +254,10 @@ std::size_t first_invalid_utf8(std::string_view text) {
     if (cut == good) break;
     (simdjson::validate_utf8(text.data(), cut) ? good : bad) = cut;
   }
+  // What is left begins with at most one whole character before the place.
+  for (std::size_t bytes = 1; bytes <= 4 && good + bytes < text.size(); ++bytes) {
+    if (simdjson::validate_utf8(text.data() + good, bytes)) return good + bytes;
+  }
   return good;
 }
 
@@ -324,13 +329,18 @@ const char* skip_comma(const char* p, const char* end, char bracket) {
 
 }  // namespace
 
+SyntaxError::SyntaxError(ErrorKind kind, std::string_view code, std::string_view what,
+                         std::string reason, std::size_t offset)
+    : Error(kind, "json", code,
+            std::string(what) + ": " + reason + ", at byte " + std::to_string(offset)),
+      reason_(std::move(reason)),
+      offset_(offset) {}
+
 void validate(std::string_view text, std::string_view what) {
   Validator(text, what).run();
   // After the walk: every byte outside of strings is known to be ASCII by now.
   if (!simdjson::validate_utf8(text.data(), text.size())) {
-    throw Error(ErrorKind::invalid, "json", "Unum.InvalidJson",
-                std::string(what) + ": not valid JSON: the text is not UTF-8, near byte " +
-                    std::to_string(first_invalid_utf8(text)));
+    throw invalid(what, "the text is not UTF-8", first_invalid_utf8(text));
   }
 }
 

@@ -12,13 +12,29 @@
 #include <string_view>
 #include <vector>
 
+#include "unum/error.hpp"
+
 namespace unum::json {
 
 enum class Type : std::uint8_t { null, boolean, number, string, array, object };
 
+/// What is wrong with a text, and where: "<what>: <reason>, at byte <offset>".
+class SyntaxError : public Error {
+ public:
+  SyntaxError(ErrorKind kind, std::string_view code, std::string_view what, std::string reason,
+              std::size_t offset);
+
+  const std::string& reason() const noexcept { return reason_; }
+  std::size_t offset() const noexcept { return offset_; }
+
+ private:
+  std::string reason_;
+  std::size_t offset_;
+};
+
 /// Strict check (RFC 8259, UTF-8, depth <= kJsonDepthMax) of exactly one value with optional
-/// whitespace around it. Throws `invalid` (origin "json", code "Unum.InvalidJson") with `what`, the
-/// reason and the byte offset; `exhausted` (code "Unum.JsonTooDeep") when nested too deeply. NaN,
+/// whitespace around it. Throws a SyntaxError (origin "json"): `invalid` (code "Unum.InvalidJson"),
+/// or `exhausted` (code "Unum.JsonTooDeep") when nested too deeply. NaN,
 /// Infinity, trailing text, a byte order mark and empty text are errors. Accepted, since a value is
 /// carried and not interpreted: numbers of any size (`1e999`), repeated keys, and the escape of a
 /// lone surrogate (`"\ud800"`, which Python's json.dumps writes).

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/build_config.hpp"
+#include "base/limits.hpp"
 #include "cli/cli.hpp"
 #include "hosts/worker_files.hpp"
 
@@ -37,6 +38,8 @@ int doctor() {
   print_interpreter("python", "UNUM_PYTHON", "python3");
   print_interpreter("node", "UNUM_NODE", "node");
   fmt::print("{:<9} {}\n", "workers", worker_directory());
+  fmt::print("{:<9} at most {} in flight: what may run again after a kill of the whole\n", "steps",
+             kStepsInFlightMax);
   return kDone;
 }
 

@@ -4,17 +4,23 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <set>
+#include <span>
 
 #include "base/json.hpp"
 #include "cli/cli.hpp"
 #include "runtime/frames.hpp"
+#include "unum/task_group.hpp"
 
 namespace unum::cli {
 namespace {
 
+constexpr std::string_view kStateDone = "done";
+
 struct Instance {
   std::string name;
-  const char* state = "";
+  std::string_view state;
   std::uint64_t bytes = 0;
   std::int64_t modified_unix_ns = 0;
   std::string detail;
@@ -29,7 +35,34 @@ bool comes_before(const Instance& a, const Instance& b) {
                                       right->indexes.rbegin(), right->indexes.rend());
 }
 
-std::string first_line_of_failure(const std::string& report) {
+// An outcome of another size is no caught failure: a cause has at most 64 KiB, of which each byte
+// takes six when all of them are escaped.
+constexpr std::uint64_t kFailureBytesMin = std::string_view(R"(!{"Error":"","Cause":""})").size();
+constexpr std::uint64_t kFailureBytesMax = 512u * 1024;
+// Values read at once.
+constexpr std::size_t kReadsInFlightMax = 64;
+
+/// The functions whose outcomes may be caught failures; nothing: any may.
+using Catching = std::optional<std::set<std::string, std::less<>>>;
+
+Catching catching_functions(const Application& application) {
+  std::set<std::string, std::less<>> names;
+  for (const FunctionSettings& function : application.functions) {
+    const bool catches =
+        std::any_of(function.ir.edges.begin(), function.ir.edges.end(),
+                    [](const Edge& edge) { return edge.input_type == InputType::error; });
+    if (catches) names.insert(function.name());
+  }
+  return names;
+}
+
+bool may_be_caught(const Instance& instance, const Catching& catching) {
+  if (instance.bytes < kFailureBytesMin || instance.bytes > kFailureBytesMax) return false;
+  const auto name = parse_instance_name(instance.name);
+  return !catching || (name && catching->contains(name->function));
+}
+
+std::string first_line_of_failure(std::string_view report) {
   std::string error;
   std::string cause;
   for (const json::Member& member : json::members(report)) {
@@ -39,18 +72,37 @@ std::string first_line_of_failure(const std::string& report) {
   return error + ": " + cause.substr(0, cause.find('\n'));
 }
 
-Task<std::vector<Instance>> collect(DataStore& store, const SessionContext& context) {
+/// Only its value tells a caught failure from a result.
+Task<void> find_caught(DataStore& store, const SessionContext& context,
+                       std::span<Instance> instances, const Catching& catching) {
+  std::vector<Instance*> read;
+  for (Instance& instance : instances) {
+    if (instance.state == kStateDone && may_be_caught(instance, catching))
+      read.push_back(&instance);
+  }
+  const auto look = [&](std::size_t i) -> Task<void> {
+    const ItemId outcome{read[i]->name, ItemKind::outcome};
+    const std::optional<std::string> value = co_await store.get(context, outcome);
+    if (!value || !value->starts_with('!')) co_return;
+    read[i]->state = "caught";
+    read[i]->detail = first_line_of_failure(std::string_view(*value).substr(1));
+  };
+  co_await for_each_bounded(read.size(), kReadsInFlightMax, look);
+}
+
+Task<std::vector<Instance>> collect(DataStore& store, const SessionContext& context,
+                                    const Catching& catching) {
   std::map<std::string, Instance> found;
   const std::vector<ListedItem> items = co_await store.list(context);
   for (const ListedItem& item : items) {
     Instance& instance = found[item.id.name];
     instance.name = item.id.name;
     if (item.id.kind == ItemKind::outcome) {
-      instance.state = "done";
+      instance.state = kStateDone;
       instance.bytes = item.bytes;
       instance.modified_unix_ns = item.modified_unix_ns;
       instance.detail.clear();
-    } else if (*instance.state == '\0') {
+    } else if (instance.state.empty()) {
       instance.modified_unix_ns = item.modified_unix_ns;
       switch (item.id.kind) {
         case ItemKind::report: {
@@ -67,10 +119,11 @@ Task<std::vector<Instance>> collect(DataStore& store, const SessionContext& cont
   }
   std::vector<Instance> instances;
   for (auto& [name, instance] : found) {
-    if (*instance.state == '\0') instance.state = "waiting";
+    if (instance.state.empty()) instance.state = "waiting";
     instances.push_back(std::move(instance));
   }
   std::sort(instances.begin(), instances.end(), comes_before);
+  co_await find_caught(store, context, instances, catching);
   co_return instances;
 }
 
@@ -108,11 +161,11 @@ void print_json(const std::string& session, const std::vector<Instance>& instanc
 }
 
 Task<int> inspect_session(Reactor& reactor, const InspectArguments& arguments,
-                          const StoreChoice& choice) {
+                          const StoreChoice& choice, const Catching& catching) {
   const std::unique_ptr<DataStore> store =
       co_await open_for_session(reactor, choice, arguments.session);
   const SessionContext context = store->session_context(arguments.session);
-  const std::vector<Instance> instances = co_await collect(*store, context);
+  const std::vector<Instance> instances = co_await collect(*store, context, catching);
   co_await store->close();
   if (instances.empty()) {
     throw Error(ErrorKind::invalid, "cli", "session",
@@ -131,15 +184,17 @@ Task<int> inspect_session(Reactor& reactor, const InspectArguments& arguments,
 
 int inspect(const InspectArguments& arguments) {
   StoreChoice choice;
+  Catching catching;
   if (arguments.store.empty()) {
     const std::optional<Application> application = load_checked(arguments.directory, true);
     if (!application) return kUsage;
     choice = choose_store(*application, "");
+    catching = catching_functions(*application);
   } else {
     choice = parse_store(arguments.store);
   }
   Reactor reactor;
-  return reactor.run(inspect_session(reactor, arguments, choice));
+  return reactor.run(inspect_session(reactor, arguments, choice, catching));
 }
 
 }  // namespace unum::cli

@@ -148,6 +148,41 @@ void Sample::judge_lists(const Instance& instance) {
   }
 }
 
+// Both alternatives of each choice were followed, so what is not in the sample never runs. An index
+// beyond the sample's maps may be meant for wider ones.
+std::string Sample::missing_in(const NameList& list) const {
+  for (std::size_t place = 0; place < list.size(); ++place) {
+    std::string name = list.name(place);
+    if (by_name_.contains(name)) continue;
+    const auto parsed = parse_instance_name(name);
+    const bool within = parsed && std::all_of(parsed->indexes.begin(), parsed->indexes.end(),
+                                              [&](std::int64_t index) { return index < width_; });
+    if (within) return name;
+  }
+  return {};
+}
+
+/// Fan-ins that wait for an instance which nothing invokes.
+void Sample::find_incomplete() {
+  const bool has_errors = std::any_of(faults_.begin(), faults_.end(), [](const auto& fault) {
+    return fault.second.severity == Severity::error;
+  });
+  if (cut_ || has_errors) return;  // What is missing may be missing on their account.
+  for (const Instance& instance : instances_) {
+    const auto way = std::find_if(instance.ways.begin(), instance.ways.end(),
+                                  [](const Way& one) { return one.joined && one.joined->certain; });
+    if (way == instance.ways.end()) continue;  // The others disagree or say the same.
+    const std::string missing = missing_in(way->joined->list);
+    if (missing.empty()) continue;
+    fault("incomplete", way->parent, way->edge,
+          "the fan-in of " + instances_[way->parent].name + " into " + instance.name +
+              " never completes: its Values name " + missing +
+              ", which nothing invokes in a map of " + std::to_string(width_) +
+              ". Where fewer branches go on than the map has elements, say so on the edge that "
+              "leads there, for example \"Payload Modifiers\": [\"$size = $size - 1\"]");
+  }
+}
+
 void check_samples(const Flow& flow, std::vector<Finding>& findings) {
   Sample::Faults faults;
   bool first = true;

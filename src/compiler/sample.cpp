@@ -34,6 +34,7 @@ bool Sample::run() {
   for (std::size_t i = 0; i < instances_.size() && !too_large_; ++i) visit(i);
   if (too_large_) return false;
   find_second_ways();
+  find_incomplete();
   return true;
 }
 
@@ -247,14 +248,22 @@ void Sample::check_cost(std::size_t instance, std::size_t e) {
         Severity::warning);
 }
 
-void Sample::arrive(std::size_t function, Position at, Way way) {
-  if (at.frames.size() > kFramesMax) return;
+/// Whether an instance is as deep in recursion or as far in a loop as a sample goes.
+bool Sample::is_beyond(const Position& at) const {
+  if (at.frames.size() > kFramesMax) return true;
   for (const Frame& frame : at.frames) {
     const std::int64_t size = frame.type == FrameType::loop ? width_ : frame.size;
-    if (frame.index > size + kRoundsMax) return;
+    if (frame.index > size + kRoundsMax) return true;
   }
-  for (const std::uint32_t origin : at.origins) {
-    if (std::count(at.origins.begin(), at.origins.end(), origin) > kRecursionMax) return;
+  return std::any_of(at.origins.begin(), at.origins.end(), [&](std::uint32_t origin) {
+    return std::count(at.origins.begin(), at.origins.end(), origin) > kRecursionMax;
+  });
+}
+
+void Sample::arrive(std::size_t function, Position at, Way way) {
+  if (is_beyond(at)) {
+    cut_ = true;
+    return;
   }
   std::string name = instance_name(flow_.ir(function).name, at.frames);
   const auto [found, created] = by_name_.try_emplace(name, instances_.size());

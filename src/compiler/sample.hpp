@@ -86,8 +86,11 @@ class Sample {
   void check_cost(std::size_t instance, std::size_t edge);
   Truth truth_of(std::size_t instance, std::size_t edge);
   std::optional<Position> apply(std::size_t instance, std::size_t edge, bool certain);
+  bool is_beyond(const Position& at) const;
   void arrive(std::size_t function, Position at, Way way);
   void find_second_ways();
+  void find_incomplete();
+  std::string missing_in(const NameList& list) const;
   Guards guards_of_fan_in(const Instance& instance) const;
   void judge_ways(Instance& instance);
   void judge_lists(const Instance& instance);
@@ -105,6 +108,7 @@ class Sample {
   Options options_;
   Faults faults_;
   bool too_large_ = false;
+  bool cut_ = false;  ///< Recursion or a loop was not followed to its end.
 };
 
 }  // namespace unum

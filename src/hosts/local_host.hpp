@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "unum/runtime.hpp"
 #include "unum/task_group.hpp"
 
@@ -50,8 +51,9 @@ class RunObserver {
 struct LocalHostOptions {
   /// Deliveries of a step whose worker crashed or ran out of time, in all.
   int deliveries_max = 3;
-  /// Steps that have begun and not ended: enough for many values to share one flush of the disk.
-  std::size_t steps_in_flight_max = 1024;
+  /// Steps that have begun and not ended. At most so many results are computed and not stored, so
+  /// that a kill of the process makes no more of them run again.
+  std::size_t steps_in_flight_max = kStepsInFlightMax;
   RuntimeOptions runtime{};
   RunObserver* observer = nullptr;
 };

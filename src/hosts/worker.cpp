@@ -34,8 +34,7 @@ Worker::Worker(Reactor& reactor, WorkerProcess process, WorkerPipes pipes, const
       process_(std::move(process)),
       pipes_(std::move(pipes)),
       output_(sink),
-      buffer_(kBufferBytes),
-      end_waiters_(reactor) {
+      buffer_(kBufferBytes) {
   reactor_.prepare_stream(pipes_.responses.get());
 }
 
@@ -226,7 +225,7 @@ Task<void> Worker::throw_fault(Fault fault, const UserCall& call, Wait wait,
                 fmt::format("{}: its call was stopped: {}", who, stop_reason));
   }
   if (fault == Fault::closed && !ended_) {
-    co_await end_waiters_.wait(Wait{reactor_.now() + kEndPatience, wait.stop});
+    co_await end_waiters_.wait(reactor_, Wait{reactor_.now() + kEndPatience, wait.stop});
   }
   std::string what;
   if (ended_) {
@@ -269,7 +268,7 @@ void Worker::stop_call() noexcept {
 Task<void> Worker::terminate(Deadline patience) {
   usable_ = false;
   process_.kill(SIGTERM);
-  if (!ended_) co_await end_waiters_.wait(Wait{patience, {}});
+  if (!ended_) co_await end_waiters_.wait(reactor_, Wait{patience, {}});
   if (!ended_) process_.kill(SIGKILL);
 }
 

@@ -13,7 +13,7 @@
 #include "hosts/worker_process.hpp"
 #include "hosts/worker_programs.hpp"
 #include "hosts/worker_protocol.hpp"
-#include "hosts/worker_wait_list.hpp"
+#include "reactor/wait_list.hpp"
 #include "unum/task_group.hpp"
 
 namespace unum {
@@ -83,7 +83,7 @@ class Worker {
   StopSource* current_call_ = nullptr;
   StopSource end_of_output_;
   TaskGroup output_watch_;
-  WorkerWaitList end_waiters_;
+  WaitList end_waiters_;
 };
 
 }  // namespace unum

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <map>
 #include <thread>
@@ -13,7 +14,7 @@
 #include "hosts/executable_worker.hpp"
 #include "hosts/worker.hpp"
 #include "hosts/worker_programs.hpp"
-#include "hosts/worker_wait_list.hpp"
+#include "reactor/wait_list.hpp"
 #include "unum/error.hpp"
 #include "unum/task_group.hpp"
 
@@ -87,8 +88,8 @@ class WorkerPool::Impl {
   WorkerPoolOptions options_;
   std::map<std::string, Entry, std::less<>> entries_;
   Descriptor null_;
-  WorkerWaitList places_;
-  WorkerWaitList ended_;  ///< Waits for the end of calls, and of a shutdown that is under way.
+  WaitList places_;
+  WaitList ended_;  ///< Waits for the end of calls, and of a shutdown that is under way.
   WorkerPoolCounters counters_{};
   bool handing_over_ = false;
   std::vector<SharedWorker> all_;
@@ -122,9 +123,7 @@ WorkerPool::Impl::Impl(Reactor& reactor, std::vector<FunctionCode> functions,
                        WorkerPoolOptions options)
     : reactor_(reactor),
       options_(std::move(options)),
-      null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      places_(reactor),
-      ended_(reactor) {
+      null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {
   if (options_.running_max == 0) {
     options_.running_max = std::max(1u, std::thread::hardware_concurrency());
   }
@@ -186,15 +185,13 @@ Task<void> WorkerPool::Impl::acquire_place(const UserCall& call, Wait wait) {
     ++counters_.running;
     co_return;
   }
-  const WorkerWaitList::Outcome outcome = co_await places_.wait(wait);
-  switch (outcome) {
-    case WorkerWaitList::Outcome::woken: co_return;  // whoever woke us left its place to us
-    case WorkerWaitList::Outcome::timeout:
-      throw Error(ErrorKind::timeout, "worker", "States.Timeout",
-                  fmt::format("{}: no worker was free before the deadline", call.instance));
-    default:
-      throw cancelled(call, wait.stop.stop_requested() ? wait.stop.reason() : stop_.reason());
+  const int woken = co_await places_.wait(reactor_, wait);
+  if (woken == 0) co_return;  // whoever woke us left its place to us
+  if (woken == -ETIME) {
+    throw Error(ErrorKind::timeout, "worker", "States.Timeout",
+                fmt::format("{}: no worker was free before the deadline", call.instance));
   }
+  throw cancelled(call, wait.stop.stop_requested() ? wait.stop.reason() : stop_.reason());
 }
 
 void WorkerPool::Impl::release_place(bool hand_over_here) noexcept {
@@ -203,10 +200,10 @@ void WorkerPool::Impl::release_place(bool hand_over_here) noexcept {
     // pile up.
     if (hand_over_here && !handing_over_) {
       handing_over_ = true;
-      places_.wake_first_here();
+      places_.wake_one_here();
       handing_over_ = false;
     } else {
-      places_.wake_first();
+      places_.wake_one();
     }
     return;
   }
@@ -441,7 +438,7 @@ Task<void> WorkerPool::Impl::add_spare() {
 
 Task<void> WorkerPool::Impl::shutdown() {
   if (shutdown_ != Shutdown::no) {
-    while (shutdown_ != Shutdown::done) co_await ended_.wait(Wait{});
+    while (shutdown_ != Shutdown::done) co_await ended_.wait(reactor_, Wait{});
     co_return;
   }
   shutdown_ = Shutdown::running;
@@ -450,7 +447,8 @@ Task<void> WorkerPool::Impl::shutdown() {
   for (const SharedWorker& worker : std::vector<SharedWorker>(idle_)) worker->kill();
   if (spare_) spare_->kill();
   for (const SharedWorker& worker : std::vector<SharedWorker>(all_)) worker->stop_call();
-  while (counters_.running > 0 || adding_spare_ || !all_.empty()) co_await ended_.wait(Wait{});
+  while (counters_.running > 0 || adding_spare_ || !all_.empty())
+    co_await ended_.wait(reactor_, Wait{});
   // Last: its end would be the end of workers that are still being asked to end.
   if (fork_server_) fork_server_->kill();
   co_await tasks_.drain();

@@ -111,9 +111,9 @@ bool ForkServer::send(const std::string& message, const std::vector<int>& descri
 
 Task<std::optional<ForkServer::Reply>> ForkServer::ask(std::string message,
                                                        std::vector<int> descriptors) {
-  while (busy_) co_await turn_.wait({});
+  while (busy_) co_await turn_.wait(reactor_, {});
   if (!alive_) {
-    if (!turn_.empty()) turn_.wake_first();
+    turn_.wake_one();
     co_return std::nullopt;
   }
   busy_ = true;
@@ -134,7 +134,7 @@ Task<std::optional<ForkServer::Reply>> ForkServer::ask(std::string message,
     kill();
   }
   busy_ = false;
-  if (!turn_.empty()) turn_.wake_first();
+  turn_.wake_one();
   co_return reply;
 }
 

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "hosts/worker_wait_list.hpp"
 #include "reactor/descriptor.hpp"
 #include "reactor/process.hpp"
+#include "reactor/wait_list.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
 
@@ -67,7 +67,7 @@ class ForkServer : public std::enable_shared_from_this<ForkServer> {
   /// spawning throws.
   static std::shared_ptr<ForkServer> start(Reactor& reactor,
                                            const std::vector<std::string>& command, int output);
-  explicit ForkServer(Reactor& reactor) noexcept : reactor_(reactor), turn_(reactor) {}
+  explicit ForkServer(Reactor& reactor) noexcept : reactor_(reactor) {}
 
   /// Forks a worker that has these descriptors. Throws `disconnected` when the server has ended:
   /// then start another, or start workers without it.
@@ -97,7 +97,7 @@ class ForkServer : public std::enable_shared_from_this<ForkServer> {
   Reactor& reactor_;
   Process process_;
   Descriptor socket_;
-  WorkerWaitList turn_;
+  WaitList turn_;
   bool busy_ = false;
   bool proven_ = false;
   bool alive_ = true;

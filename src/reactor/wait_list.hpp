@@ -1,12 +1,14 @@
 // Coroutines that wait for an event of another one, each with its own deadline and stop. One thread
 // only.
 //
-// Woken waiters resume through the reactor's queue, in the order in which they waited. Who gives up
-// takes itself off the list. A list must outlive its waiters.
+// Woken waiters resume through the reactor's queue, in the order in which they waited, unless who
+// wakes asks for it in its own call. Who gives up takes itself off the list. A list must outlive
+// its waiters.
 #pragma once
 
 #include <cerrno>
 #include <coroutine>
+#include <cstddef>
 
 #include "unum/assert.hpp"
 #include "unum/reactor.hpp"
@@ -47,11 +49,14 @@ class WaitList {
 
    private:
     friend class WaitList;
-    void wake(int result) noexcept {
+    void settle(int result) noexcept {
       list_.remove(*this);
       result_ = result;
       reactor_.remove_timer(*this);
       stop_.unlink();
+    }
+    void wake(int result) noexcept {
+      settle(result);
       reactor_.post(*this);
     }
     void give_up(int result) noexcept {
@@ -73,11 +78,24 @@ class WaitList {
     return Awaiter(*this, reactor, until);
   }
   bool empty() const noexcept { return first_ == nullptr; }
+  std::size_t size() const noexcept { return size_; }
+  /// Wakes who has waited longest.
   void wake_one() noexcept {
     if (first_ != nullptr) first_->wake(0);
   }
+  /// The same in this very call: what it does until it waits again is done when this returns.
+  void wake_one_here() noexcept {
+    if (first_ == nullptr) return;
+    Awaiter& waiter = *first_;
+    waiter.settle(0);
+    waiter.waiter_.resume();
+  }
   void wake_all() noexcept {
     while (first_ != nullptr) first_->wake(0);
+  }
+  /// Makes all of them give up, as their own stop would.
+  void stop_all() noexcept {
+    while (first_ != nullptr) first_->wake(-ECANCELED);
   }
 
  private:
@@ -86,15 +104,18 @@ class WaitList {
     waiter.previous_ = last_;
     (last_ != nullptr ? last_->next_ : first_) = &waiter;
     last_ = &waiter;
+    ++size_;
   }
   void remove(Awaiter& waiter) noexcept {
     waiter.waiting_ = false;
     (waiter.previous_ != nullptr ? waiter.previous_->next_ : first_) = waiter.next_;
     (waiter.next_ != nullptr ? waiter.next_->previous_ : last_) = waiter.previous_;
+    --size_;
   }
 
   Awaiter* first_ = nullptr;
   Awaiter* last_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 }  // namespace unum

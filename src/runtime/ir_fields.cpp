@@ -2,7 +2,6 @@
 #include "runtime/ir_fields.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/suggest.hpp"
@@ -26,23 +25,15 @@ std::string show(std::string_view raw) {
   return std::string(raw.substr(0, end)) + "...";
 }
 
-/// The place that an error of the JSON reader names by its byte, as line and column of the text.
-[[noreturn]] void fail_at_line(const Error& error, std::string_view text, std::string_view source) {
-  constexpr std::string_view kPlace = ", at byte ";
-  const std::string& message = error.message();
-  const std::size_t place = message.rfind(kPlace);
-  if (place == std::string::npos) throw error;
-  std::size_t offset = 0;
-  const char* digits = message.data() + place + kPlace.size();
-  std::from_chars(digits, message.data() + message.size(), offset);
-  const std::string_view before = text.substr(0, std::min(offset, text.size()));
+/// The same with the line and column of the text instead of the byte.
+[[noreturn]] void fail_at_line(const json::SyntaxError& error, std::string_view text,
+                               std::string_view source) {
+  const std::string_view before = text.substr(0, error.offset());
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
   const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0: the first line.
-  std::string_view reason = std::string_view(message).substr(0, place);
-  if (reason.starts_with(source)) reason.remove_prefix(source.size());
   throw Error(error.kind(), "ir", error.code(),
               std::string(source) + ":" + std::to_string(line) + ":" +
-                  std::to_string(before.size() - line_start + 1) + std::string(reason));
+                  std::to_string(before.size() - line_start + 1) + ": " + error.reason());
 }
 
 std::string_view without_byte_order_mark(std::string_view text) {
@@ -57,7 +48,7 @@ IrText::IrText(std::string_view text, std::string_view source, std::vector<IrWar
     : text_(without_byte_order_mark(text)), source_(source), warnings_(&warnings) {
   try {
     json::validate(text_, source_);
-  } catch (const Error& error) {
+  } catch (const json::SyntaxError& error) {
     fail_at_line(error, text_, source_);
   }
   root_ = json::trim(text_);

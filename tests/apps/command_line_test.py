@@ -49,7 +49,7 @@ class CommandLine(AppTest):
 
     def test_doctor_says_what_is_used(self):
         ended = self.unum("doctor", code=DONE)
-        for word in ("unum", "system", "reactor", "python", "node", "workers"):
+        for word in ("unum", "system", "reactor", "python", "node", "workers", "steps"):
             self.assertRegex(ended.out, rf"(?m)^{word} +\S")
         self.assertRegex(ended.out, r"(?m)^reactor +(io_uring|epoll)")
         forced = self.unum("doctor", code=DONE, UNUM_REACTOR="epoll")
@@ -269,6 +269,25 @@ class CommandLine(AppTest):
         table = self.unum("inspect", "look", cwd=application, code=DONE).out
         self.assertEqual(5, len(re.findall(r"(?m) done ", table)), table)
         self.assertNotIn("failed", table)
+
+    def test_inspect_tells_a_caught_failure_from_a_result(self):
+        place = self.path("store")
+        application = self.application({
+            "Fork": Function("def lambda_handler(event, context):\n    return [5, 0]\n", each("Part")),
+            "Part": Function("def lambda_handler(event, context):\n    return [35 // event] * 20\n",
+                             [scalar("Good"), {"Name": "Bad", "InputType": "Error"}]),
+            "Good": Function(), "Bad": Function()})
+        self.unum("store", "create", "fs:" + place, code=DONE)
+        self.unum("run", application, "--session", "look", "--store", "fs:" + place, code=DONE)
+        expected = {"Fork": "done", "Part-unumIndex-0": "done", "Part-unumIndex-1": "caught",
+                    "Good-unumIndex-0": "done", "Bad-unumIndex-1": "done"}
+        self.unum("run", application, "--session", "look", code=DONE)
+        for where in ([application], ["--store", "fs:" + place]):
+            with self.subTest(where=where[0]):
+                listed = self.unum("inspect", "look", *where, "--json", code=DONE).json["instances"]
+                self.assertEqual(expected, {item["instance"]: item["state"] for item in listed})
+                table = self.unum("inspect", "look", *where, code=DONE).out
+                self.assertRegex(table, r"(?m)^Part-unumIndex-1 +caught .*  ZeroDivisionError: ")
 
     def test_resume_goes_on_after_the_code_was_mended_without_running_what_is_done(self):
         application = self.application({

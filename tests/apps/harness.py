@@ -249,6 +249,7 @@ def log_calls(application):
 
 
 def lines(path):
+    """Those of a text file; none if nobody has written it."""
     if not os.path.exists(path):
         return []
     with open(path, encoding="utf-8") as file:

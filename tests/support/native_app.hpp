@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hosts/local_host.hpp"
+#include "support/scratch.hpp"
 #include "unum/data_store.hpp"
 
 namespace unum::test {
@@ -153,25 +154,12 @@ class DyingStore final : public DataStore {
   const bool after_effect_;
 };
 
-/// A directory that goes with its owner.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  const std::string& path() const noexcept { return path_; }
-
- private:
-  std::string path_;
-};
-
 /// A fresh store of a type ("memory" or "fs", not durable).
 struct FreshStore {
   FreshStore(Reactor& reactor, std::string_view type);
   DataStore& operator*() const noexcept { return *store; }
 
-  std::unique_ptr<TemporaryDirectory> directory;
+  std::unique_ptr<Scratch> directory;
   std::unique_ptr<DataStore> store;
 };
 

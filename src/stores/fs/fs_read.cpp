@@ -14,7 +14,9 @@
 #include "base/limits.hpp"
 #include "base/padded.hpp"
 #include "reactor/files.hpp"
+#include "stores/fs/cache_guess.hpp"
 #include "stores/fs/fs_store_impl.hpp"
+#include "stores/fs/name_set.hpp"
 
 namespace unum::fs {
 namespace {
@@ -32,6 +34,11 @@ constexpr std::size_t kBytesAtOnce = 4 * 1024 * 1024;
 constexpr std::size_t kColdFactor = 4;
 // On a slow file system a listing costs less than this many single looks.
 constexpr std::size_t kListingFrom = 64;
+// On a local one it does if the directory holds no more than about twice as many names as are
+// looked for: an entry takes 40 to 80 bytes of its directory.
+constexpr std::size_t kListedBytesMax = 128;
+// Single looks before a listing: most times when something is missing, the first one tells.
+constexpr std::size_t kLooksBeforeListing = 4;
 
 /// Opens what is in the kernel's caches; -EAGAIN for what would need the disk. Kernels before 5.12
 /// and some sandboxes have no such call: there it is a plain open.
@@ -50,10 +57,23 @@ int open_cached(int directory, const char* file) noexcept {
   return fd >= 0 ? fd : -errno;
 }
 
+/// -EAGAIN for what would need the disk.
 long read_cached_bytes(int fd, void* buffer, std::size_t size, std::size_t offset) noexcept {
   iovec part{buffer, size};
   const ssize_t count = ::preadv2(fd, &part, 1, static_cast<off_t>(offset), RWF_NOWAIT);
   return count >= 0 ? count : -EAGAIN;  // what else is wrong the waiting read says
+}
+
+/// The same for the beginning of a file, of which `guess` says whether a plain read will do.
+long read_first_bytes(int fd, void* buffer, std::size_t size, CacheGuess& guess) noexcept {
+  if (guess.is_cached()) {
+    const ssize_t count = ::pread(fd, buffer, size, 0);
+    guess.was_read();
+    return count >= 0 ? count : -EAGAIN;
+  }
+  const long count = read_cached_bytes(fd, buffer, size, 0);
+  guess.was_asked(count >= 0);
+  return count;
 }
 
 void resize_padded(std::string& value, std::size_t size) {
@@ -75,11 +95,14 @@ Error unreadable(int error, int directory, const char* file) {
 // ------------------------------------------------------------------------------------------
 
 FsStore::Look FsStore::read_cached(const Directory& directory, const char* file, bool with_stamp,
-                                   Found& out) {
+                                   CacheGuess& guess, Found& out) {
   ++counters_.requests;
   const Descriptor open(open_cached(directory.fd.get(), file));
   if (open.get() == -ENOENT) return Look::absent;
-  if (open.get() == -EAGAIN) return Look::cold;
+  if (open.get() == -EAGAIN) {
+    guess.was_asked(false);
+    return Look::cold;
+  }
   if (!open) throw unreadable(-open.get(), directory.fd.get(), file);
   struct ::stat status {};
   if (with_stamp) {
@@ -87,7 +110,7 @@ FsStore::Look FsStore::read_cached(const Directory& directory, const char* file,
     out.changed = status.st_ctim;
   }
   thread_local const auto buffer = std::make_unique<char[]>(kFirstReadBytes);
-  const long first = read_cached_bytes(open.get(), buffer.get(), kFirstReadBytes, 0);
+  const long first = read_first_bytes(open.get(), buffer.get(), kFirstReadBytes, guess);
   if (first < 0) return Look::cold;
   std::size_t done = static_cast<std::size_t>(first);
   if (done % kPageBytesMin != 0) {
@@ -184,7 +207,8 @@ Task<bool> FsStore::read_item(const SessionContext& context, const ItemPath& pat
     if (file_system_.slow) {
       co_await revalidate(*directory, wait);
     } else {
-      look = read_cached(*directory, path.file(), with_stamp, out);
+      CacheGuess guess;  // of a single value nothing can be guessed
+      look = read_cached(*directory, path.file(), with_stamp, guess, out);
     }
     if (look == Look::cold) {
       look = co_await read_waiting(*directory, path.file(), out, wait) ? Look::found : Look::absent;
@@ -221,12 +245,13 @@ Task<std::vector<std::optional<std::string>>> FsStore::get_outcomes(
   const DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
   if (!directory) co_return values;
   Found found;
+  CacheGuess guess;
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < pointers.size(); ++i) {
     const ItemPath path(pointers[i].name(), ItemKind::outcome);
     Look look = Look::cold;
     if (!file_system_.slow && path.directories().empty()) {
-      look = read_cached(*directory, path.file(), false, found);
+      look = read_cached(*directory, path.file(), false, guess, found);
     }
     if (look == Look::found) {
       bytes += found.value.size();
@@ -237,6 +262,7 @@ Task<std::vector<std::optional<std::string>>> FsStore::get_outcomes(
     if (bytes >= kBytesAtOnce || i % kReadsAtOnce == kReadsAtOnce - 1) {
       bytes = 0;
       co_await reactor().yield();
+      guess.restart();
       begin_call("read_input", wait);
     }
   }
@@ -273,8 +299,13 @@ Task<bool> FsStore::outcomes_exist(const SessionContext& context, std::span<cons
     if (!directory) directory = co_await sessions_.find(context.session(), wait);
     if (!directory) co_return pointers.empty();
     bool all = true;
+    NameSet listed;
     for (std::size_t i = 0; all && i < pointers.size(); ++i) {
       const ItemPath path(pointers[i].name(), ItemKind::outcome);
+      if (i == kLooksBeforeListing && pointers.size() >= kListingFrom) {
+        co_await list_if_cheaper(*directory, pointers.size(), listed);
+      }
+      if (listed.contains(path.file())) continue;
       ++counters_.requests;
       if (!path.directories().empty()) {
         all = co_await exist_one(context, pointers[i], wait);
@@ -292,6 +323,17 @@ Task<bool> FsStore::outcomes_exist(const SessionContext& context, std::span<cons
     if (!forget_if_gone(context, *directory)) co_return false;
   }
   co_return false;
+}
+
+/// Lists the directory if that costs less than that many looks. What it cannot list is looked at.
+Task<void> FsStore::list_if_cheaper(const Directory& directory, std::size_t looks, NameSet& out) {
+  struct ::stat status {};
+  if (::fstat(directory.fd.get(), &status) != 0) co_return;
+  if (static_cast<std::size_t>(status.st_size) > looks * kListedBytesMax) co_return;
+  // A descriptor of its own has a position of its own.
+  const Descriptor open(::openat(directory.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  ++counters_.requests;
+  while (open && add_entries(open.get(), out) > 0) co_await reactor().yield();
 }
 
 Task<bool> FsStore::exist_one(const SessionContext& context, const Pointer& pointer, Wait wait) {

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "reactor/wait_list.hpp"
+#include "stores/fs/cache_guess.hpp"
 #include "stores/fs/group_commit.hpp"
+#include "stores/fs/name_set.hpp"
 #include "stores/fs/path.hpp"
 #include "stores/fs/session_directories.hpp"
 #include "unum/data_store.hpp"
@@ -18,8 +20,9 @@ namespace unum::fs {
 
 /// How this file system is to be used, found out when the store is opened.
 struct FileSystem {
-  bool slow = false;    ///< Over a network or a process: every call goes through the reactor.
-  bool unnamed = true;  ///< O_TMPFILE and a link from /proc work.
+  bool slow = false;          ///< Over a network or a process: every call goes through the reactor.
+  bool unnamed = true;        ///< Files without a name (O_TMPFILE) can be written and linked,
+  bool by_descriptor = true;  ///< and linked by their descriptor, not only by way of /proc.
 };
 
 class FsStore final : public DataStore {
@@ -80,7 +83,8 @@ class FsStore final : public DataStore {
   class Slot;
 
   // Reading.
-  Look read_cached(const Directory& directory, const char* file, bool with_stamp, Found& out);
+  Look read_cached(const Directory& directory, const char* file, bool with_stamp, CacheGuess& guess,
+                   Found& out);
   Task<bool> read_waiting(const Directory& directory, const char* file, Found& out, Wait wait);
   Task<bool> read_item(const SessionContext& context, const ItemPath& path, bool with_stamp,
                        Found& out, DirectoryPtr& directory, Wait wait);
@@ -91,6 +95,7 @@ class FsStore final : public DataStore {
   Task<void> revalidate(const Directory& directory, Wait wait);
   Task<bool> exist_slow(const SessionContext& context, std::span<const Pointer> pointers,
                         Wait wait);
+  Task<void> list_if_cheaper(const Directory& directory, std::size_t looks, NameSet& out);
   Task<bool> exist_one(const SessionContext& context, const Pointer& pointer, Wait wait);
   /// Forgets the session if its directory was removed behind us: then look again.
   bool forget_if_gone(const SessionContext& context, const Directory& directory) noexcept;

@@ -120,7 +120,10 @@ Task<int> FsStore::link_into(const Temporary& temporary, const Directory& direct
   std::string from = temporary.name;
   int above = temporary.directory->fd.get();
   int flags = 0;
-  if (from.empty()) {
+  if (from.empty() && file_system_.by_descriptor) {
+    above = temporary.file->get();
+    flags = AT_EMPTY_PATH;
+  } else if (from.empty()) {
     from = "/proc/self/fd/" + std::to_string(temporary.file->get());
     above = AT_FDCWD;
     flags = AT_SYMLINK_FOLLOW;

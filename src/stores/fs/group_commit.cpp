@@ -68,16 +68,14 @@ Task<void> GroupCommit::drain() { co_await tasks_.drain(); }
 Task<int> GroupCommit::data(std::shared_ptr<const Descriptor> file, std::size_t bytes, Wait wait) {
   if (!next_data_) next_data_ = std::make_shared<DataBatch>();
   const std::shared_ptr<DataBatch> batch = next_data_;
-  const std::size_t place = batch->files.size();
-  batch->files.push_back(std::move(file));
-  batch->errors.push_back(0);
+  DataWrite& write = batch->writes.emplace_back(std::move(file));
   batch->bytes += bytes;
   if (!data_runs_) {
     data_runs_ = true;
     tasks_.spawn(run_data());
   }
-  const int woken = co_await batch->waiting.wait(reactor_, wait);
-  co_return woken < 0 ? woken : batch->errors[place];
+  const int woken = co_await write.waiting.wait(reactor_, wait);
+  co_return woken < 0 ? woken : write.error;
 }
 
 Task<void> GroupCommit::run_data() {
@@ -86,32 +84,38 @@ Task<void> GroupCommit::run_data() {
     co_await reactor_.yield();
     const std::shared_ptr<DataBatch> batch = std::exchange(next_data_, nullptr);
     co_await flush(*batch);
-    batch->files.clear();
-    batch->waiting.wake_all();
+    partly_flushed_ = false;
+    data_flushed_.wake_all();
   }
   data_runs_ = false;
 }
 
 Task<void> GroupCommit::flush(DataBatch& batch) {
   ++counters_.flushes;
-  if (batch.files.size() >= kFilesOfSyncfsMin &&
+  if (batch.writes.size() >= kFilesOfSyncfsMin &&
       dirty_bytes() <= kForeignDirtyBytesMax + batch.bytes) {
     int fd = root_->fd.get();
     // An error is of the whole file system: ask each file whether it is its own.
-    if (co_await reactor_.call(&sync_file_system, &fd) == 0) co_return;
+    if (co_await reactor_.call(&sync_file_system, &fd) == 0) {
+      for (DataWrite& write : batch.writes) write.end(0);
+      co_return;
+    }
   }
   co_await flush_each(batch);
 }
 
 Task<void> GroupCommit::flush_each(DataBatch& batch) {
-  const std::size_t count = batch.files.size();
+  const std::size_t count = batch.writes.size();
   // All write-back is on its way before the first wait, so that one journal commit has them all.
   for (std::size_t i = 0; count > 1 && i < count; ++i) {
-    ::sync_file_range(batch.files[i]->get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+    ::sync_file_range(batch.writes[i].file->get(), 0, 0, SYNC_FILE_RANGE_WRITE);
     if (i % kStartsAtOnce == kStartsAtOnce - 1) co_await reactor_.yield();
   }
   const auto flush_one = [&](std::size_t i) -> Task<void> {
-    batch.errors[i] = co_await reactor_.sync_data(batch.files[i]->get());
+    DataWrite& write = batch.writes[i];
+    const int result = co_await reactor_.sync_data(write.file->get());
+    partly_flushed_ = true;
+    write.end(result);
   };
   co_await for_each_bounded(count, kFlushesInFlightMax, flush_one);
 }
@@ -152,6 +156,8 @@ Task<int> GroupCommit::names(DirectoryPtr directory, Wait wait) {
 Task<void> GroupCommit::run_names() {
   while (next_names_) {
     co_await reactor_.yield();
+    // The names of one flush of data go together, not the first by itself and the others after it.
+    if (partly_flushed_) co_await data_flushed_.wait(reactor_, {});
     const std::shared_ptr<NamesBatch> batch = std::exchange(next_names_, nullptr);
     co_await flush(*batch);
     batch->waiting.wake_all();

@@ -3,12 +3,15 @@
 // A write passes two stages: its data, then (after the caller has linked its name) its directory.
 // At each stage one flush runs at a time, and whatever arrives meanwhile waits for the next one,
 // together. So one write costs two flushes, a thousand cost two as well, and the two stages of
-// successive batches overlap. How and why, with figures: docs/decisions/0002-fs-durability.md.
+// successive batches overlap. Within a flush each write goes on as soon as its own file is on disk.
+// How and why, with figures: docs/decisions/0002-fs-durability.md.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "reactor/wait_list.hpp"
@@ -39,11 +42,22 @@ class GroupCommit {
   Task<void> drain();
 
  private:
-  struct DataBatch {
-    std::vector<std::shared_ptr<const Descriptor>> files;
-    std::vector<int> errors;
-    std::size_t bytes = 0;
+  struct DataWrite {
+    std::shared_ptr<const Descriptor> file;
+    int error = 0;
     WaitList waiting;
+
+    explicit DataWrite(std::shared_ptr<const Descriptor> written) : file(std::move(written)) {}
+    /// Each goes on by itself: what has its name outlives this process.
+    void end(int result) noexcept {
+      error = result;
+      file.reset();
+      waiting.wake_all();
+    }
+  };
+  struct DataBatch {
+    std::deque<DataWrite> writes;
+    std::size_t bytes = 0;
   };
   struct NamesBatch {
     std::vector<DirectoryPtr> directories;
@@ -66,6 +80,8 @@ class GroupCommit {
   std::shared_ptr<DataBatch> next_data_;
   std::shared_ptr<NamesBatch> next_names_;
   bool data_runs_ = false;
+  bool partly_flushed_ = false;  ///< Some writes of the flush of data under way have gone on,
+  WaitList data_flushed_;        ///< its names wait here for the others.
   bool names_run_ = false;
   TaskGroup tasks_;
 };

@@ -129,9 +129,13 @@ TEST_CASE("what is not JSON is refused with the reason and the place") {
 }
 
 TEST_CASE("text that is not UTF-8 is refused, with the place where it begins") {
-  CHECK(refusal("\"\xFF\"") == "x: not valid JSON: the text is not UTF-8, near byte 1");
+  CHECK(refusal("\"\xFF\"") == "x: not valid JSON: the text is not UTF-8, at byte 1");
   CHECK(refusal("[\"a\xC3\xA9\",\"\xC3\"]") ==
-        "x: not valid JSON: the text is not UTF-8, near byte 8");
+        "x: not valid JSON: the text is not UTF-8, at byte 8");
+  for (const std::string good : {"", "a", "\u00e9", "\u20ac", "\U0001f600", "\u20acb\u20ac"}) {
+    CHECK(refusal("\"" + good + "\x80" + good + "\"") ==
+          "x: not valid JSON: the text is not UTF-8, at byte " + std::to_string(good.size() + 1));
+  }
   CHECK_FALSE(refusal("\"\xED\xA0\x80\"").empty());  // a surrogate written in UTF-8
   CHECK_FALSE(refusal("\"\xC0\x80\"").empty());      // an overlong NUL
   CHECK_FALSE(refusal("\"\xF4\x90\x80\x80\"").empty());

@@ -1,7 +1,6 @@
 // An application's directory for one test: written from texts, removed at the end.
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -10,20 +9,10 @@
 #include <vector>
 
 #include "compiler/finding.hpp"
+#include "support/scratch.hpp"
 
 class ApplicationDir {
  public:
-  ApplicationDir() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "unum-app-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ApplicationDir(const ApplicationDir&) = delete;
-  ApplicationDir& operator=(const ApplicationDir&) = delete;
-  ~ApplicationDir() {
-    std::error_code code;
-    std::filesystem::remove_all(path_, code);
-  }
-
   const std::filesystem::path& path() const noexcept { return path_; }
 
   void write(const std::string& name, std::string_view text) const {
@@ -50,7 +39,8 @@ class ApplicationDir {
   void globals(const std::string& lines) { globals_ = lines; }
 
  private:
-  std::filesystem::path path_;
+  unum::test::Scratch scratch_;
+  std::filesystem::path path_ = scratch_.path();
   std::string globals_;
   std::string functions_;
   bool first_ = true;

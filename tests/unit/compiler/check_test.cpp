@@ -227,6 +227,29 @@ TEST_CASE("a branch that is not there is refused where no width has it") {
   CHECK(says("a Conditional can leave that branch out"));
 }
 
+TEST_CASE("a fan-in that waits for an instance which nothing invokes is refused") {
+  const auto with = [](const char* modifiers, const char* values) {
+    ApplicationDir dir;
+    dir.function("F", next(map("G")));
+    dir.function("G",
+                 next(fan_in("H", R"~("G-unumIndex-$0", "G-unumIndex-($0+1)")~",
+                             std::string(R"(, "Conditional": "$0 < $size - 1")") + modifiers)));
+    dir.function("H", next(fan_in("I", values)));
+    dir.function("I");
+    return check(dir);
+  };
+  const char* const all = R"("H-unumIndex-*")";
+  CHECK(with(R"(, "Payload Modifiers": ["$size = $size - 1"])", all) == "");
+  CHECK(with("", all) == "incomplete");
+  CHECK(
+      says("into I never completes: its Values name H-unumIndex-1, which nothing invokes in a "
+           "map of 2"));
+  CHECK(says("\"$size = $size - 1\""));
+  // Written for a map of a certain width, and for one wider than any sample.
+  CHECK(with("", R"("H-unumIndex-0", "H-unumIndex-1", "H-unumIndex-2")") == "");
+  CHECK(with("", R"("H-unumIndex-$0", "H-unumIndex-30")") == "");
+}
+
 TEST_CASE("case 20: neighbours, the last branch and fold pass") {
   {
     ApplicationDir dir;

@@ -1,9 +1,6 @@
 // What the tests of workers share: an application's code in a directory of its own, a pool, calls.
 #pragma once
 
-#include <unistd.h>
-
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -15,6 +12,7 @@
 
 #include "catch.hpp"
 #include "hosts/worker_pool.hpp"
+#include "support/scratch.hpp"
 #include "unum/error.hpp"
 #include "unum/reactor.hpp"
 #include "unum/stop.hpp"
@@ -31,9 +29,6 @@ struct Ended {
 class Workers {
  public:
   Workers() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "unum-workers-XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    root_ = pattern;
     options.output = [this](const OutputLine& line) {
       output += std::string(line.instance) + "|" + std::string(line.text) +
                 (line.continues ? "\\" : "") + "\n";
@@ -42,12 +37,11 @@ class Workers {
   ~Workers() {
     if (pool_) reactor.run(pool_->shutdown());
     pool_.reset();
-    std::filesystem::remove_all(root_);
   }
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  std::string path(const std::string& name) const { return root_ + "/" + name; }
+  std::string path(const std::string& name) const { return root_ / name; }
 
   void write(const std::string& name, std::string_view text, bool executable = false) const {
     const std::filesystem::path file = path(name);
@@ -112,7 +106,7 @@ class Workers {
   std::string output;  ///< "<instance>|<line>\n" each.
 
  private:
-  std::string root_;
+  const Scratch root_;
   std::unique_ptr<WorkerPool> pool_;
 };
 

@@ -405,3 +405,29 @@ TEST_CASE("case 40: payload overhead of a branch does not grow with the width of
   }
   REQUIRE(largest[1] <= largest[0] + 16);  // digits of index, size and element
 }
+
+TEST_CASE("at most as many results as steps in flight are computed and not yet on the disk") {
+  constexpr std::size_t kInFlightMax = 50;
+  const Scratch scratch;
+  Reactor reactor;
+  const std::unique_ptr<DataStore> store =
+      reactor.run(open_store(reactor, "fs", scratch.path(), StoreOptions{}));  // durable
+  std::size_t computed = 0;
+  std::size_t held_most = 0;
+  NativeApp app;
+  app.add(map_to("M", "F", R"("Start": true, )"));
+  app.add(fan_in("F", "A", R"("F-unumIndex-*")", kPop), [&](const UserCall& call) {
+    std::size_t stored = 0;
+    for (const auto& file : std::filesystem::directory_iterator(scratch / "s")) {
+      stored += file.path().filename().string().starts_with("F-") ? 1 : 0;
+    }
+    held_most = std::max(held_most, ++computed - stored);
+    return std::string(call.input);
+  });
+  app.add(terminal("A"));
+  LocalHostOptions options;
+  options.steps_in_flight_max = kInFlightMax;
+  require_result(reactor.run(app.run(reactor, *store, "s", numbers(400), options)), numbers(400));
+  CHECK(held_most <= kInFlightMax);
+  CHECK(held_most > 1);  // they do share flushes
+}

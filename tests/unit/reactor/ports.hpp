@@ -1,14 +1,13 @@
 // Runs a test on both ports, and small things that many tests of the reactor need.
 #pragma once
 
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 
 #include "catch.hpp"
+#include "support/scratch.hpp"
 #include "unum/error.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
@@ -48,27 +47,6 @@ inline Deadline far_away() { return Clock::now() + std::chrono::minutes(5); }
 inline Deadline soon(int milliseconds) {
   return Clock::now() + std::chrono::milliseconds(milliseconds);
 }
-
-/// A directory of the test's own, gone at its end.
-class Scratch {
- public:
-  Scratch() {
-    std::string path = (std::filesystem::temp_directory_path() / "unum-test-XXXXXX").string();
-    UNUM_ASSERT(::mkdtemp(path.data()) != nullptr);
-    path_ = path;
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline std::size_t open_descriptors() {
   std::size_t count = 0;

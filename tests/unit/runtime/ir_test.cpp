@@ -160,6 +160,8 @@ TEST_CASE("text that is not JSON is refused with line and column") {
   CHECK(has(refusal("{\n  \"Name\": \"F\",\n  \"Next\" 3}"),
             "f/unum_config.json:3:10: not valid JSON"));
   CHECK(has(refusal(""), "f/unum_config.json:1:1: not valid JSON"));
+  CHECK(has(refusal("{\n\"Name\": \"\xFF\"}"),
+            "f/unum_config.json:2:10: not valid JSON: the text is not UTF-8"));
   CHECK(has(refusal("Name: F"), "f/unum_config.json:1:"));
   CHECK(has(refusal(std::string(5000, '[')), "nested deeper"));
   CHECK(has(refusal("{\"Name\": \"F\",\n \"Name\": \"G\"}"), "f/unum_config.json:1"));

@@ -11,10 +11,14 @@
 #include <iterator>
 
 #include "conformance/fan_in_names.hpp"
+#include "conformance/stores_under_test.hpp"
+#include "stores/fs/cache_guess.hpp"
+#include "stores/fs/name_set.hpp"
 #include "unit/reactor/ports.hpp"
 #include "unum/data_store.hpp"
 
 using namespace unum;
+using unum::test::error_of;
 namespace fs_std = std::filesystem;
 
 namespace {
@@ -31,17 +35,6 @@ std::unique_ptr<DataStore> open_at(Reactor& reactor, const std::string& name, bo
 std::string content(const std::string& path) {
   std::ifstream file(path);
   return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
-template <class T>
-Error error_of(Reactor& reactor, Task<T> task) {
-  try {
-    reactor.run(std::move(task));
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("an error was expected");
-  throw Error(ErrorKind::bug, "test", "none", "unreachable");
 }
 
 std::size_t files_below(const std::string& path) {
@@ -193,6 +186,20 @@ TEST_CASE("where files without a name do not work, a hidden one is written and l
   CHECK(files_below(scratch / "store") == 2);
 }
 
+TEST_CASE("a file without a name gets it from its descriptor, or by way of /proc") {
+  const test::Scratch scratch;
+  ::setenv("UNUM_FS", GENERATE("local", "proc"), 1);
+  Reactor reactor;
+  const std::unique_ptr<DataStore> store =
+      open_at(reactor, scratch / "store", GENERATE(true, false));
+  ::unsetenv("UNUM_FS");
+  const SessionContext context = store->session_context("S");
+  reactor.run(store->write_return_value(context.bound_to("F"), "2"));
+  CHECK(reactor.run(store->write_return_value(context.bound_to("F"), "3")).stored == "2");
+  CHECK(content(scratch / "store/S/F-output.json") == "2");
+  CHECK(files_below(scratch / "store") == 1);
+}
+
 TEST_CASE("a full disk fails the write in one clear error and leaves nothing half written") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
@@ -293,6 +300,7 @@ TEST_CASE("values that are not cached come from the disk all the same") {
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
   const SessionContext context = store->session_context("S");
+  const std::size_t cold_every = GENERATE(1u, 5u, 100u);
   std::vector<Pointer> pointers;
   const auto many = [&]() -> Task<void> {
     const auto one = [&](std::size_t i) -> Task<void> {
@@ -304,6 +312,7 @@ TEST_CASE("values that are not cached come from the disk all the same") {
   reactor.run(many());
   for (std::size_t i = 0; i < 300; ++i) {
     pointers.push_back(store->pointer(context, "F" + std::to_string(i)));
+    if (i % cold_every != cold_every - 1) continue;
     const int fd =
         ::open((scratch / ("store/S/F" + std::to_string(i) + "-output.json")).c_str(), O_RDONLY);
     REQUIRE(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
@@ -311,4 +320,85 @@ TEST_CASE("values that are not cached come from the disk all the same") {
   }
   const std::vector<std::string> values = reactor.run(store->read_input(context, pointers));
   for (std::size_t i = 0; i < 300; ++i) CHECK(values[i] == std::string(i * 37, 'a'));
+}
+
+TEST_CASE("a file in eight is asked for while all are cached, each one after one that is not") {
+  using fs::CacheGuess;
+  const Deadline now{};
+  CacheGuess guess;
+  const auto plain_reads = [&](Deadline at) {
+    int count = 0;
+    for (; guess.is_cached(); ++count) guess.was_read(at);
+    return count;
+  };
+  for (int round = 0; round < 3; ++round) {
+    CHECK_FALSE(guess.is_cached());
+    guess.was_asked(true, now);
+    CHECK(plain_reads(now) == CacheGuess::kRun);
+  }
+  const auto expect_caution = [&] {
+    for (int hit = 0; hit < CacheGuess::kHitsAfterMiss; ++hit) {
+      CHECK_FALSE(guess.is_cached());
+      guess.was_asked(true, now);
+    }
+    CHECK_FALSE(guess.is_cached());
+    guess.was_asked(true, now);
+    CHECK(guess.is_cached());
+  };
+  SECTION("one was not there") {
+    guess.was_asked(false, now);
+    expect_caution();
+  }
+  SECTION("a run took so long that it must have waited for the disk") {
+    guess.was_asked(true, now);
+    CHECK(plain_reads(now + CacheGuess::kRunTimeMax * 2) == CacheGuess::kRun);
+    expect_caution();
+  }
+  SECTION("others had a turn meanwhile") {
+    guess.was_asked(true, now);
+    guess.restart();
+    CHECK_FALSE(guess.is_cached());
+  }
+}
+
+TEST_CASE("a set of names holds what was added, however many") {
+  fs::NameSet names;
+  CHECK_FALSE(names.contains("F"));
+  const std::size_t count = GENERATE(1u, 31u, 32u, 33u, 5000u);
+  for (std::size_t i = 0; i < count; ++i) names.add("F-" + std::to_string(i));
+  CHECK(names.size() == count);
+  for (std::size_t i = 0; i < 2 * count; ++i) {
+    REQUIRE(names.contains("F-" + std::to_string(i)) == (i < count));
+  }
+  CHECK_FALSE(names.contains(""));
+  CHECK_FALSE(names.contains("F-"));
+}
+
+TEST_CASE("many names are looked for by one listing, in a directory of many others by looks") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store", false);
+  const SessionContext context = store->session_context("S");
+  std::vector<Pointer> pointers;
+  const auto write = [&](const std::string& name) {
+    reactor.run(store->write_return_value(context.bound_to(name), "1"));
+  };
+  const auto requests_of_look = [&](bool expected) {
+    const std::uint64_t before = store->counters().requests;
+    CHECK(reactor.run(store->check_values_exist(context, pointers)) == expected);
+    return store->counters().requests - before;
+  };
+  for (int i = 0; i < 100; ++i) {
+    pointers.push_back(store->pointer(context, "F" + std::to_string(i)));
+    write("F" + std::to_string(i));
+  }
+  CHECK(requests_of_look(true) < 20);
+  // One that is written at any time is found, one that is not is missed.
+  pointers.push_back(store->pointer(context, "G"));
+  CHECK(requests_of_look(false) < 20);
+  write("G");
+  CHECK(requests_of_look(true) < 20);
+  pointers.erase(pointers.begin() + 80, pointers.end());
+  for (int i = 0; i < 800; ++i) std::ofstream(scratch / ("store/S/other-" + std::to_string(i)));
+  CHECK(requests_of_look(true) == 80);
 }
