@@ -105,6 +105,10 @@ class FanInSet {
   virtual std::string digest() const = 0;
   /// A short readable form for messages.
   virtual std::string summary() const = 0;
+  /// Whether the instance at a place is known to take part itself once it has its outcome. One that
+  /// is only read (an ancestor of all contributors) never does. A store that counts marks looks for
+  /// the outcomes of those that are not known to. May say false for anyone.
+  virtual bool takes_part(std::size_t place) const;
 };
 
 /// How an instance takes part in a fan-in.
@@ -147,7 +151,10 @@ struct StoreCounters {
   std::uint64_t requests = 0;     ///< Requests sent, or file-system calls made.
   std::uint64_t connections = 0;  ///< Connections or directories opened.
   std::uint64_t flushes = 0;      ///< Waits for the disk.
+  double capacity_units = 0;      ///< Read and write units, where the service counts them.
 };
+
+struct FanInRecord;
 
 class DataStore {
  public:
@@ -250,6 +257,11 @@ class DataStore {
   /// Called when a fan-in was seen complete, before it is claimed: makes what was seen as durable
   /// as the store's settings say (another process's value may be visible before it is on disk).
   virtual Task<void> settle(const SessionContext& context, Wait wait);
+  /// The part that roles have in a fan-in: a wanter records that it is wanted, a bystander looks for
+  /// that. Gives the state where it ends there: nobody wants it, or what is wanted is another list.
+  Task<std::optional<FanInState>> look_for_wanted(const SessionContext& context,
+                                                  const FanIn& fan_in, const FanInRecord& mine,
+                                                  Wait wait);
 
  private:
   struct Looks;
@@ -259,11 +271,18 @@ class DataStore {
   Task<bool> complete(const SessionContext& context, const FanIn& fan_in, Looks& looks,
                       const Wait& wait);
   Task<FanInState> claim(const SessionContext& context, const FanIn& fan_in,
-                         const std::string& digest, bool seen_before, const Wait& wait);
+                         const FanInRecord& mine, bool seen_before, const Wait& wait);
 
   Reactor& reactor_;
   std::unique_ptr<LooksTable> looks_;
   bool closed_ = false;
+};
+
+/// Whether reads of inputs may be answered by a copy that lags behind. Everything else, fan-ins
+/// above all, is always strongly consistent.
+enum class ReadConsistency : std::uint8_t {
+  strong,
+  eventual,  ///< Cheaper; what is not there yet is asked for again, since it is known to exist.
 };
 
 /// How a store is opened.
@@ -275,6 +294,8 @@ struct StoreOptions {
   /// Values in flight at once in reads of many. (fs: four times as many of those that are not
   /// cached.)
   std::size_t in_flight_max = 64;
+  /// Of `read_input` and `read_input_stream`.
+  ReadConsistency read_consistency = ReadConsistency::strong;
 };
 
 /// Opens the store "type" by its name; connects, checks that it exists and can be written. Throws
