@@ -37,4 +37,16 @@ inline constexpr std::size_t kIrBytesMax = 16u * 1024 * 1024;
 inline constexpr std::size_t kSessionBytesMax = 16 * 1024;
 inline constexpr std::size_t kItemNameBytesMax = 16 * 1024;
 
+/// Bytes of one of the files that AWS' tools share: they are written by hand or by `aws configure`.
+inline constexpr std::size_t kProfileFileBytesMax = 4u * 1024 * 1024;
+/// Attempts of one call: what AWS_MAX_ATTEMPTS may ask for. With 20 s between them it is half an
+/// hour; deadlines end it before.
+inline constexpr unsigned kAttemptsMax = 100;
+/// Bytes of an HTTP response's body, unless the request says less: the largest value.
+inline constexpr std::size_t kHttpBodyBytesMax = kValueBytesMax;
+/// Bytes of an HTTP response's headers: libcurl 8 takes 300 KiB, servers seldom send 16.
+inline constexpr std::size_t kHttpHeaderBytesMax = 256u * 1024;
+/// Origins whose handles are kept: far above the services and buckets of one process.
+inline constexpr std::size_t kHttpOriginsMax = 256;
+
 }  // namespace unum

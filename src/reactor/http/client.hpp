@@ -14,7 +14,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "unum/error.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
 
@@ -55,6 +57,9 @@ struct Request {
 
 struct Response {
   int status = 0;  ///< The final one: those of 1xx are not told.
+  /// The connection, a kept one, was gone, and the request was sent again on another: the first may
+  /// have had its effect. A condition that fails ("412") may then have been fulfilled by it.
+  bool sent_again = false;
   /// With room for a JSON parser behind its end (kValuePadding).
   std::string body;
   /// The header lines as they came, one a line.
@@ -65,6 +70,21 @@ struct Response {
   /// the response does.
   std::string_view header(std::string_view name) const noexcept;
 };
+
+/// What `Client::send` throws for a request that was valid.
+class SendError final : public Error {
+ public:
+  SendError(ErrorKind kind, std::string_view code, std::string message, bool may_have_been_sent)
+      : Error(kind, "http", code, std::move(message)), may_have_been_sent_(may_have_been_sent) {}
+  /// Whether the request's first byte may have left: false while it waited, resolved or connected.
+  bool may_have_been_sent() const noexcept { return may_have_been_sent_; }
+
+ private:
+  bool may_have_been_sent_;
+};
+
+/// The same of an error of any kind; true for one that is no SendError.
+bool may_have_been_sent(const Error& error) noexcept;
 
 struct ClientOptions {
   /// Connections to one origin, and requests under way to all of them. What is beyond waits, first
@@ -86,6 +106,8 @@ struct ClientCounters {
   std::uint64_t connections = 0;  ///< Opened so far.
 };
 
+class Dispatcher;
+
 class Client {
  public:
   /// Throws `invalid` for a CA bundle that cannot be read.
@@ -95,17 +117,19 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  /// Sends and gives the response, whatever its status. Throws, with origin "http" and libcurl's
-  /// symbol as the code ("CURLE_COULDNT_CONNECT"):
+  /// Sends and gives the response, whatever its status. Throws `invalid` for a request that cannot
+  /// be sent as it is, else SendError, with libcurl's symbol as the code ("CURLE_COULDNT_CONNECT"):
   ///   `timeout`       the wait's deadline passed, or connecting took longer than the option says;
-  ///   `cancelled`     a stop was requested, or the sink broke off;
+  ///   `cancelled`     a stop was requested, the sink broke off, or the client was closed;
   ///   `disconnected`  refused, reset, cut in the middle, a name that does not resolve, a proxy
   ///   that
   ///                   refuses. `may_have_been_sent` tells the two halves of it apart;
   ///   `denied`        the peer's certificate is not trusted or is another host's;
-  ///   `corrupt`       what came is not HTTP, or its length is wrong;
+  ///   `corrupt`       what came is not HTTP;
   ///   `exhausted`     the body is longer than it may be, or the process is out of memory.
   /// Whether the effect of a request took place after any of these is unknown to the client.
+  /// A kept connection that turns out to be gone before anything of a response came is no error:
+  /// the request is sent once more, on another one (`Response::sent_again`).
   Task<Response> send(Request request, Wait wait = {});
 
   /// Ends what is under way (with `cancelled`) and closes the connections.
@@ -114,8 +138,7 @@ class Client {
   ClientCounters counters() const noexcept;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<Dispatcher> dispatcher_;
 };
 
 }  // namespace unum::http

@@ -6,6 +6,8 @@
 
 namespace unum::aws {
 
+class Settings;
+
 struct Endpoint {
   std::string service;    ///< Signing name: "s3", "dynamodb", "sts".
   std::string region;     ///< Signing region: "eu-central-1".
@@ -21,6 +23,8 @@ struct Endpoint {
 /// the profile's. Reads files, blocking: at cold start only. Throws `invalid`, code
 /// "Unum.NoRegion", with the places that were looked at.
 Endpoint resolve_endpoint(std::string_view service);
+/// The same by settings that are loaded already.
+Endpoint resolve_endpoint(std::string_view service, const Settings& settings);
 
 /// The service's endpoint in another region, by the same settings.
 Endpoint endpoint_in_region(const Endpoint& endpoint, std::string_view region);

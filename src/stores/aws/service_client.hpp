@@ -5,7 +5,9 @@
 // error codes are outcomes to it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +16,7 @@
 #include "reactor/http/client.hpp"
 #include "stores/aws/credentials.hpp"
 #include "stores/aws/endpoint.hpp"
+#include "stores/retry.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
 
@@ -23,8 +26,9 @@ namespace unum::aws {
 enum class Protocol : std::uint8_t { rest_xml, json_1_0, query };
 
 /// Where a signature goes: to the query, where it costs libcurl nothing (S3's GET, HEAD and PUT),
-/// or to headers.
-enum class Signing : std::uint8_t { query, header };
+/// to headers, or nowhere (STS, for who has a web identity and no credentials yet). A signature in
+/// the query does not cover the body: a body that has to be hashed takes it to the headers.
+enum class Signing : std::uint8_t { query, header, none };
 
 /// One call. What the views name must live until the task has ended.
 struct Call {
@@ -36,6 +40,8 @@ struct Call {
   /// Further headers "name: value" with names in lower case; all of them are signed.
   std::span<const std::string> headers;
   std::string_view body;
+  /// Where the body of a success goes. Once it got something the call is not tried again: whoever
+  /// owns the sink knows from where to go on.
   http::Sink sink{};
   Signing signing = Signing::header;
   /// Do not hash the body: only over TLS, where the connection protects it (S3 only). Without TLS
@@ -46,7 +52,8 @@ struct Call {
   std::span<const std::string_view> expected;
   /// Codes that are tried again beside those of the protocol ("ConditionalRequestConflict").
   std::span<const std::string_view> retried;
-  /// Whether a second request may be sent beside a slow one, if the policy hedges: reads only.
+  /// Whether a second request may be sent beside a slow one, if the policy hedges: reads without a
+  /// sink only.
   bool may_hedge = false;
   std::size_t body_bytes_max = 0;
   /// What it is about, for messages: "GetObject bucket/key".
@@ -65,11 +72,16 @@ struct RetryPolicy {
   /// After this long without an answer a read is sent a second time, and the first answer counts;
   /// 0: never. UNUM_HEDGE_MS.
   std::chrono::milliseconds hedge_after{0};
+  Backoff backoff{};
+  Random random = make_random();  ///< For tests.
+  /// The wall clock, for tests; null: the system's.
+  std::function<std::chrono::system_clock::time_point()> wall_clock{};
 };
 
 struct ServiceCounters {
   std::uint64_t requests = 0;  ///< Sent, retries and hedges included.
   std::uint64_t retries = 0;
+  std::uint64_t hedges = 0;  ///< Second requests beside slow ones.
 };
 
 /// Signs, sends and repeats the calls of one service at one endpoint. Uses the http client and the

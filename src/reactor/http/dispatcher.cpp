@@ -1,0 +1,306 @@
+// Admission, fairness and the ends of transfers.
+#include "reactor/http/dispatcher.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <utility>
+
+#include "base/limits.hpp"
+#include "unum/assert.hpp"
+
+namespace unum::http {
+namespace {
+
+// Streams that curl opens on one HTTP/2 connection at most (CURLMOPT_MAX_CONCURRENT_STREAMS).
+constexpr std::size_t kStreamsPerConnection = 100;
+
+/// Once a process; it is never undone, since others may use curl, too.
+void start_curl() {
+  static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (code == CURLE_OK) return;
+  throw Error(ErrorKind::exhausted, "http", "CURLE_FAILED_INIT",
+              std::string("libcurl cannot be used: ") + curl_easy_strerror(code));
+}
+
+CURLSH* make_share() {
+  CURLSH* share = curl_share_init();
+  if (share == nullptr) {
+    throw Error(ErrorKind::exhausted, "http", "CURLE_OUT_OF_MEMORY",
+                "no memory for an HTTP client");
+  }
+  // Without it each handle of libcurl before 8.12 has sessions of its own. One thread: no locks.
+  curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  return share;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(Reactor& reactor, const ClientOptions& options)
+    : reactor_(reactor), options_(options), settings_(settings_of(options)) {
+  start_curl();
+  share_ = make_share();
+  try {
+    multi_ = std::make_unique<Multi>(reactor, *this,
+                                     static_cast<long>(options.connections_per_origin_max),
+                                     static_cast<long>(options.in_flight_max));
+  } catch (...) {
+    curl_share_cleanup(share_);
+    throw;
+  }
+  connect_timer_.dispatcher = this;
+  connect_timer_.fire = [](Timer& timer) noexcept {
+    static_cast<ConnectTimer&>(timer).dispatcher->on_connect_timer();
+  };
+}
+
+Dispatcher::~Dispatcher() {
+  UNUM_ASSERT(live_ == 0);
+  tear_down();
+}
+
+ClientCounters Dispatcher::counters() const noexcept {
+  return {requests_, connections_before_ + (multi_ != nullptr ? multi_->sockets_opened() : 0)};
+}
+
+Task<void> Dispatcher::close() {
+  closing_ = true;
+  if (multi_ != nullptr) end_all(End::closed);
+  while (live_ > 0) co_await drained_.wait(reactor_, Wait{});
+  while (multi_ != nullptr && multi_->posted()) co_await reactor_.yield();
+  tear_down();
+}
+
+void Dispatcher::tear_down() noexcept {
+  if (multi_ == nullptr) return;
+  reactor_.remove_timer(connect_timer_);
+  origins_.clear();
+  first_turn_ = last_turn_ = nullptr;
+  connections_before_ = multi_->sockets_opened();
+  multi_.reset();
+  curl_share_cleanup(share_);
+}
+
+// --- Origins ----------------------------------------------------------------------------------
+
+Origin& Dispatcher::enter(std::string_view name) {
+  auto found = origins_.find(name);
+  if (found == origins_.end()) {
+    if (origins_.size() >= kHttpOriginsMax) {
+      const auto unused = std::find_if(origins_.begin(), origins_.end(), [](const auto& entry) {
+        return entry.second->users == 0 && !entry.second->has_turn;
+      });
+      if (unused != origins_.end()) origins_.erase(unused);
+    }
+    auto origin = std::make_unique<Origin>();
+    origin->name = name;
+    found = origins_.emplace(std::string(name), std::move(origin)).first;
+  }
+  ++found->second->users;
+  ++live_;
+  return *found->second;
+}
+
+void Dispatcher::leave(Origin& origin) noexcept {
+  --origin.users;
+  if (--live_ == 0) drained_.wake_all();
+}
+
+std::size_t Dispatcher::limit_of(const Origin& origin) const noexcept {
+  const std::size_t connections = options_.connections_per_origin_max;
+  if (!origin.multiplexes) return connections;
+  return std::min(options_.in_flight_max, connections * kStreamsPerConnection);
+}
+
+void Dispatcher::give_turn(Origin& origin) noexcept {
+  if (origin.has_turn || origin.queue.empty() || origin.in_flight >= limit_of(origin)) return;
+  origin.has_turn = true;
+  origin.next_turn = nullptr;
+  (last_turn_ != nullptr ? last_turn_->next_turn : first_turn_) = &origin;
+  last_turn_ = &origin;
+}
+
+void Dispatcher::admit() noexcept {
+  while (in_flight_ < options_.in_flight_max && first_turn_ != nullptr && !multi_->inside()) {
+    Origin& origin = *first_turn_;
+    first_turn_ = origin.next_turn;
+    if (first_turn_ == nullptr) last_turn_ = nullptr;
+    origin.has_turn = false;
+    if (origin.queue.empty() || origin.in_flight >= limit_of(origin)) continue;
+    Transfer& transfer = *origin.queue.front();
+    origin.queue.remove(transfer);
+    start(transfer);
+    give_turn(origin);
+  }
+}
+
+// --- A transfer's way -------------------------------------------------------------------------
+
+void Dispatcher::submit(Transfer& transfer) noexcept {
+  if (closing_) {
+    transfer.end(End::closed, CURLE_OK);
+    return;
+  }
+  ++requests_;
+  Origin& origin = transfer.origin_;
+  if (in_flight_ < options_.in_flight_max && origin.in_flight < limit_of(origin) &&
+      origin.queue.empty() && !multi_->inside()) {
+    start(transfer);
+    return;
+  }
+  transfer.phase_ = Transfer::Phase::queued;
+  origin.queue.push_back(transfer);
+  give_turn(origin);
+}
+
+std::unique_ptr<Handle> Dispatcher::take_handle(Origin& origin) {
+  if (!origin.idle.empty()) {
+    std::unique_ptr<Handle> handle = std::move(origin.idle.back());
+    origin.idle.pop_back();
+    return handle;
+  }
+  // So that giving it back cannot fail.
+  if (origin.idle.capacity() <= origin.handles) origin.idle.reserve(2 * origin.handles + 8);
+  auto handle = std::make_unique<Handle>(*multi_, settings_, share_, origin.name);
+  ++origin.handles;
+  return handle;
+}
+
+void Dispatcher::start(Transfer& transfer) noexcept {
+  Origin& origin = transfer.origin_;
+  transfer.phase_ = Transfer::Phase::connecting;
+  transfer.started_ = reactor_.now();
+  connecting_.push_back(transfer);
+  ++in_flight_;
+  ++origin.in_flight;
+  CURLcode code = CURLE_OUT_OF_MEMORY;
+  try {
+    transfer.handle_ = take_handle(origin);
+    code = transfer.handle_->prepare(transfer);
+    watch_connecting();
+  } catch (const std::exception&) {
+    code = CURLE_OUT_OF_MEMORY;
+  }
+  if (code == CURLE_OK && multi_->add(transfer.handle_->easy()) != CURLM_OK) {
+    code = CURLE_OUT_OF_MEMORY;
+  }
+  if (code != CURLE_OK) finish(transfer, End::by_curl, code);
+}
+
+bool Dispatcher::on_request(Transfer& transfer) noexcept {
+  if (transfer.phase_ == Transfer::Phase::connecting) {
+    connecting_.remove(transfer);
+    transfer.phase_ = Transfer::Phase::sent;
+    sent_.push_back(transfer);
+    return true;
+  }
+  if (transfer.request_.source && transfer.source_bytes_left_ < transfer.request_.source_bytes) {
+    transfer.end_ = End::source_was_read;
+    return false;
+  }
+  transfer.response_.sent_again = true;
+  return true;
+}
+
+void Dispatcher::give_up(Transfer& transfer, End how) noexcept {
+  switch (transfer.phase_) {
+    case Transfer::Phase::made:
+    case Transfer::Phase::over: return;
+    case Transfer::Phase::queued:
+      transfer.origin_.queue.remove(transfer);
+      transfer.end(how, CURLE_OK);
+      return;
+    case Transfer::Phase::connecting:
+    case Transfer::Phase::sent: break;
+  }
+  if (!multi_->inside()) {
+    finish(transfer, how, CURLE_OK);
+    admit();
+  } else if (!transfer.doomed_) {
+    transfer.doomed_ = true;
+    if (transfer.end_ == End::none) transfer.end_ = how;
+    ++doomed_;
+  }
+}
+
+void Dispatcher::finish(Transfer& transfer, End how, CURLcode code) noexcept {
+  (transfer.phase_ == Transfer::Phase::connecting ? connecting_ : sent_).remove(transfer);
+  if (transfer.doomed_) --doomed_;
+  Origin& origin = transfer.origin_;
+  --in_flight_;
+  --origin.in_flight;
+  if (std::unique_ptr<Handle> handle = std::move(transfer.handle_)) {
+    multi_->remove(handle->easy());
+    handle->release();
+    const bool sound = how == End::by_curl && code == CURLE_OK;
+    if (sound) {
+      origin.idle.push_back(std::move(handle));
+    } else {
+      // What a handle that broke off keeps inside is not worth knowing.
+      transfer.keep_words(handle->message());
+      --origin.handles;
+    }
+  }
+  give_turn(origin);
+  transfer.end(how, code);
+}
+
+void Dispatcher::on_done(CURL* easy, CURLcode result) noexcept {
+  Transfer& transfer = *Handle::of(easy).transfer();
+  // Success wins over a request to stop.
+  const bool broke_off = result != CURLE_OK && transfer.end_ != End::none;
+  finish(transfer, broke_off ? transfer.end_ : End::by_curl, result);
+}
+
+void Dispatcher::on_turn_end() noexcept {
+  if (doomed_ > 0) end_doomed();
+  if (first_turn_ != nullptr) admit();
+}
+
+void Dispatcher::end_doomed() noexcept {
+  for (TransferList* list : {&connecting_, &sent_}) {
+    for (Transfer* transfer = list->front(); transfer != nullptr;) {
+      Transfer* after = TransferList::after(*transfer);
+      if (transfer->doomed_) finish(*transfer, transfer->end_, CURLE_OK);
+      transfer = after;
+    }
+  }
+}
+
+void Dispatcher::on_out_of_memory() noexcept {
+  for (TransferList* list : {&connecting_, &sent_}) {
+    while (!list->empty()) finish(*list->front(), End::out_of_memory, CURLE_OUT_OF_MEMORY);
+  }
+}
+
+void Dispatcher::end_all(End how) noexcept {
+  for (TransferList* list : {&connecting_, &sent_}) {
+    while (!list->empty()) finish(*list->front(), how, CURLE_OK);
+  }
+  for (const auto& [name, origin] : origins_) {
+    while (!origin->queue.empty()) give_up(*origin->queue.front(), how);
+  }
+}
+
+// --- Connecting takes its time ----------------------------------------------------------------
+
+/// All have the same time to connect, so one timer for the first of them serves all.
+void Dispatcher::watch_connecting() {
+  if (connect_timer_.heap_index != Timer::kNotInHeap || connecting_.empty()) return;
+  connect_timer_.when = connecting_.front()->started_ + options_.connect_timeout;
+  reactor_.add_timer(connect_timer_);
+}
+
+void Dispatcher::on_connect_timer() noexcept {
+  const Deadline began_before = reactor_.now() - options_.connect_timeout;
+  while (!connecting_.empty() && connecting_.front()->started_ <= began_before) {
+    finish(*connecting_.front(), End::connect_timeout, CURLE_OK);
+  }
+  try {
+    watch_connecting();
+  } catch (const std::exception&) {
+    on_out_of_memory();
+  }
+  admit();
+}
+
+}  // namespace unum::http

@@ -1,0 +1,95 @@
+// The one place of retries: how often and when a call is made again.
+//
+// The SDKs' "standard" mode in its form of November 2026 ("Retry behavior", AWS SDKs and Tools
+// Reference Guide): exponential backoff with full jitter whose base depends on what went wrong, and
+// a quota of tokens that all calls to one service share, so that retries do not add to an outage.
+// The caller's deadline is the bound: a retry that would begin after it is not waited for.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "unum/time.hpp"
+
+namespace unum {
+
+/// Why an attempt failed, as far as a retry cares.
+enum class Failure : std::uint8_t {
+  transient,   ///< A lost connection, a time-out, an internal error: likely gone in a moment.
+  throttling,  ///< The service asks for a slower pace.
+};
+
+/// How long to wait before the attempt after `attempt` (0: the first one).
+struct Backoff {
+  std::chrono::milliseconds transient_base{50};
+  std::chrono::milliseconds throttling_base{1'000};
+  std::chrono::milliseconds delay_max{20'000};
+
+  /// `random` in [0, 1) times the base doubled `attempt` times, the product of these at most
+  /// `delay_max`: full jitter.
+  Clock::duration delay(Failure failure, unsigned attempt, double random) const noexcept;
+};
+
+/// Numbers in [0, 1), evenly spread.
+using Random = std::function<double()>;
+/// Seeded from the system's entropy, so that machines that failed together do not retry together.
+Random make_random();
+
+/// Tokens for retries, shared by the calls of one service. While calls succeed it fills; while they
+/// fail it empties, and then failures are told at once instead of being repeated.
+class RetryQuota {
+ public:
+  static constexpr unsigned kCapacity = 500;
+  static constexpr unsigned kTransientCost = 14;
+  static constexpr unsigned kThrottlingCost = 5;
+  static constexpr unsigned kSuccess = 1;  ///< What a success without a retry gives.
+
+  explicit RetryQuota(unsigned capacity = kCapacity) noexcept
+      : capacity_(capacity), tokens_(capacity) {}
+  bool take(unsigned cost) noexcept;
+  void give(unsigned tokens) noexcept;
+  unsigned tokens() const noexcept { return tokens_; }
+
+ private:
+  unsigned capacity_;
+  unsigned tokens_;
+};
+
+/// The attempts of one call.
+class Retry {
+ public:
+  /// Why there is no further attempt.
+  enum class End : std::uint8_t { none, attempts, quota, deadline };
+
+  Retry(const Backoff& backoff, unsigned attempts_max, RetryQuota& quota, const Random& random,
+        Deadline deadline) noexcept
+      : backoff_(backoff),
+        attempts_max_(attempts_max),
+        quota_(quota),
+        random_(random),
+        deadline_(deadline) {}
+
+  /// An attempt failed: when the next one begins, or nothing, and `end()` says why. `asked`: how
+  /// long the service asked to wait (Retry-After).
+  std::optional<Deadline> failed(Failure failure, Deadline now,
+                                 std::optional<Clock::duration> asked = std::nullopt);
+  /// An attempt succeeded (or failed in a way that says that the service works).
+  void succeeded() noexcept;
+
+  unsigned attempts() const noexcept { return attempts_; }  ///< That failed so far.
+  End end() const noexcept { return end_; }
+
+ private:
+  const Backoff& backoff_;
+  unsigned attempts_max_;
+  RetryQuota& quota_;
+  const Random& random_;
+  Deadline deadline_;
+  unsigned attempts_ = 0;
+  unsigned last_cost_ = 0;
+  End end_ = End::none;
+};
+
+}  // namespace unum
