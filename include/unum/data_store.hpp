@@ -109,6 +109,8 @@ class FanInSet {
   /// is only read (an ancestor of all contributors) never does. A store that counts marks looks for
   /// the outcomes of those that are not known to. May say false for anyone.
   virtual bool takes_part(std::size_t place) const;
+  /// The other places where the name at `place` stands. A list that repeats names must say so here.
+  virtual std::vector<std::size_t> repeats(std::size_t place) const;
 };
 
 /// How an instance takes part in a fan-in.

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/suggest.hpp"
+#include "stores/dynamodb/dynamodb_store.hpp"
 #include "stores/fs/fs_store.hpp"
 #include "stores/memory/memory_store.hpp"
 #include "unum/data_store.hpp"
@@ -32,7 +33,7 @@ constexpr std::array<StoreType, 5> kStoreTypes = {{
     {"fs", &fs::open_fs_store, &fs::create_fs_store},
     {"memory", &open_memory, &create_memory},
     {"redis", nullptr, nullptr},
-    {"dynamodb", nullptr, nullptr},
+    {"dynamodb", &dynamodb::open_dynamodb_store, &dynamodb::create_dynamodb_store},
     {"s3", nullptr, nullptr},
 }};
 

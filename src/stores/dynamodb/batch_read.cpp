@@ -58,11 +58,11 @@ Task<void> DynamoDbStore::read_batches(const KeyTable& keys, std::span<const std
 Task<void> DynamoDbStore::ask_for_missing(const KeyTable& keys,
                                           std::vector<std::optional<Stored>>& found, Wait wait) {
   const Deadline lag_ends = reactor().now() + kLagMax;
-  Backoff backoff(std::chrono::milliseconds(5));
+  Pauses pauses(std::chrono::milliseconds(5));
   std::vector<std::size_t> missing = missing_in(found);
   while (!missing.empty()) {
     const bool settle = reactor().now() >= lag_ends;
-    co_await backoff.pause(reactor(), wait, "an input that is not to be seen yet");
+    co_await pauses.next(reactor(), wait, "an input that is not to be seen yet");
     co_await read_batches(keys, missing, settle, found, wait);
     if (settle) co_return;
     missing = missing_in(found);

@@ -109,16 +109,20 @@ class DynamoDbStore final : public DataStore {
   // --- Fan-in
   struct Climb;
   Task<FanInState> join_one(const SessionContext& context, const FanIn& fan_in, Wait wait);
-  Task<std::optional<FanInState>> climb(Climb& climb, Wait wait);
-  Task<std::optional<FanInState>> mark(Climb& climb, std::span<const unsigned> slots, Wait wait);
-  Task<std::optional<FanInState>> mark_those_only_read(Climb& climb, Wait wait);
+  Task<std::optional<FanInState>> climb_from_each(const SessionContext& context,
+                                                  const FanIn& fan_in, const FanInRecord& mine,
+                                                  Wait wait);
+  Task<std::optional<FanInState>> climb(Climb& way, Wait wait);
+  Task<std::optional<FanInState>> mark(Climb& way, std::span<const unsigned> slots, Wait wait);
+  Task<std::optional<FanInState>> mark_those_only_read(Climb& way, Wait wait);
+  Task<std::vector<unsigned>> slots_that_exist(const Climb& way, std::vector<unsigned> candidates,
+                                               Wait wait);
   Task<bool> others_exist(const SessionContext& context, const FanIn& fan_in, Wait wait);
   Task<FanInState> claim(const SessionContext& context, const FanIn& fan_in,
                          const FanInRecord& mine, Wait wait);
 
   // --- Listings
-  struct Orphans;
-  Task<void> collect(Orphans& orphans, Wait wait);
+  Task<void> collect(const class Orphans& orphans, Wait wait);
   std::size_t scan_segments() const noexcept;
 
   aws::Session session_;
@@ -130,7 +134,12 @@ class DynamoDbStore final : public DataStore {
 std::int64_t unix_ns();
 /// Keys of the nodes, without the root, of a tree over `size` names.
 std::vector<std::string> node_keys(std::string_view root_key, std::size_t size);
-/// Keys of the parts of one writer.
+/// Key of one part of a writer's value.
 std::string part_key(std::string_view key, std::string_view writer, std::size_t index);
+/// A random name for the parts of one value.
+std::string new_writer();
+/// How long a value's parts may take until its head is written: well below the age at which parts
+/// without a head count as orphans, so that nobody collects what is still being written.
+inline constexpr std::chrono::minutes kPartsTimeMax{30};
 
 }  // namespace unum::dynamodb

@@ -79,7 +79,7 @@ struct DynamoDbStore::Climb {
   const std::size_t levels = levels_of(size);
   // Where it is, and what it saw there last.
   std::size_t level = 0;
-  std::size_t index = fan_in.place;  ///< Of the slot, counted over all nodes of the level.
+  std::size_t index = 0;  ///< Of the slot, counted over all nodes of the level.
   std::uint64_t marks = 0;
   std::optional<unsigned> first{};
   std::optional<std::string> claim{};  ///< Stands in the root.
@@ -90,6 +90,12 @@ struct DynamoDbStore::Climb {
   std::size_t slots() const noexcept {
     const std::size_t places = places_a_slot(level);
     return std::min(kSlots, (size + places - 1) / places - group() * kSlots);
+  }
+  /// The places under one of this node's slots: first, and one behind the last.
+  std::pair<std::size_t, std::size_t> places(unsigned slot) const noexcept {
+    const std::size_t count = places_a_slot(level);
+    const std::size_t from = (group() * kSlots + slot) * count;
+    return {from, std::min(size, from + count)};
   }
   bool full() const noexcept { return std::popcount(marks) == static_cast<int>(slots()); }
   std::string key() const { return at_root() ? root_key : node_key(root_key, level, group()); }
@@ -117,8 +123,9 @@ Task<FanInState> DynamoDbStore::join_one(const SessionContext& context, const Fa
     }
   }
   if (fan_in.set->size() > 1) {
-    Climb way{context, fan_in, mine};
-    if (std::optional<FanInState> end = co_await climb(way, wait)) co_return *end;
+    if (std::optional<FanInState> end = co_await climb_from_each(context, fan_in, mine, wait)) {
+      co_return *end;
+    }
   }
   if (fan_in.role == FanInRole::bystander) {
     if (std::optional<FanInState> end = co_await look_for_wanted(context, fan_in, mine, wait)) {
@@ -127,6 +134,22 @@ Task<FanInState> DynamoDbStore::join_one(const SessionContext& context, const Fa
   }
   if (!co_await others_exist(context, fan_in, wait)) co_return FanInState{};
   co_return co_await claim(context, fan_in, mine, wait);
+}
+
+/// Climbs from each place where the instance's name stands; a list may repeat one.
+Task<std::optional<FanInState>> DynamoDbStore::climb_from_each(const SessionContext& context,
+                                                               const FanIn& fan_in,
+                                                               const FanInRecord& mine, Wait wait) {
+  std::vector<std::size_t> places = fan_in.set->repeats(fan_in.place);
+  places.push_back(fan_in.place);
+  std::optional<FanInState> last;
+  for (const std::size_t place : places) {
+    Climb way{context, fan_in, mine};
+    way.index = place;
+    last = co_await climb(way, wait);
+    if (last && last->status != FanInState::Status::incomplete) co_return last;
+  }
+  co_return last;  // the last of its marks has seen the others
 }
 
 /// Marks upwards as long as nodes are full; gives the state where it ends before the root is.
@@ -193,43 +216,32 @@ Task<std::optional<FanInState>> DynamoDbStore::mark(Climb& way, std::span<const 
 
 /// Looks for the names under this node that may never mark, and marks for those that are there.
 Task<std::optional<FanInState>> DynamoDbStore::mark_those_only_read(Climb& way, Wait wait) {
-  const std::size_t places = places_a_slot(way.level);
-  const std::size_t begin = way.group() * kSlots * places;
-  const std::string prefix = session_prefix(way.context.session());
   std::vector<unsigned> candidates;
   for (unsigned slot = 0; slot < way.slots(); ++slot) {
     if ((way.marks >> slot & 1) != 0) continue;
-    const std::size_t from = begin + slot * places;
-    const std::size_t to = std::min(way.size, from + places);
+    const auto [from, to] = way.places(slot);
     bool takes_part = false;
     for (std::size_t place = from; place < to && !takes_part; ++place) {
       takes_part = way.fan_in.set->takes_part(place);
     }
     if (!takes_part) candidates.push_back(slot);
   }
+  if (candidates.empty()) co_return std::nullopt;
+  const std::vector<unsigned> there =
+      co_await slots_that_exist(way, std::move(candidates), wait);
+  if (there.empty()) co_return std::nullopt;
+  co_return co_await mark(way, there, wait);
+}
+
+/// Those of the slots all of whose names have outcomes.
+Task<std::vector<unsigned>> DynamoDbStore::slots_that_exist(const Climb& way,
+                                                            std::vector<unsigned> candidates,
+                                                            Wait wait) {
+  const std::string prefix = session_prefix(way.context.session());
   std::vector<unsigned> there;
-  if (way.level == 0) {
-    // One request for all names of the group.
-    KeyTable keys(prefix, candidates.size());
-    std::vector<std::string_view> asked;
-    std::vector<std::size_t> index_of;
-    for (const unsigned slot : candidates) {
-      index_of.push_back(keys.add(way.fan_in.set->name(begin + slot), ItemKind::outcome));
-    }
-    for (std::size_t i = 0; i < keys.size(); ++i) asked.push_back(keys.key(i));
-    std::vector<bool> exists(keys.size());
-    const ReplyParser::OnItem note = [&](Item& item) {
-      const std::size_t index = keys.find(item.name);
-      if (index != KeyTable::kNone) exists[index] = true;
-    };
-    if (!asked.empty()) co_await table_.batch_get(asked, Projection::key, true, note, wait);
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      if (exists[index_of[i]]) there.push_back(candidates[i]);
-    }
-  } else {
+  if (way.level > 0) {
     const auto look = [&](std::size_t i) -> Task<void> {
-      const std::size_t from = begin + candidates[i] * places;
-      const std::size_t to = std::min(way.size, from + places);
+      const auto [from, to] = way.places(candidates[i]);
       KeyTable keys(prefix, to - from);
       for (std::size_t place = from; place < to; ++place) {
         keys.add(way.fan_in.set->name(place), ItemKind::outcome);
@@ -237,9 +249,27 @@ Task<std::optional<FanInState>> DynamoDbStore::mark_those_only_read(Climb& way, 
       if (co_await all_exist(keys, wait)) there.push_back(candidates[i]);
     };
     co_await for_each_bounded(candidates.size(), kGroupsAtOnce, look);
+    co_return there;
   }
-  if (there.empty()) co_return std::nullopt;
-  co_return co_await mark(way, there, wait);
+  // The names of a group: one request for all.
+  KeyTable keys(prefix, candidates.size());
+  std::vector<std::size_t> index_of;
+  for (const unsigned slot : candidates) {
+    const std::string name = way.fan_in.set->name(way.places(slot).first);
+    index_of.push_back(keys.add(name, ItemKind::outcome));
+  }
+  std::vector<std::string_view> asked;
+  for (std::size_t i = 0; i < keys.size(); ++i) asked.push_back(keys.key(i));
+  std::vector<bool> exists(keys.size());
+  const ReplyParser::OnItem note = [&](Item& item) {
+    const std::size_t index = keys.find(item.name);
+    if (index != KeyTable::kNone) exists[index] = true;
+  };
+  co_await table_.batch_get(asked, Projection::key, true, note, wait);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (exists[index_of[i]]) there.push_back(candidates[i]);
+  }
+  co_return there;
 }
 
 Task<bool> DynamoDbStore::others_exist(const SessionContext& context, const FanIn& fan_in,

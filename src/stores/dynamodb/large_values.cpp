@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "base/limits.hpp"
 #include "base/padded.hpp"
 #include "stores/dynamodb/dynamodb_store_impl.hpp"
 #include "unum/task_group.hpp"

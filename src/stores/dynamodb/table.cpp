@@ -2,7 +2,6 @@
 #include "stores/dynamodb/table.hpp"
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "unum/task_group.hpp"
@@ -48,25 +47,18 @@ std::vector<std::string_view> views_of(const std::vector<std::string>& texts) {
 
 }  // namespace
 
-void throw_if_ended(Reactor& reactor, const Wait& wait, std::string_view what) {
+Task<void> Pauses::next(Reactor& reactor, Wait wait, std::string_view what) {
+  static thread_local const Random kRandom = make_random();
+  const Clock::duration pause = backoff_.delay(Failure::transient, count_++, kRandom());
+  co_await reactor.sleep_until(std::min(reactor.now() + pause, wait.deadline), wait.stop);
   if (wait.stop.stop_requested()) {
     throw Error(ErrorKind::cancelled, "dynamodb", "ECANCELED",
-                std::string(what) + " was given up: " + std::string(wait.stop.reason()));
+                std::string(what) + ": given up: " + std::string(wait.stop.reason()));
   }
-  if (wait.deadline != kNoDeadline && wait.deadline <= reactor.now()) {
+  if (wait.deadline <= reactor.now()) {
     throw Error(ErrorKind::timeout, "dynamodb", "ETIME",
                 std::string(what) + ": the deadline has passed");
   }
-}
-
-Task<void> Backoff::pause(Reactor& reactor, const Wait& wait, std::string_view what) {
-  static thread_local std::minstd_rand random(std::random_device{}());
-  ++rounds_;
-  std::uniform_int_distribution<std::int64_t> jitter(0, std::chrono::microseconds(at_most_).count());
-  const auto pause = std::chrono::microseconds(jitter(random));
-  at_most_ = std::min(at_most_ * 2, std::chrono::milliseconds(1000));
-  co_await reactor.sleep_until(std::min(reactor.now() + pause, wait.deadline), wait.stop);
-  throw_if_ended(reactor, wait, what);
 }
 
 Table::Table(Reactor& reactor, aws::ServiceClient& service, std::string name)
@@ -95,7 +87,7 @@ Task<void> Table::batch_get(std::span<const std::string_view> keys, Projection p
                             bool consistent, const ReplyParser::OnItem& on_item, Wait wait) {
   std::vector<std::string> unprocessed;
   std::vector<std::string_view> asked;
-  Backoff backoff;
+  Pauses pauses;
   unsigned idle_rounds = 0;
   while (true) {
     const std::string what = std::to_string(keys.size()) + " keys";
@@ -115,14 +107,14 @@ Task<void> Table::batch_get(std::span<const std::string_view> keys, Projection p
     unprocessed = std::move(left);
     asked = views_of(unprocessed);
     keys = asked;
-    if (answer.body.size() < kFullPageBytes) co_await backoff.pause(reactor_, wait, what);
+    if (answer.body.size() < kFullPageBytes) co_await pauses.next(reactor_, wait, what);
   }
 }
 
 Task<void> Table::delete_batch(std::span<const std::string_view> keys, Wait wait) {
   std::vector<std::string> unprocessed;
   std::vector<std::string_view> asked;
-  Backoff backoff;
+  Pauses pauses;
   while (true) {
     const std::string what = std::to_string(keys.size()) + " deletes";
     Answer answer = co_await call(Operation::batch_delete, batch_delete_body(name_, keys), what,
@@ -130,7 +122,7 @@ Task<void> Table::delete_batch(std::span<const std::string_view> keys, Wait wait
     std::vector<std::string> left;
     parser_.batch_delete(answer.body, left);
     if (left.empty()) co_return;
-    if (backoff.rounds() >= kIdleRoundsMax + kDeletesABatch) {
+    if (pauses.count() >= kIdleRoundsMax + kDeletesABatch) {
       throw Error(ErrorKind::throttled, "dynamodb", "Unum.UnprocessedItems",
                   "BatchWriteItem " + name_ + ": the service leaves " + what +
                       " undone; the table's write capacity is used up");
@@ -138,7 +130,7 @@ Task<void> Table::delete_batch(std::span<const std::string_view> keys, Wait wait
     unprocessed = std::move(left);
     asked = views_of(unprocessed);
     keys = asked;
-    co_await backoff.pause(reactor_, wait, what);
+    co_await pauses.next(reactor_, wait, what);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "stores/aws/session.hpp"
 #include "stores/dynamodb/reply.hpp"
 #include "stores/dynamodb/request.hpp"
+#include "stores/retry.hpp"
 #include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
 
@@ -20,19 +21,19 @@ namespace unum::dynamodb {
 
 inline constexpr std::string_view kConditionFailed = "ConditionalCheckFailedException";
 
-/// Grows from 20 ms to a second, with full jitter: what the service recommends for keys and items
-/// that it left undone.
-class Backoff {
+/// Pauses between rounds for what the service left undone: with full jitter, doubled from round to
+/// round, a second at most.
+class Pauses {
  public:
-  explicit Backoff(std::chrono::milliseconds first = std::chrono::milliseconds(20)) noexcept
-      : at_most_(first) {}
+  explicit Pauses(std::chrono::milliseconds first = std::chrono::milliseconds(20)) noexcept
+      : backoff_{first, first, std::chrono::milliseconds(1000)} {}
   /// Waits; throws `timeout` or `cancelled`, naming `what`, when the wait ends first.
-  Task<void> pause(Reactor& reactor, const Wait& wait, std::string_view what);
-  unsigned rounds() const noexcept { return rounds_; }
+  Task<void> next(Reactor& reactor, Wait wait, std::string_view what);
+  unsigned count() const noexcept { return count_; }
 
  private:
-  std::chrono::milliseconds at_most_;
-  unsigned rounds_ = 0;
+  Backoff backoff_;
+  unsigned count_ = 0;
 };
 
 enum class Operation : std::uint8_t {
@@ -55,6 +56,7 @@ class Table {
 
   const std::string& name() const noexcept { return name_; }
   ReplyParser& parser() noexcept { return parser_; }
+  double capacity_units() const noexcept { return parser_.capacity_units(); }
 
   struct Answer {
     std::string body;
@@ -84,9 +86,6 @@ class Table {
   const std::string name_;
   ReplyParser parser_;
 };
-
-/// The wait's end as an error, if it has ended.
-void throw_if_ended(Reactor& reactor, const Wait& wait, std::string_view what);
 
 /// Keys that BatchGetItem takes at most, and deletes that BatchWriteItem does (API reference).
 inline constexpr std::size_t kKeysABatch = 100;
