@@ -259,8 +259,9 @@ class DataStore {
   /// Called when a fan-in was seen complete, before it is claimed: makes what was seen as durable
   /// as the store's settings say (another process's value may be visible before it is on disk).
   virtual Task<void> settle(const SessionContext& context, Wait wait);
-  /// The part that roles have in a fan-in: a wanter records that it is wanted, a bystander looks for
-  /// that. Gives the state where it ends there: nobody wants it, or what is wanted is another list.
+  /// The part that roles have in a fan-in: a wanter records that it is wanted, a bystander looks
+  /// for that. Gives the state where it ends there: nobody wants it, or what is wanted is another
+  /// list.
   Task<std::optional<FanInState>> look_for_wanted(const SessionContext& context,
                                                   const FanIn& fan_in, const FanInRecord& mine,
                                                   Wait wait);

@@ -168,11 +168,10 @@ class FanInPlanner {
   }
 
   void add(View view, std::size_t place, FanInRole role) {
-    const bool siblings_take_part =
-        !frames_.empty() && frames_.front().type != FrameType::loop;
-    auto planned = std::make_shared<PlannedFanIn>(edge_.target, std::move(view.frames),
-                                                  std::move(view.list), place, role,
-                                                  siblings_take_part);
+    const bool siblings_take_part = !frames_.empty() && frames_.front().type != FrameType::loop;
+    auto planned =
+        std::make_shared<PlannedFanIn>(edge_.target, std::move(view.frames), std::move(view.list),
+                                       place, role, siblings_take_part);
     for (const auto& known : plan_.fan_ins) {
       if (known->aggregator() == planned->aggregator() && known->list() == planned->list()) return;
     }

@@ -47,7 +47,7 @@ StoreUnderTest memory_store() {
 /// Sets what a client of AWS needs to talk to a server of the tests.
 void use_endpoint(const char* variable, const char* url) {
   ::setenv(variable, url, 1);
-  ::setenv("AWS_ACCESS_KEY_ID", "unum-test", 1);
+  ::setenv("AWS_ACCESS_KEY_ID", "unumtest", 1);
   ::setenv("AWS_SECRET_ACCESS_KEY", "unum-test-secret", 1);
   ::setenv("AWS_REGION", "us-east-1", 1);
 }

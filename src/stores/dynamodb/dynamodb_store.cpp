@@ -87,9 +87,8 @@ Task<std::optional<std::string>> DynamoDbStore::value_of(std::string_view key, S
     if (!now) co_return std::nullopt;
     if (!now->value && now->writer == stored.writer && consistent) {
       throw Error(ErrorKind::corrupt, "dynamodb", "Unum.MissingPart",
-                  "table " + table_.name() + ", item " + std::string(key) +
-                      ": of the value's " + std::to_string(stored.parts) +
-                      " parts some are missing");
+                  "table " + table_.name() + ", item " + std::string(key) + ": of the value's " +
+                      std::to_string(stored.parts) + " parts some are missing");
     }
     consistent = true;
     stored = std::move(*now);
@@ -140,12 +139,10 @@ Task<std::optional<Stored>> DynamoDbStore::create_item(const SessionContext& con
   for (unsigned round = 0; round < kChangesMax; ++round) {
     const Attributes attributes = attributes_of(
         context, item, root ? Attributes::Form::placeholders : Attributes::Form::item, content);
-    std::string body =
-        root ? set_value_body(table_.name(), key, attributes, true)
-             : put_item_body(table_.name(), attributes, Condition::absent, true);
-    Table::Answer answer =
-        co_await table_.call(root ? Operation::update_item : Operation::put_item, std::move(body),
-                             key, kFailedCondition, wait);
+    std::string body = root ? set_value_body(table_.name(), key, attributes, true)
+                            : put_item_body(table_.name(), attributes, Condition::absent, true);
+    Table::Answer answer = co_await table_.call(root ? Operation::update_item : Operation::put_item,
+                                                std::move(body), key, kFailedCondition, wait);
     if (answer.error_code.empty()) {
       table_.parser().item(answer.body);
       co_return std::nullopt;
@@ -194,9 +191,8 @@ Task<void> DynamoDbStore::put(const SessionContext& context, const ItemId& item,
       context, item, root ? Attributes::Form::placeholders : Attributes::Form::item, content);
   std::string body = root ? set_value_body(table_.name(), key, attributes, false)
                           : put_item_body(table_.name(), attributes, Condition::none, true);
-  Table::Answer answer =
-      co_await table_.call(root ? Operation::update_item : Operation::put_item, std::move(body),
-                           key, {}, wait);
+  Table::Answer answer = co_await table_.call(root ? Operation::update_item : Operation::put_item,
+                                              std::move(body), key, {}, wait);
   const std::optional<Item> old = table_.parser().item(answer.body);
   if (!old || old->parts == 0 || old->writer == writer) co_return;
   const std::string old_writer(old->writer);

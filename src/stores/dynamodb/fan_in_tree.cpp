@@ -5,10 +5,10 @@
 // numbers below 64, added to by UpdateItem, which answers with the whole node: so marks are
 // idempotent, and of all that mark a node the last one sees it full.
 //
-// The tree only says who is to look. Whoever sees the root full looks at all outcomes once, strongly
-// consistent, before it claims: marks that outlived their outcomes (a session that was removed, items
-// that expired) then cost looks, never a wrong claim. And everybody climbs on from a full node,
-// whether or not its own mark was new: a mark's writer may have died before it climbed.
+// The tree only says who is to look. Whoever sees the root full looks at all outcomes once,
+// strongly consistent, before it claims: marks that outlived their outcomes (a session that was
+// removed, items that expired) then cost looks, never a wrong claim. And everybody climbs on from a
+// full node, whether or not its own mark was new: a mark's writer may have died before it climbed.
 //
 // A name whose instance never marks (an ancestor that is only read) is marked by others: whoever
 // came first to a node looks for those of its names that are not known to take part. Ancestors have
@@ -227,8 +227,7 @@ Task<std::optional<FanInState>> DynamoDbStore::mark_those_only_read(Climb& way, 
     if (!takes_part) candidates.push_back(slot);
   }
   if (candidates.empty()) co_return std::nullopt;
-  const std::vector<unsigned> there =
-      co_await slots_that_exist(way, std::move(candidates), wait);
+  const std::vector<unsigned> there = co_await slots_that_exist(way, std::move(candidates), wait);
   if (there.empty()) co_return std::nullopt;
   co_return co_await mark(way, there, wait);
 }

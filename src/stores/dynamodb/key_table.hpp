@@ -61,7 +61,7 @@ class KeyTable {
   /// The slot that holds the key, or the empty one where it belongs (open addressing).
   std::uint32_t& slot_of(std::string_view text) {
     const std::size_t mask = slots_.size() - 1;
-    std::size_t at = std::hash<std::string_view>{}(text) & mask;
+    std::size_t at = std::hash<std::string_view>{}(text)&mask;
     while (slots_[at] != 0 && key(slots_[at] - 1) != text) at = (at + 1) & mask;
     return slots_[at];
   }

@@ -96,8 +96,7 @@ Task<void> DynamoDbStore::collect(const Orphans& orphans, Wait wait) {
     co_await for_each_bounded(nodes.size(), kDeletesAtOnce, remove);
   } catch (const Error& error) {
     // Who may only read can list all the same, and the next one who lists collects.
-    const bool minor =
-        error.kind() == ErrorKind::denied || error.kind() == ErrorKind::throttled;
+    const bool minor = error.kind() == ErrorKind::denied || error.kind() == ErrorKind::throttled;
     if (!minor) throw;
   }
 }

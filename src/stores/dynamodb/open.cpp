@@ -18,8 +18,8 @@ constexpr std::chrono::minutes kCreateWait{5};
 /// Letters, digits and "_-.", 3 to 255 of them (API reference, CreateTable); or the table's ARN.
 void check_table_name(std::string_view name) {
   const auto is_fine = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
   };
   if (name.starts_with("arn:")) return;
   if (name.size() >= 3 && name.size() <= 255 && std::all_of(name.begin(), name.end(), is_fine)) {
@@ -48,8 +48,8 @@ std::optional<std::chrono::seconds> time_to_live() {
 [[noreturn]] void throw_no_table(const Table& table, const aws::Endpoint& endpoint) {
   throw Error(ErrorKind::not_found, "dynamodb", "Unum.NoSuchStore",
               "the data store dynamodb:" + table.name() + " does not exist at " + endpoint.origin +
-                  " (region " + endpoint.region + "); \"unum store create dynamodb:" +
-                  table.name() + "\" makes it");
+                  " (region " + endpoint.region +
+                  "); \"unum store create dynamodb:" + table.name() + "\" makes it");
 }
 
 void check_key(const Table& table, const TableDescription& description) {
@@ -62,8 +62,8 @@ void check_key(const Table& table, const TableDescription& description) {
 
 /// Nothing if there is no such table.
 Task<std::optional<TableDescription>> describe(Table& table, Wait wait) {
-  Table::Answer answer = co_await table.call(
-      Operation::describe_table, describe_table_body(table.name()), {}, kNoTable, wait);
+  Table::Answer answer = co_await table.call(Operation::describe_table,
+                                             describe_table_body(table.name()), {}, kNoTable, wait);
   if (!answer.error_code.empty()) co_return std::nullopt;
   co_return table.parser().table(answer.body);
 }

@@ -285,8 +285,8 @@ void describe_key(std::vector<KeyAttribute>& key, const Definitions& types,
       if (name == part.name) part.type = type;
     }
     if (!table.key.empty()) table.key += ", ";
-    table.key += part.name + " (" + (part.role == "HASH" ? "hash" : "range") + ", " + part.type +
-                 ")";
+    table.key +=
+        part.name + " (" + (part.role == "HASH" ? "hash" : "range") + ", " + part.type + ")";
   }
   table.fits = key.size() == 1 && key[0].name == attribute::kName && key[0].role == "HASH" &&
                key[0].type == "S";

@@ -39,9 +39,9 @@ struct Item {
 };
 
 struct TableDescription {
-  std::string status;                  ///< "ACTIVE", "CREATING", ...
-  bool fits = false;                   ///< The key is the string `Name`, and nothing else.
-  std::string key;                     ///< Readable: "Id (hash, N), At (range, S)".
+  std::string status;  ///< "ACTIVE", "CREATING", ...
+  bool fits = false;   ///< The key is the string `Name`, and nothing else.
+  std::string key;     ///< Readable: "Id (hash, N), At (range, S)".
   std::uint64_t bytes = 0;
 };
 

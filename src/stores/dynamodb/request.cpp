@@ -24,10 +24,9 @@ void append_number(std::string& out, std::int64_t number) {
 void append_base64(std::string& out, std::string_view bytes) {
   const std::size_t begin = out.size();
   out.resize(begin + 4 * ((bytes.size() + 2) / 3) + 1);  // and the NUL that libcrypto writes
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data() + begin),
-                      reinterpret_cast<const unsigned char*>(bytes.data()),
-                      static_cast<int>(bytes.size()));
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data() + begin),
+                                     reinterpret_cast<const unsigned char*>(bytes.data()),
+                                     static_cast<int>(bytes.size()));
   out.resize(begin + static_cast<std::size_t>(length));
 }
 

@@ -20,14 +20,16 @@ namespace attribute {
 inline constexpr std::string_view kName = "Name";    ///< The key.
 inline constexpr std::string_view kUser = "User";    ///< The value: S if it is readable, else B.
 inline constexpr std::string_view kValue = "Value";  ///< Read where `User` is not there.
-inline constexpr std::string_view kBytes = "Bytes";  ///< Of the value, so that a listing reads none.
-inline constexpr std::string_view kWritten = "Written";  ///< Unix nanoseconds, by the writer's clock.
+inline constexpr std::string_view kBytes =
+    "Bytes";  ///< Of the value, so that a listing reads none.
+inline constexpr std::string_view kWritten =
+    "Written";  ///< Unix nanoseconds, by the writer's clock.
 inline constexpr std::string_view kFullName = "FullName";    ///< See key.hpp.
 inline constexpr std::string_view kParts = "Parts";          ///< Of a head: how many.
 inline constexpr std::string_view kWriter = "Writer";        ///< Of a head: whose parts they are.
 inline constexpr std::string_view kOffset = "Offset";        ///< Of a part: where it begins.
 inline constexpr std::string_view kExpiresAt = "ExpiresAt";  ///< Unix seconds, if items expire.
-inline constexpr std::string_view kMarks = "Marks";    ///< Of a node: slots that are there.
+inline constexpr std::string_view kMarks = "Marks";          ///< Of a node: slots that are there.
 inline constexpr std::string_view kFirst = "First";    ///< Of a node: the slot that came first.
 inline constexpr std::string_view kDigest = "Digest";  ///< Of a node: of the list.
 inline constexpr std::string_view kRecord = "Record";  ///< Of a node: its first marker's list.
@@ -44,7 +46,9 @@ class Attributes {
  public:
   /// As they stand in an item, or as the values of an expression's placeholders (":User").
   enum class Form : std::uint8_t { item, placeholders };
-  explicit Attributes(Form form, std::size_t reserve = 256) : form_(form) { text_.reserve(reserve); }
+  explicit Attributes(Form form, std::size_t reserve = 256) : form_(form) {
+    text_.reserve(reserve);
+  }
   void add_string(std::string_view name, std::string_view value);
   void add_number(std::string_view name, std::int64_t value);
   /// S or B as `is_text` says.

@@ -29,10 +29,9 @@ const OperationNames& names_of(Operation operation) {
                            "x-amz-target: DynamoDB_20120810." + std::string(name)}};
   };
   static const std::array<OperationNames, 10> kNames = {
-      kMake("GetItem"),       kMake("PutItem"),       kMake("UpdateItem"),
-      kMake("DeleteItem"),    kMake("BatchGetItem"),  kMake("BatchWriteItem"),
-      kMake("Scan"),          kMake("DescribeTable"), kMake("CreateTable"),
-      kMake("UpdateTimeToLive")};
+      kMake("GetItem"),      kMake("PutItem"),         kMake("UpdateItem"), kMake("DeleteItem"),
+      kMake("BatchGetItem"), kMake("BatchWriteItem"),  kMake("Scan"),       kMake("DescribeTable"),
+      kMake("CreateTable"),  kMake("UpdateTimeToLive")};
   return kNames[static_cast<std::size_t>(operation)];
 }
 
@@ -91,18 +90,16 @@ Task<void> Table::batch_get(std::span<const std::string_view> keys, Projection p
   unsigned idle_rounds = 0;
   while (true) {
     const std::string what = std::to_string(keys.size()) + " keys";
-    Answer answer = co_await call(Operation::batch_get,
-                                  batch_get_body(name_, keys, projection, consistent), what, {},
-                                  wait);
+    Answer answer = co_await call(
+        Operation::batch_get, batch_get_body(name_, keys, projection, consistent), what, {}, wait);
     std::vector<std::string> left;
     parser_.batch_get(answer.body, on_item, left);
     if (left.empty()) co_return;
     idle_rounds = left.size() < keys.size() ? 0 : idle_rounds + 1;
     if (idle_rounds >= kIdleRoundsMax) {
       throw Error(ErrorKind::throttled, "dynamodb", "Unum.UnprocessedKeys",
-                  "BatchGetItem " + name_ + ": the service has left all of " + what +
-                      " undone " + std::to_string(idle_rounds) +
-                      " times; the table's read capacity is used up");
+                  "BatchGetItem " + name_ + ": the service has left all of " + what + " undone " +
+                      std::to_string(idle_rounds) + " times; the table's read capacity is used up");
     }
     unprocessed = std::move(left);
     asked = views_of(unprocessed);
@@ -117,8 +114,8 @@ Task<void> Table::delete_batch(std::span<const std::string_view> keys, Wait wait
   Pauses pauses;
   while (true) {
     const std::string what = std::to_string(keys.size()) + " deletes";
-    Answer answer = co_await call(Operation::batch_delete, batch_delete_body(name_, keys), what,
-                                  {}, wait);
+    Answer answer =
+        co_await call(Operation::batch_delete, batch_delete_body(name_, keys), what, {}, wait);
     std::vector<std::string> left;
     parser_.batch_delete(answer.body, left);
     if (left.empty()) co_return;
@@ -147,8 +144,8 @@ Task<void> Table::scan_segment(std::string_view prefix, Segment segment,
                                const ReplyParser::OnItem& on_item, Wait wait) {
   std::string after;
   do {
-    Answer answer = co_await call(Operation::scan, scan_body(name_, prefix, segment, after), prefix,
-                                  {}, wait);
+    Answer answer =
+        co_await call(Operation::scan, scan_body(name_, prefix, segment, after), prefix, {}, wait);
     after = parser_.scan(answer.body, on_item);
   } while (!after.empty());
 }

@@ -41,8 +41,17 @@ TEST_CASE("a plain key reads as it is documented", "[dynamodb]") {
 }
 
 TEST_CASE("every key is reversible, unique and short enough", "[dynamodb]") {
-  std::vector<std::string> names = {"F",    "/",          "%2F",        "a/b",  "#",    "\n",
-                                    "\x7f", "\xed\xa0\x80", "\xf0\x9f\x98\x80", "a/", "/a",
+  std::vector<std::string> names = {"F",
+                                    "/",
+                                    "%2F",
+                                    "a/b",
+                                    "#",
+                                    "\n",
+                                    "\x7f",
+                                    "\xed\xa0\x80",
+                                    "\xf0\x9f\x98\x80",
+                                    "a/",
+                                    "/a",
                                     std::string(1, '\0')};
   for (const std::size_t length : {300u, 333u, 334u, 899u, 900u, 901u, 1000u, 1001u, 16'384u}) {
     names.push_back(std::string(length, 'x'));
@@ -144,7 +153,8 @@ TEST_CASE("values of other writers are read: Value, and native User", "[dynamodb
   CHECK(value_in(R"("User":{"N":"1.50"})") == "1.50");
   CHECK(value_in(R"("User":{"NULL":true})") == "null");
   CHECK(value_in(R"("User":{"BOOL":false})") == "false");
-  CHECK(value_in(R"("User":{"M":{"a\"":{"L":[{"N":"1"},{"S":"x\n"},{"NULL":true}]},"b":{"M":{}}}})") ==
+  CHECK(value_in(
+            R"("User":{"M":{"a\"":{"L":[{"N":"1"},{"S":"x\n"},{"NULL":true}]},"b":{"M":{}}}})") ==
         R"({"a\"":[1,"x\n",null],"b":{}})");
   CHECK(value_in(R"("User":{"NS":["1","2"]})") == "[1,2]");
   CHECK(value_in(R"("User":{"SS":["a"]})") == "[\"a\"]");
@@ -159,7 +169,8 @@ TEST_CASE("replies are read whatever the order of their fields", "[dynamodb]") {
       R"({"User":{"S":"1"},"Strange":{"L":[]},"Name":{"S":"s/a"}},{"Name":{"S":"s/b"}}]}})";
   std::vector<std::string> names;
   std::vector<std::string> left;
-  parser.batch_get(body, [&](Item& item) { names.emplace_back(item.name); }, left);
+  parser.batch_get(
+      body, [&](Item& item) { names.emplace_back(item.name); }, left);
   CHECK(names == std::vector<std::string>{"s/a", "s/b"});
   CHECK(left == std::vector<std::string>{"s/c"});
   CHECK(parser.capacity_units() == 2.5);
@@ -182,10 +193,11 @@ TEST_CASE("replies are read whatever the order of their fields", "[dynamodb]") {
   body = R"({"Items":[],"Count":0})";
   CHECK(parser.scan(body, [](Item&) {}).empty());
 
-  body = R"({"Table":{"TableStatus":"ACTIVE","KeySchema":[{"KeyType":"HASH","AttributeName":"Id"},)"
-         R"({"AttributeName":"At","KeyType":"RANGE"}],"AttributeDefinitions":[)"
-         R"({"AttributeName":"At","AttributeType":"N"},{"AttributeName":"Id","AttributeType":"S"}],)"
-         R"("TableSizeBytes":12}})";
+  body =
+      R"({"Table":{"TableStatus":"ACTIVE","KeySchema":[{"KeyType":"HASH","AttributeName":"Id"},)"
+      R"({"AttributeName":"At","KeyType":"RANGE"}],"AttributeDefinitions":[)"
+      R"({"AttributeName":"At","AttributeType":"N"},{"AttributeName":"Id","AttributeType":"S"}],)"
+      R"("TableSizeBytes":12}})";
   const TableDescription table = parser.table(body);
   CHECK_FALSE(table.fits);
   CHECK(table.key == "Id (hash, S), At (range, N)");
@@ -201,7 +213,9 @@ TEST_CASE("a reply that is cut or makes no sense is corrupt, wherever it is cut"
     std::string body = whole.substr(0, size);
     std::vector<std::string> left;
     INFO(body);
-    CHECK_THROWS_AS(parser.batch_get(body, [](Item&) {}, left), Error);
+    CHECK_THROWS_AS(parser.batch_get(
+                        body, [](Item&) {}, left),
+                    Error);
   }
   for (std::string body :
        {R"({"Item":{"Bytes":{"N":"12x"}}})", R"({"Item":{"Bytes":{"N":"-1"}}})",

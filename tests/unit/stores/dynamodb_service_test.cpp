@@ -53,8 +53,7 @@ class Service {
     reactor_.run(store->close());
     stop();
   }
-  std::unique_ptr<DataStore> open(const StoreOptions& options = {},
-                                  dynamodb::Tuning tuning = {}) {
+  std::unique_ptr<DataStore> open(const StoreOptions& options = {}, dynamodb::Tuning tuning = {}) {
     return reactor_.run(dynamodb::open_dynamodb_store(reactor_, "table", options, tuning));
   }
   void stop() { reactor_.run(server_.stop()); }
@@ -285,10 +284,11 @@ TEST_CASE("a table that cannot be a store is refused at open, with the reason", 
     ErrorKind kind;
     const char* told;
   };
-  const std::string schema = R"("KeySchema":[{"AttributeName":"Id","KeyType":"HASH"},)"
-                             R"({"AttributeName":"Name","KeyType":"RANGE"}],)"
-                             R"("AttributeDefinitions":[{"AttributeName":"Id","AttributeType":"N"},)"
-                             R"({"AttributeName":"Name","AttributeType":"S"}]}})";
+  const std::string schema =
+      R"("KeySchema":[{"AttributeName":"Id","KeyType":"HASH"},)"
+      R"({"AttributeName":"Name","KeyType":"RANGE"}],)"
+      R"("AttributeDefinitions":[{"AttributeName":"Id","AttributeType":"N"},)"
+      R"({"AttributeName":"Name","AttributeType":"S"}]}})";
   const std::string bytes_key =
       R"("KeySchema":[{"AttributeName":"Name","KeyType":"HASH"}],)"
       R"("AttributeDefinitions":[{"AttributeName":"Name","AttributeType":"B"}]}})";
@@ -296,7 +296,9 @@ TEST_CASE("a table that cannot be a store is refused at open, with the reason", 
   std::string deleting = kFitting;
   deleting.replace(deleting.find("ACTIVE"), 6, "DELETING");
   const std::vector<Bad> all = {
-      {"DescribeTable", {"200 OK", active + schema}, ErrorKind::invalid,
+      {"DescribeTable",
+       {"200 OK", active + schema},
+       ErrorKind::invalid,
        "Id (hash, N), Name (range, S)"},
       {"DescribeTable", {"200 OK", active + bytes_key}, ErrorKind::invalid, "Name (hash, B)"},
       {"DescribeTable", {"200 OK", deleting}, ErrorKind::not_found, "DELETING"},

@@ -33,15 +33,15 @@ Task<FanInState> contribute(DataStore& store, const SessionContext& context, con
 }  // namespace
 
 /// Begins a test: a table of its own, and the store `store` in it, on each port.
-#define ON_A_TABLE()                                                      \
-  if (std::getenv("UNUM_TEST_DYNAMODB") == nullptr) {                     \
-    UNUM_SKIP("UNUM_TEST_DYNAMODB names no server");                      \
-  }                                                                       \
-  ON_EACH_PORT(reactor);                                                  \
-  const std::string table = test::fresh_table(reactor);                   \
+#define ON_A_TABLE()                                                       \
+  if (std::getenv("UNUM_TEST_DYNAMODB") == nullptr) {                      \
+    UNUM_SKIP("UNUM_TEST_DYNAMODB names no server");                       \
+  }                                                                        \
+  ON_EACH_PORT(reactor);                                                   \
+  const std::string table = test::fresh_table(reactor);                    \
   const auto opened = reactor.run(open_store(reactor, "dynamodb", table)); \
-  DataStore& store = *opened;                                             \
-  test::RawTable raw(reactor, table);                                     \
+  DataStore& store = *opened;                                              \
+  test::RawTable raw(reactor, table);                                      \
   const SessionContext context = store.session_context("s/1")
 
 TEST_CASE("items stand in the table as it is documented", "[dynamodb]") {

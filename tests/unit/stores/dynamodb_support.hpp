@@ -19,7 +19,7 @@ namespace unum::test {
 /// Makes `url` the endpoint of every store that is opened from now on.
 inline void use_dynamodb(const std::string& url) {
   ::setenv("AWS_ENDPOINT_URL_DYNAMODB", url.c_str(), 1);
-  ::setenv("AWS_ACCESS_KEY_ID", "unum-test", 1);
+  ::setenv("AWS_ACCESS_KEY_ID", "unumtest", 1);
   ::setenv("AWS_SECRET_ACCESS_KEY", "unum-test-secret", 1);
   ::setenv("AWS_REGION", "us-east-1", 1);
 }
@@ -28,8 +28,7 @@ inline void use_dynamodb(const std::string& url) {
 inline std::string fresh_table(Reactor& reactor) {
   static int count = 0;
   use_dynamodb(std::getenv("UNUM_TEST_DYNAMODB"));
-  const std::string name =
-      "unit-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
+  const std::string name = "unit-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
   reactor.run(create_store(reactor, "dynamodb", name));
   return name;
 }
@@ -55,8 +54,7 @@ class RawTable {
  public:
   RawTable(Reactor& reactor, const std::string& name)
       : reactor_(reactor),
-        session_(reactor.run(
-            aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0, 4))),
+        session_(reactor.run(aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0, 4))),
         table_(reactor, *session_.service, name) {}
   ~RawTable() { reactor_.run(session_.close()); }
   RawTable(const RawTable&) = delete;
