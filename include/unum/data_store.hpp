@@ -10,6 +10,7 @@
 // copied.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -281,11 +282,13 @@ class DataStore {
   bool closed_ = false;
 };
 
-/// Whether reads of inputs may be answered by a copy that lags behind. Everything else, fan-ins
-/// above all, is always strongly consistent.
+/// How `read_input` reads. Looks at whether values exist are strongly consistent either way.
 enum class ReadConsistency : std::uint8_t {
   strong,
-  eventual,  ///< Cheaper; what is not there yet is asked for again, since it is known to exist.
+  /// A value that exists may be missed at first (DynamoDB without ConsistentRead, replicas of
+  /// Redis): the read asks again for what is missing, with backoff, until the wait's deadline or
+  /// kEventualReadPatience.
+  eventual,
 };
 
 /// How a store is opened.
@@ -297,8 +300,13 @@ struct StoreOptions {
   /// Values in flight at once in reads of many. (fs: four times as many of those that are not
   /// cached.)
   std::size_t in_flight_max = 64;
-  /// Of `read_input` and `read_input_stream`.
   ReadConsistency read_consistency = ReadConsistency::strong;
+  /// A request of a network store that has no answer after this long counts as lost; it is sent
+  /// again as the store's policy of retries says. A nearer deadline of the call counts.
+  std::chrono::milliseconds request_timeout{30'000};
+  /// Called while the store is opened with what its settings put at risk, one line each. Empty:
+  /// nobody is told.
+  std::function<void(std::string_view)> warn{};
 };
 
 /// Opens the store "type" by its name; connects, checks that it exists and can be written. Throws

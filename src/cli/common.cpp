@@ -1,6 +1,8 @@
 // What the commands share: errors, applications, stores, numbers for people.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "cli/cli.hpp"
@@ -12,8 +14,11 @@ void say(std::string_view text) noexcept { std::fwrite(text.data(), 1, text.size
 
 int report_error(const Error& error) {
   say("unum: {}\n", error.message());
-  // A place that cannot be a store is the machine's, a name that none can have is the user's.
-  const bool place = error.origin() == "fs" && !error.code().starts_with("Unum.Invalid");
+  // A place that cannot be a store is the machine's or the service's, a name that none can have is
+  // the user's.
+  constexpr std::array<std::string_view, 5> kPlaces = {"fs", "redis", "dynamodb", "s3", "aws"};
+  const bool place = std::find(kPlaces.begin(), kPlaces.end(), error.origin()) != kPlaces.end() &&
+                     !error.code().starts_with("Unum.Invalid");
   return error.kind() == ErrorKind::invalid && !place ? kUsage : kMachine;
 }
 

@@ -144,6 +144,10 @@ WorkerPoolOptions ApplicationRun::pool_options() {
 Task<std::unique_ptr<DataStore>> ApplicationRun::open() {
   StoreOptions options;
   options.durable = arguments_.durable;
+  options.read_consistency = application_.read_consistency;
+  if (!arguments_.quiet) {
+    options.warn = [](std::string_view text) { say("unum: warning: {}\n", text); };
+  }
   if (arguments_.resume) {
     co_return co_await open_for_session(reactor_, store_choice_, arguments_.session, options);
   }

@@ -13,7 +13,10 @@ Task<int> make(Reactor& reactor, const StoreChoice& choice) {
 }
 
 Task<int> examine(Reactor& reactor, const StoreChoice& choice) {
-  const std::unique_ptr<DataStore> opened = co_await open_store(reactor, choice.type, choice.name);
+  StoreOptions options;
+  options.warn = [](std::string_view text) { say("unum: warning: {}\n", text); };
+  const std::unique_ptr<DataStore> opened =
+      co_await open_store(reactor, choice.type, choice.name, options);
   const std::vector<std::string> sessions = co_await opened->list_sessions();
   fmt::print("{}:{} exists and can be written; it holds {} sessions\n", choice.type, choice.name,
              sessions.size());

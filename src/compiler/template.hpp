@@ -11,12 +11,12 @@
 
 #include "compiler/finding.hpp"
 #include "runtime/values.hpp"
+#include "unum/data_store.hpp"
 
 namespace unum {
 
 enum class FaasPlatform : std::uint8_t { aws, local, redis, http };
 enum class StoreType : std::uint8_t { fs, memory, redis, dynamodb, s3 };
-enum class ReadConsistency : std::uint8_t { strong, eventual };
 
 std::string_view to_string(FaasPlatform platform) noexcept;
 std::string_view to_string(StoreType type) noexcept;
