@@ -8,7 +8,7 @@
 # Counted are test cases. In CI (CI=true) a skipped one is a failure. Two builds, in build-test/ and
 # build-asan/, are kept for the next run. In each of them the unit tests run once (they cover both
 # reactor ports themselves) and the application tests twice: on the port that the machine offers,
-# and on epoll.
+# and on epoll. Real servers (tests/with-servers.py) are started once around all of it.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=tools/packages.sh
@@ -28,6 +28,8 @@ if [ "${CI:-}" = true ]; then
   need clang-tidy-16 command -v clang-tidy-16
 fi
 install_missing
+# From here on between the start and the end of the servers, which leave this variable.
+[ -n "${UNUM_TEST_CA:-}" ] || exec python3 tests/with-servers.py ./test.sh "$@"
 
 # ccache may use precompiled headers only when it is told that their time stamps do not matter.
 export CCACHE_SLOPPINESS=pch_defines,time_macros

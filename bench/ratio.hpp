@@ -7,6 +7,7 @@
 #pragma once
 
 #include <benchmark/benchmark.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -49,6 +50,23 @@ inline double seconds_of(const std::function<void()>& run) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Processor time of this process, user and system: where a server works beside the one measured.
+inline double cpu_seconds_of(const std::function<void()>& run) {
+  const auto spent = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  };
+  const double start = spent();
+  run();
+  return spent() - start;
+}
+
+using Timing = double (*)(const std::function<void()>& run);
+
 inline double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
@@ -58,15 +76,15 @@ inline double median(std::vector<double> values) {
 /// Runs both in turns; who begins alternates. `before` (may be empty) prepares each turn, untimed.
 inline Result measure(std::string name, std::string other_name, double goal, std::size_t operations,
                       std::size_t turns, const std::function<void()>& ours,
-                      const std::function<void()>& other,
-                      const std::function<void()>& before = {}) {
+                      const std::function<void()>& other, const std::function<void()>& before = {},
+                      Timing timing = seconds_of) {
   Result result{std::move(name), std::move(other_name), 1e300, 1e300, 0, goal};
   std::vector<double> ratios;
   for (std::size_t turn = 0; turn < (tiny() ? 1 : turns); ++turn) {
     double times[2];
     for (const std::size_t which : {turn % 2, 1 - turn % 2}) {
       if (before) before();
-      times[which] = seconds_of(which == 0 ? ours : other) * 1e9 / static_cast<double>(operations);
+      times[which] = timing(which == 0 ? ours : other) * 1e9 / static_cast<double>(operations);
     }
     result.ours_ns = std::min(result.ours_ns, times[0]);
     result.other_ns = std::min(result.other_ns, times[1]);
@@ -81,10 +99,12 @@ inline Result measure(std::string name, std::string other_name, double goal, std
 /// "goal".
 inline void compare(const std::string& name, const std::string& other_name, double goal,
                     std::size_t operations, std::size_t turns, std::function<void()> ours,
-                    std::function<void()> other, std::function<void()> before = {}) {
+                    std::function<void()> other, std::function<void()> before = {},
+                    Timing timing = seconds_of) {
   const auto run = [=](benchmark::State& state) {
     for ([[maybe_unused]] auto once : state) {
-      const Result result = measure(name, other_name, goal, operations, turns, ours, other, before);
+      const Result result =
+          measure(name, other_name, goal, operations, turns, ours, other, before, timing);
       state.counters["ours_ns"] = result.ours_ns;
       state.counters["other_ns"] = result.other_ns;
       state.counters["ratio"] = result.ratio;

@@ -88,6 +88,9 @@ fi
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 [ ! -f /etc/ssl/certs/ca-certificates.crt ] ||
   cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+# Java makes a list of its own, of the single certificates.
+find /usr/local/share/ca-certificates -name '*.crt' \
+  -exec cp -L {} "$root/usr/local/share/ca-certificates/" \; 2>/dev/null || true
 apt-config dump Acquire >"$root/etc/apt/apt.conf.d/90this-machine"
 write_sources() {
   awk '{ print "deb", $1, $2, "main" }' <<<"$1" >"$root/etc/apt/sources.list"
@@ -105,6 +108,7 @@ inside() {
 }
 # A mirror may lack the other release's updates; the release itself is enough.
 inside apt-get -qq update >/dev/null 2>&1 || write_sources "$mirror $codename"
+inside update-ca-certificates >/dev/null 2>&1
 # As on a machine just set up, nothing is known about packages yet.
 rm -rf "$root"/var/lib/apt/lists/*
 

@@ -11,6 +11,8 @@ its variable unset, so that its tests are skipped; in CI (CI=true) that is a fai
 
 import concurrent.futures
 import contextlib
+import fcntl
+import glob
 import os
 import shutil
 import signal
@@ -38,6 +40,23 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def say(text):
     print(text, flush=True)
+
+
+def scratch_directory():
+    """A directory that is locked while this process lives. What a run that was killed has left is removed first."""
+    for old in glob.glob(os.path.join(tempfile.gettempdir(), "unum-servers-*")):
+        with contextlib.suppress(OSError):
+            lock = os.open(old, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(old, ignore_errors=True)
+            finally:
+                os.close(lock)
+    made = tempfile.mkdtemp(prefix=".unum-servers-")
+    fcntl.flock(os.open(made, os.O_RDONLY), fcntl.LOCK_EX)
+    directory = os.path.join(os.path.dirname(made), os.path.basename(made)[1:])
+    os.rename(made, directory)
+    return directory
 
 
 def all_servers(directory):
@@ -142,7 +161,7 @@ def main():
     # Until the command runs, and once it has ended, each of these ends this process in good order.
     for number in FORWARDED:
         signal.signal(number, lambda number, frame: sys.exit(128 + number))
-    directory = tempfile.mkdtemp(prefix="unum-servers-")
+    directory = scratch_directory()
     servers = []
     try:
         certificates, known = all_servers(directory)

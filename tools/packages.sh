@@ -16,6 +16,8 @@ have_compiler() { echo 'int main() {}' | "${CXX:-c++}" -std=c++20 -x c++ -fsynta
 have_library() { pkg-config --exists "$1"; }
 have_version() { [ "$(printf '%s\n%s\n' "$2" "$("$1" --version)" | sort -V | head -n 1)" = "$2" ]; }
 have_node() { node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)'; }
+have_redis() { command -v redis-server || command -v redis-check-rdb; }
+have_java() { java --version | awk 'NR == 1 { new = $2 + 0 >= 17 } END { exit !new }'; }
 have_python() { python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))'; }
 
 need_to_build() {
@@ -40,6 +42,19 @@ need_to_test() {
   need catch2 have_library catch2
   need libbenchmark-dev have_library benchmark
   need nodejs have_node
+  need_servers
+}
+
+# What tests/with-servers.py starts or builds its servers with; it installs the rest itself. No
+# package among them starts a service: of redis the tools, which hold the server's program.
+need_servers() {
+  need redis-tools have_redis
+  need default-jre-headless have_java
+  need maven command -v mvn
+  need golang-go command -v go
+  need python3-venv python3 -c 'import ensurepip, venv'
+  need openssl command -v openssl
+  need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 }
 
 # An apt-get that never asks and says little, as root or by way of sudo.

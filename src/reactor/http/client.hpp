@@ -112,7 +112,7 @@ class Client {
  public:
   /// Throws `invalid` for a CA bundle that cannot be read.
   explicit Client(Reactor& reactor, ClientOptions options = {});
-  /// `close` must have ended, or no request ever been made.
+  /// Every task of `send` must have ended: `close` sees to that.
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;

@@ -66,7 +66,6 @@ Task<void> Dispatcher::close() {
   closing_ = true;
   if (multi_ != nullptr) end_all(End::closed);
   while (live_ > 0) co_await drained_.wait(reactor_, Wait{});
-  while (multi_ != nullptr && multi_->posted()) co_await reactor_.yield();
   tear_down();
 }
 
@@ -241,7 +240,11 @@ void Dispatcher::finish(Transfer& transfer, End how, CURLcode code) noexcept {
     }
   }
   give_turn(origin);
-  transfer.end(how, code);
+  if (how == End::by_curl) {
+    transfer.end_by_curl(code);
+  } else {
+    transfer.end(how, code);
+  }
 }
 
 void Dispatcher::on_done(CURL* easy, CURLcode result) noexcept {

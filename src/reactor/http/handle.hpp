@@ -52,9 +52,9 @@ class Handle {
   std::vector<curl_slist> headers_;  ///< They point to the request's own lines.
   const curl_slist* headers_set_ = nullptr;
   Method method_ = Method::get;  ///< As curl is set to at present.
-  bool has_body_ = false;
-  bool whole_url_ = false;  ///< A proxy sees plain requests as they are written.
+  bool whole_url_ = false;       ///< A proxy sees plain requests as they are written.
   bool waits_for_multiplexing_ = false;
+  bool reads_much_ = false;
   std::array<char, CURL_ERROR_SIZE> message_{};
 };
 

@@ -38,12 +38,9 @@ int curl_events(unsigned came, unsigned wanted) noexcept {
 }  // namespace
 
 Multi::Multi(Reactor& reactor, Owner& owner, long per_origin_max, long kept_max)
-    : reactor_(reactor), owner_(owner) {
-  run = [](Ready& ready) noexcept {
-    auto& self = static_cast<Multi&>(ready);
-    self.kick_posted_ = false;
-    self.act(CURL_SOCKET_TIMEOUT, 0);
-  };
+    : reactor_(reactor), owner_(owner), kick_(std::make_unique<Kick>()) {
+  kick_->run = &on_kick;
+  kick_->multi = this;
   fire = [](Timer& timer) noexcept { static_cast<Multi&>(timer).on_due(); };
   multi_ = curl_multi_init();
   if (multi_ == nullptr) {
@@ -60,13 +57,14 @@ Multi::Multi(Reactor& reactor, Owner& owner, long per_origin_max, long kept_max)
 }
 
 Multi::~Multi() {
-  UNUM_ASSERT(!inside_ && !kick_posted_);
+  UNUM_ASSERT(!inside_);
   closing_ = true;
   curl_multi_cleanup(multi_);
   for (const auto& socket : sockets_) {
     if (socket != nullptr) unwatch(*socket);
   }
   reactor_.remove_timer(*this);
+  if (kick_->posted) kick_.release()->multi = nullptr;  // ends when its turn comes
 }
 
 void Multi::adopt(CURL* easy) {
@@ -97,13 +95,13 @@ void Multi::act(curl_socket_t fd, int events) noexcept {
   inside_ = true;
   curl_multi_socket_action(multi_, fd, events, &running);
   inside_ = false;
+  if (out_of_memory_) {
+    out_of_memory_ = false;
+    owner_.on_out_of_memory();  // before what curl makes of it
+  }
   int left = 0;
   while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
     if (message->msg == CURLMSG_DONE) owner_.on_done(message->easy_handle, message->data.result);
-  }
-  if (out_of_memory_) {
-    out_of_memory_ = false;
-    owner_.on_out_of_memory();
   }
   owner_.on_turn_end();
 }
@@ -130,6 +128,7 @@ curl_socket_t Multi::on_open(void* self, curlsocktype, curl_sockaddr* address) n
     multi.socket_of(fd).ours = true;
   } catch (const std::exception&) {
     ::close(fd);
+    multi.out_of_memory_ = true;
     return CURL_SOCKET_BAD;
   }
   ++multi.sockets_opened_;
@@ -227,9 +226,19 @@ int Multi::on_timer(CURLM*, long timeout_ms, void* self) noexcept {
 }
 
 void Multi::kick() noexcept {
-  if (kick_posted_ || closing_) return;
-  kick_posted_ = true;
-  reactor_.post(*this);
+  if (kick_->posted || closing_) return;
+  kick_->posted = true;
+  reactor_.post(*kick_);
+}
+
+void Multi::on_kick(Ready& ready) noexcept {
+  auto& kick = static_cast<Kick&>(ready);
+  if (kick.multi == nullptr) {
+    delete &kick;
+    return;
+  }
+  kick.posted = false;
+  kick.multi->act(CURL_SOCKET_TIMEOUT, 0);
 }
 
 /// The timer may stand for an earlier time than what curl wants by now: it looks when it fires.
@@ -250,7 +259,7 @@ void Multi::on_due() noexcept {
     }
     due_ = kNoDeadline;
     act(CURL_SOCKET_TIMEOUT, 0);
-    if (due_ != kNoDeadline || kick_posted_) return;
+    if (due_ != kNoDeadline || kick_->posted) return;
     // It may have found that its time has not quite come.
     long left_ms = -1;
     curl_multi_timeout(multi_, &left_ms);

@@ -16,7 +16,7 @@
 
 namespace unum::http {
 
-class Multi final : private Timer, private Ready {
+class Multi final : private Timer {
  public:
   /// Hears of what curl did, after curl has returned; may add and remove handles.
   class Owner {
@@ -46,8 +46,6 @@ class Multi final : private Timer, private Ready {
   void remove(CURL* easy) noexcept;
   /// Whether curl is on the stack.
   bool inside() const noexcept { return inside_; }
-  /// Whether something of this object is still in the reactor's queue; then it must not die.
-  bool posted() const noexcept { return kick_posted_; }
 
   std::uint64_t sockets_opened() const noexcept { return sockets_opened_; }
 
@@ -62,10 +60,18 @@ class Multi final : private Timer, private Ready {
     WatchId watch{};
   };
 
+  /// What calls curl in this or the next tick. Of its own, since what is in the reactor's queue
+  /// cannot be taken out: it may outlive us there.
+  struct Kick : Ready {
+    Multi* multi = nullptr;
+    bool posted = false;
+  };
+
   static int on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void* socket) noexcept;
   static int on_timer(CURLM* multi, long timeout_ms, void* self) noexcept;
   static curl_socket_t on_open(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
   static int on_close(void* self, curl_socket_t fd) noexcept;
+  static void on_kick(Ready& ready) noexcept;
   static void on_event(void* socket, unsigned events) noexcept;
 
   Socket& socket_of(int fd);
@@ -81,8 +87,8 @@ class Multi final : private Timer, private Ready {
   Owner& owner_;
   CURLM* multi_ = nullptr;
   std::vector<std::unique_ptr<Socket>> sockets_;  ///< By descriptor.
-  Deadline due_ = kNoDeadline;                    ///< When curl wants to be called.
-  bool kick_posted_ = false;
+  std::unique_ptr<Kick> kick_;
+  Deadline due_ = kNoDeadline;  ///< When curl wants to be called.
   bool inside_ = false;
   bool closing_ = false;
   bool out_of_memory_ = false;

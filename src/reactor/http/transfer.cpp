@@ -46,6 +46,19 @@ void check(const Request& request) {
   }
 }
 
+/// That of "HTTP/1.1 404 Not Found"; 0 if it has none.
+int status_in(std::string_view line) noexcept {
+  constexpr std::size_t kDigits = 3;
+  const std::size_t space = line.find(' ');
+  if (space == line.npos || line.size() < space + 1 + kDigits) return 0;
+  int status = 0;
+  for (const char c : line.substr(space + 1, kDigits)) {
+    if (c < '0' || c > '9') return 0;
+    status = 10 * status + (c - '0');
+  }
+  return status;
+}
+
 }  // namespace
 
 Transfer::Transfer(Dispatcher& dispatcher, Request request, const Wait& wait)
@@ -109,6 +122,15 @@ void Transfer::keep_words(const char* words) noexcept {
   }
 }
 
+void Transfer::end_by_curl(CURLcode code) noexcept {
+  if (code == CURLE_OK && !header_is_whole_) {
+    // To curl an end within the header is one of the body.
+    code = CURLE_PARTIAL_FILE;
+    keep_words("the connection ended in the middle of the header");
+  }
+  end(End::by_curl, code);
+}
+
 Response Transfer::await_resume() {
   if (end_ == End::by_curl && code_ == CURLE_OK) return std::move(response_);
   throw error();
@@ -119,15 +141,19 @@ Response Transfer::await_resume() {
 bool Transfer::on_header(std::string_view line) {
   if (doomed_) return false;
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
-  if (line.empty()) return true;
+  if (line.empty()) {
+    header_is_whole_ = response_.status >= 200;
+    return true;
+  }
   std::string& block = response_.header_block;
   if (line.starts_with("HTTP/")) {
     // Another one: that of a 1xx before it is forgotten.
     block.clear();
-    const std::size_t space = line.find(' ');
-    response_.status = 0;
-    for (std::size_t i = space + 1; space != line.npos && i < line.size() && i <= space + 3; ++i) {
-      response_.status = 10 * response_.status + (line[i] - '0');
+    header_is_whole_ = false;
+    response_.status = status_in(line);
+    if (response_.status == 0) {
+      end_ = End::not_http;
+      return false;
     }
     origin_.multiplexes = line.starts_with("HTTP/2") || line.starts_with("HTTP/3");
     return true;
@@ -215,6 +241,8 @@ SendError Transfer::error() const {
     case End::headers_too_long:
       return make(CURLE_FILESIZE_EXCEEDED, "the response's headers are longer than " +
                                                std::to_string(kHttpHeaderBytesMax) + " bytes");
+    case End::not_http:
+      return make(CURLE_WEIRD_SERVER_REPLY, "what came is not a response of HTTP");
     case End::source_was_read:
       return make(CURLE_SEND_FAIL_REWIND,
                   "the connection was gone after a part of the body had been read");

@@ -31,6 +31,7 @@ enum class End : std::uint8_t {
   sink_broke_off,
   body_too_long,
   headers_too_long,
+  not_http,
   source_was_read,  ///< Would have to be sent again.
   out_of_memory,
 };
@@ -60,6 +61,7 @@ class Transfer final : private Timer, private Ready {
   friend class TransferList;
 
   void end(End how, CURLcode code) noexcept;
+  void end_by_curl(CURLcode code) noexcept;
   SendError error() const;
   const char* where() const noexcept;
   void keep_words(const char* words) noexcept;
@@ -85,6 +87,7 @@ class Transfer final : private Timer, private Ready {
   Phase phase_ = Phase::made;
   Phase ended_in_ = Phase::made;
   End end_ = End::none;
+  bool header_is_whole_ = false;
   bool doomed_ = false;  ///< To be ended as soon as curl has returned, as `end_` says.
   std::string curl_says_;
 };

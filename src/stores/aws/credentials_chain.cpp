@@ -1,6 +1,7 @@
 // Where credentials are looked for, in the order of the SDKs.
-#include "stores/aws/credentials_provider.hpp"
-#include "stores/aws/settings.hpp"
+#include <utility>
+
+#include "stores/aws/providers.hpp"
 
 namespace unum::aws {
 namespace {
@@ -11,12 +12,11 @@ class EnvironmentProvider final : public CredentialsProvider {
   Task<Finding> fetch(Wait) override {
     const auto id = environment("AWS_ACCESS_KEY_ID");
     const auto secret = environment("AWS_SECRET_ACCESS_KEY");
-    if (!id || !secret) {
-      co_return Finding{{},
-                        !id && !secret ? "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
-                        : id           ? "AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not"
-                                       : "AWS_SECRET_ACCESS_KEY is set, AWS_ACCESS_KEY_ID is not"};
+    if (!id && !secret) {
+      co_return Finding{{}, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"};
     }
+    if (!secret) co_return Finding{{}, "AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not"};
+    if (!id) co_return Finding{{}, "AWS_SECRET_ACCESS_KEY is set, AWS_ACCESS_KEY_ID is not"};
     Credentials credentials{
         *id, *secret, environment("AWS_SESSION_TOKEN").value_or(""), {}, name()};
     co_return Finding{std::move(credentials), {}};
@@ -25,9 +25,15 @@ class EnvironmentProvider final : public CredentialsProvider {
 
 }  // namespace
 
-std::unique_ptr<CredentialsSource> default_credentials(Reactor& reactor, http::Client&) {
-  std::vector<std::unique_ptr<CredentialsProvider>> places;
-  places.push_back(std::make_unique<EnvironmentProvider>());
+ProviderPtr environment_provider() { return std::make_unique<EnvironmentProvider>(); }
+
+std::unique_ptr<CredentialsSource> default_credentials(Reactor& reactor, http::Client& http) {
+  std::vector<ProviderPtr> places;
+  places.push_back(environment_provider());
+  places.push_back(web_identity_provider(reactor, http));
+  places.push_back(profile_provider(reactor, http));
+  places.push_back(container_provider(reactor, http));
+  places.push_back(instance_provider(reactor, http));
   return cached_credentials(reactor, std::move(places));
 }
 

@@ -404,7 +404,7 @@ bool ServiceClient::Impl::correct_clock(const Call& call, const Fault& fault,
   const bool certain = is_clock_skew(fault.code);
   if (!certain && !may_be_clock_skew(fault.code, response.status)) return false;
   const std::optional<WallTime> date = parse_http_date(response.header("date"));
-  if (!date) return false;
+  if (!date || !response.header("age").empty()) return false;  // a cache's date is an old one
   const WallTime claimed = signed_at + skew_;
   const bool too_early = *date + kSkewAllowed < claimed;
   const bool too_late = call.signing == Signing::query ? *date > claimed + kQueryLifetime

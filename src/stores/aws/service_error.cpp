@@ -31,10 +31,11 @@ std::string one_line(std::string_view text) {
     }
   }
   if (text.size() > kMessageMax) {
-    // Not in the middle of a character.
+    // Not in the middle of a character: without its last one, whole or not, if that is no ASCII.
     while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xC0) == 0x80) {
       line.pop_back();
     }
+    if (!line.empty() && static_cast<unsigned char>(line.back()) >= 0xC0) line.pop_back();
     line += "...";
   }
   while (line.ends_with(' ')) line.pop_back();
@@ -293,14 +294,15 @@ std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string
   };
   const std::size_t month = kMonths.find(text.substr(8, 3));
   if (month == std::string_view::npos || month % 3 != 0) return std::nullopt;
-  const std::chrono::year_month_day day(std::chrono::year(static_cast<int>(number(12, 4))),
+  const auto year = static_cast<int>(number(12, 4));
+  const std::chrono::year_month_day day(std::chrono::year(year),
                                         std::chrono::month(static_cast<unsigned>(month / 3 + 1)),
                                         std::chrono::day(static_cast<unsigned>(number(5, 2))));
   const long long hours = number(17, 2);
   const long long minutes = number(20, 2);
   const long long seconds = number(23, 2);
-  if (!day.ok() || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 || seconds < 0 ||
-      seconds > 60) {
+  if (year < 0 || !day.ok() || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 ||
+      seconds < 0 || seconds > 60) {
     return std::nullopt;
   }
   return std::chrono::sys_days(day) + std::chrono::hours(hours) + std::chrono::minutes(minutes) +

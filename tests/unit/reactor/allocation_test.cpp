@@ -3,17 +3,23 @@
 //
 // A program of its own, because it replaces operator new. Each attempt runs on a fresh thread,
 // whose pool of coroutine frames is empty, so that frames are allocations, too.
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
 #include <new>
+#include <string>
+#include <string_view>
 #include <thread>
 
 #include "ports.hpp"
 #include "reactor/files.hpp"
+#include "reactor/http/client.hpp"
 #include "reactor/process.hpp"
 #include "reactor/signals.hpp"
 
@@ -71,7 +77,10 @@ bool attempt(Backend backend, Scenario scenario, const char* path, long allocati
     } catch (const Error& error) {
       allocations_left = -1;
       // What the helper threads say when there is none of them.
-      if (error.code() != "ENOMEM" && error.code() != "EAGAIN") throw;
+      if (error.code() != "ENOMEM" && error.code() != "EAGAIN" &&
+          error.code() != "CURLE_OUT_OF_MEMORY") {
+        throw;
+      }
     }
     allocations_left = -1;
   });
@@ -225,4 +234,68 @@ TEST_CASE("processes and signals with failing allocations") {
   });
   while (outer.take()) {
   }
+}
+
+namespace {
+
+/// Answers on a thread of its own, one connection after another, and allocates nothing.
+class PlainServer {
+ public:
+  PlainServer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = ::htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* raw = reinterpret_cast<sockaddr*>(&address);
+    UNUM_ASSERT(::bind(listener_.get(), raw, size) == 0 && ::listen(listener_.get(), 64) == 0);
+    UNUM_ASSERT(::getsockname(listener_.get(), raw, &size) == 0);
+    origin = "http://127.0.0.1:" + std::to_string(::ntohs(address.sin_port));
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~PlainServer() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+
+  std::string origin;
+
+ private:
+  void serve() const {
+    constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nvalue";
+    while (true) {
+      const Descriptor socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!socket) return;
+      char buffer[4096];
+      while (::read(socket.get(), buffer, sizeof buffer) > 0 &&
+             ::write(socket.get(), kAnswer.data(), kAnswer.size()) > 0) {
+      }
+    }
+  }
+  const Descriptor listener_;
+  std::thread thread_;
+};
+
+}  // namespace
+
+TEST_CASE("HTTP requests with failing allocations") {
+  static std::string origin;
+  const PlainServer server;
+  origin = server.origin;
+  fail_each_allocation([](Reactor& reactor, const char*) {
+    http::ClientOptions options;
+    options.connections_per_origin_max = 1;
+    http::Client client(reactor, options);
+    const auto one = [&](http::Method method, std::string_view body) -> Task<void> {
+      const http::Request request{
+          .method = method, .origin = origin, .target = "/a-target-of-some-length", .body = body};
+      const Wait wait{far_away(), {}};
+      const http::Response response = co_await client.send(request, wait);
+      UNUM_ASSERT(response.status == 200 && response.body == "value");
+    };
+    in_a_group(reactor, [&](TaskGroup& group) {
+      group.spawn(one(http::Method::get, ""));
+      group.spawn(one(http::Method::put, "a body of some length"));
+      group.spawn(one(http::Method::get, ""));
+    });
+  });
 }
