@@ -11,7 +11,8 @@
 namespace unum::http {
 namespace {
 
-// Streams that curl opens on one HTTP/2 connection at most (CURLMOPT_MAX_CONCURRENT_STREAMS).
+// Streams that curl opens on one HTTP/2 connection (CURLMOPT_MAX_CONCURRENT_STREAMS). More at once
+// would each open another connection: libcurl 7.88 does not wait for one that is being opened.
 constexpr std::size_t kStreamsPerConnection = 100;
 
 /// Once a process; it is never undone, since others may use curl, too.
@@ -106,8 +107,7 @@ void Dispatcher::leave(Origin& origin) noexcept {
 
 std::size_t Dispatcher::limit_of(const Origin& origin) const noexcept {
   const std::size_t connections = options_.connections_per_origin_max;
-  if (!origin.multiplexes) return connections;
-  return std::min(options_.in_flight_max, connections * kStreamsPerConnection);
+  return origin.multiplexes ? std::max(connections, kStreamsPerConnection) : connections;
 }
 
 void Dispatcher::give_turn(Origin& origin) noexcept {
