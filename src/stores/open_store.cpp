@@ -67,7 +67,7 @@ const StoreType& find_type(std::string_view given) {
     if (store.open != nullptr) return store;
     throw Error(ErrorKind::invalid, "stores", "Unum.StoreNotInThisBuild",
                 "data stores of type \"" + std::string(given) +
-                    "\" are not in this build; in it are: fs, memory");
+                    "\" are not in this build; in it are: fs, memory, dynamodb");
   }
   if (std::find(kQueues.begin(), kQueues.end(), type) != kQueues.end()) {
     throw Error(ErrorKind::invalid, "stores", "Unum.NotADataStore",

@@ -136,6 +136,12 @@ Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::stri
     co_await session.close();
     std::rethrow_exception(failure);
   }
+  if (settings.time_to_live && settings.options.warn) {
+    settings.options.warn("items of dynamodb:" + table_name + " expire " +
+                          std::to_string(settings.time_to_live->count()) +
+                          " s after they were written (UNUM_DYNAMODB_TTL_SECONDS): a session that "
+                          "runs for longer loses checkpoints and claims");
+  }
   co_return std::make_unique<DynamoDbStore>(reactor, std::move(session), std::move(table_name),
                                             std::move(settings));
 }
