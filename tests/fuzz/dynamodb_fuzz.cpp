@@ -1,5 +1,5 @@
-// Replies of DynamoDB and keys of its table, which come from others: they are read, or refused by an
-// error of ours.
+// Replies of DynamoDB and keys of its table, which come from others: they are read, or refused by
+// an error of ours.
 #include "fuzz.hpp"
 #include "stores/dynamodb/key.hpp"
 #include "stores/dynamodb/reply.hpp"
@@ -24,8 +24,8 @@ void key(std::string_view text) {
     UNUM_ASSERT(!parsed->item.name.empty());
     // What reads back as a name is the key of that name, if it is written as we write it.
     const std::string again = dynamodb::item_key(parsed->session, parsed->item);
-    const auto same = dynamodb::parse_key(
-        again, dynamodb::full_name(parsed->session, parsed->item));
+    const auto same =
+        dynamodb::parse_key(again, dynamodb::full_name(parsed->session, parsed->item));
     UNUM_ASSERT(same && same->session == parsed->session && same->item == parsed->item);
   }
   dynamodb::parse_key(text, text);

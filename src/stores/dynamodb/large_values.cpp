@@ -21,6 +21,9 @@ constexpr std::size_t kPartBytes = 384 * 1024;
 // Parts in flight of one value: each costs about a megabyte while it is written as JSON.
 constexpr std::size_t kPartsAtOnce = 16;
 
+// Times that others take the item away between two of our looks, before we say so.
+constexpr unsigned kRemovalsMax = 5;
+
 /// Where the value's parts begin, and its end. None begins within a UTF-8 character, so that parts
 /// of a text are texts.
 std::vector<std::size_t> part_offsets(std::string_view value) {
@@ -141,7 +144,7 @@ Task<WriteResult> DynamoDbStore::create_large(const SessionContext& context, con
   wait.deadline = std::min(wait.deadline, reactor().now() + kPartsTimeMax);
   const std::string writer = new_writer();
   const std::size_t parts = co_await write_parts(key, writer, value, wait);
-  while (true) {
+  for (unsigned round = 0; round < kRemovalsMax; ++round) {
     std::optional<Stored> stored =
         co_await create_item(context, item, key, {value, writer, parts}, wait);
     // A request that was repeated finds its own head.
@@ -151,6 +154,9 @@ Task<WriteResult> DynamoDbStore::create_large(const SessionContext& context, con
     co_await delete_parts(key, writer, parts, wait);
     co_return WriteResult{WriteResult::Status::already_there, std::move(*there)};
   }
+  throw Error(ErrorKind::conflict, type(), "Unum.ItemChanges",
+              "table " + table_.name() + ", item " + std::string(key) +
+                  ": others remove and write it again all the time");
 }
 
 }  // namespace unum::dynamodb
