@@ -135,14 +135,30 @@ void append_json(std::string& out, ondemand::value attribute) {
   append_json(out, typed(attribute));
 }
 
+/// A string copied once, from where it lies: simdjson's own reader of strings goes byte by byte
+/// where the build is for any processor, and copies to a buffer of its own.
+void append_text(std::string& out, ondemand::value string) {
+  const std::string_view token = json::trim(string.raw_json_token());
+  if (token.size() < 2 || token.front() != '"' || token.back() != '"') {
+    throw_corrupt("a string was expected");
+  }
+  const std::string_view inside = token.substr(1, token.size() - 2);
+  out.reserve(inside.size() + kValuePadding);
+  try {
+    json::append_unescaped(out, inside);
+  } catch (const Error&) {
+    throw_corrupt("a string with a broken escape");
+  }
+}
+
 /// A value: the text or bytes themselves, or the JSON text of a native one.
 std::string value_of(ondemand::value attribute) {
   Typed content = typed(attribute);
-  if (content.type == "S") {
-    const std::string_view text = content.value.get_string();
-    return padded_copy(text);
-  }
   std::string value;
+  if (content.type == "S") {
+    append_text(value, content.value);
+    return value;
+  }
   if (content.type == "B") {
     const std::string_view text = content.value.get_string();
     value.reserve(text.size() / 4 * 3 + kValuePadding);
