@@ -106,6 +106,12 @@ class FanInSet {
   virtual std::string digest() const = 0;
   /// A short readable form for messages.
   virtual std::string summary() const = 0;
+  /// Whether the instance at a place is known to take part itself once it has its outcome. One that
+  /// is only read (an ancestor of all contributors) never does. A store that counts marks looks for
+  /// the outcomes of those that are not known to. May say false for anyone.
+  virtual bool takes_part(std::size_t place) const;
+  /// The other places where the name at `place` stands. A list that repeats names must say so here.
+  virtual std::vector<std::size_t> repeats(std::size_t place) const;
 };
 
 /// How an instance takes part in a fan-in.
@@ -148,7 +154,10 @@ struct StoreCounters {
   std::uint64_t requests = 0;     ///< Requests sent, or file-system calls made.
   std::uint64_t connections = 0;  ///< Connections or directories opened.
   std::uint64_t flushes = 0;      ///< Waits for the disk.
+  double capacity_units = 0;      ///< Read and write units, where the service counts them.
 };
+
+struct FanInRecord;
 
 class DataStore {
  public:
@@ -254,6 +263,12 @@ class DataStore {
   /// From how many names on contributors of one process that come at the same time look for each
   /// other, one after the other: 1 where a look is a request.
   virtual std::size_t looks_shared_from() const noexcept { return 16; }
+  /// The part that roles have in a fan-in: a wanter records that it is wanted, a bystander looks
+  /// for that. Gives the state where it ends there: nobody wants it, or what is wanted is another
+  /// list.
+  Task<std::optional<FanInState>> look_for_wanted(const SessionContext& context,
+                                                  const FanIn& fan_in, const FanInRecord& mine,
+                                                  Wait wait);
 
  private:
   struct Looks;
@@ -263,7 +278,7 @@ class DataStore {
   Task<bool> complete(const SessionContext& context, const FanIn& fan_in, Looks& looks,
                       const Wait& wait);
   Task<FanInState> claim(const SessionContext& context, const FanIn& fan_in,
-                         const std::string& digest, bool seen_before, const Wait& wait);
+                         const FanInRecord& mine, bool seen_before, const Wait& wait);
 
   Reactor& reactor_;
   std::unique_ptr<LooksTable> looks_;

@@ -109,6 +109,29 @@ std::string NameList::name(std::size_t place) const {
   throw Error(ErrorKind::bug, "ir", "Unum.NameList", "a place beyond the end of a list of names");
 }
 
+InstanceName NameList::at(std::size_t place) const {
+  for (const Run& run : runs_) {
+    if (place < static_cast<std::size_t>(run.length)) {
+      InstanceName name = run.first;
+      if (run.length > 1) name.indexes[run.axis] += static_cast<std::int64_t>(place);
+      return name;
+    }
+    place -= static_cast<std::size_t>(run.length);
+  }
+  throw Error(ErrorKind::bug, "ir", "Unum.NameList", "a place beyond the end of a list of names");
+}
+
+std::vector<std::size_t> NameList::places_of(const InstanceName& name) const {
+  std::vector<std::size_t> places;
+  std::size_t before = 0;
+  for (const Run& run : runs_) {
+    const std::int64_t place = place_in(run, name);
+    if (place >= 0) places.push_back(before + static_cast<std::size_t>(place));
+    before += static_cast<std::size_t>(run.length);
+  }
+  return places;
+}
+
 std::optional<std::size_t> NameList::place_of(const InstanceName& name) const {
   std::size_t before = 0;
   for (const Run& run : runs_) {

@@ -25,13 +25,17 @@ struct PlannedChild {
 /// A fan-in this instance takes part in.
 class PlannedFanIn final : public FanInSet {
  public:
+  /// `siblings_take_part`: whether all instances of the same function and outer indexes take part
+  /// (those of a map do; an earlier round of a loop is an ancestor and may only be read).
   PlannedFanIn(const std::string& target, Frames frames, NameList list, std::size_t place,
-               FanInRole role);
+               FanInRole role, bool siblings_take_part);
 
   std::size_t size() const noexcept override { return list_.size(); }
   std::string name(std::size_t place) const override { return list_.name(place); }
   std::string digest() const override;
   std::string summary() const override;
+  bool takes_part(std::size_t place) const override;
+  std::vector<std::size_t> repeats(std::size_t place) const override;
 
   const std::string& target() const noexcept { return *target_; }
   const std::string& aggregator() const noexcept { return aggregator_; }
@@ -47,6 +51,7 @@ class PlannedFanIn final : public FanInSet {
   NameList list_;
   std::size_t place_;
   FanInRole role_;
+  bool siblings_take_part_;
 };
 
 /// An aggregator that is invoked in place of the branches of an empty map.

@@ -168,8 +168,10 @@ class FanInPlanner {
   }
 
   void add(View view, std::size_t place, FanInRole role) {
-    auto planned = std::make_shared<PlannedFanIn>(edge_.target, std::move(view.frames),
-                                                  std::move(view.list), place, role);
+    const bool siblings_take_part = !frames_.empty() && frames_.front().type != FrameType::loop;
+    auto planned =
+        std::make_shared<PlannedFanIn>(edge_.target, std::move(view.frames), std::move(view.list),
+                                       place, role, siblings_take_part);
     for (const auto& known : plan_.fan_ins) {
       if (known->aggregator() == planned->aggregator() && known->list() == planned->list()) return;
     }
@@ -188,13 +190,29 @@ class FanInPlanner {
 }  // namespace
 
 PlannedFanIn::PlannedFanIn(const std::string& target, Frames frames, NameList list,
-                           std::size_t place, FanInRole role)
+                           std::size_t place, FanInRole role, bool siblings_take_part)
     : target_(&target),
       frames_(std::move(frames)),
       aggregator_(instance_name(target, frames_)),
       list_(std::move(list)),
       place_(place),
-      role_(role) {}
+      role_(role),
+      siblings_take_part_(siblings_take_part) {}
+
+bool PlannedFanIn::takes_part(std::size_t place) const {
+  if (place == place_) return true;
+  if (!siblings_take_part_) return false;
+  const InstanceName own = list_.at(place_);
+  const InstanceName other = list_.at(place);
+  return other.function == own.function && other.indexes.size() == own.indexes.size() &&
+         std::equal(own.indexes.begin() + 1, own.indexes.end(), other.indexes.begin() + 1);
+}
+
+std::vector<std::size_t> PlannedFanIn::repeats(std::size_t place) const {
+  std::vector<std::size_t> places = list_.places_of(list_.at(place));
+  std::erase(places, place);
+  return places;
+}
 
 std::string PlannedFanIn::digest() const {
   // The frames are part of the aggregator's name but for their types and sizes.

@@ -38,6 +38,10 @@ class NameList {
   bool empty() const noexcept { return size_ == 0; }
   /// The name at a place < size(). O(runs).
   std::string name(std::size_t place) const;
+  /// The same, in its pieces.
+  InstanceName at(std::size_t place) const;
+  /// Every place of `name`, in order; a list may repeat names. O(runs).
+  std::vector<std::size_t> places_of(const InstanceName& name) const;
   /// The first place of `name`, if it is listed. O(runs).
   std::optional<std::size_t> place_of(const InstanceName& name) const;
   /// All names, in order.

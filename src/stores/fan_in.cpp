@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/json.hpp"
+#include "stores/fan_in_record.hpp"
 #include "stores/looks.hpp"
 #include "unum/data_store.hpp"
 
@@ -18,97 +18,41 @@ namespace {
 // Names of one look, which bounds memory; the store bounds what is in flight.
 constexpr std::size_t kLooksAtOnceMax = 1024;
 
-/// What stands in a claim and in a `wanted`.
-struct Record {
-  std::string owner;
-  std::string digest;
-  std::string values;
-};
-
-std::string to_text(const Record& record) {
-  std::string text = "{\"Owner\":";
-  json::append_string(text, record.owner);
-  text += ",\"Digest\":";
-  json::append_string(text, record.digest);
-  text += ",\"Values\":";
-  json::append_string(text, record.values);
-  text += '}';
-  return text;
-}
-
-/// Nothing if the text is torn, as a power loss may leave one that was not waited for.
-std::optional<Record> parse_record(std::string_view text) {
-  Record record;
-  try {
-    json::validate(text, "a fan-in's record");
-    if (json::type_of(text) != json::Type::object) return std::nullopt;
-    for (const auto& [key, field] :
-         {std::pair("Owner", &record.owner), std::pair("Digest", &record.digest),
-          std::pair("Values", &record.values)}) {
-      const auto member = json::member(text, key);
-      if (!member || json::type_of(*member) != json::Type::string) return std::nullopt;
-      *field = json::string_value(*member);
-    }
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-  return record;
-}
-
-/// The name as it reads back from a record.
-std::string as_recorded(const std::string& owner) {
-  std::string text;
-  json::append_string(text, owner);
-  return json::string_value(text);
-}
-
-FanInState mismatch(const Record& mine, const Record& theirs) {
-  std::string detail = "[" + theirs.values + "] (recorded by " + theirs.owner;
-  if (mine.values == theirs.values) {
-    detail += "; the names or frames that are not shown here differ: digest " + theirs.digest +
-              ", not " + mine.digest;
-  }
-  return {FanInState::Status::mismatch, detail + ")"};
-}
-
-Record record_of(const SessionContext& context, const FanIn& fan_in, const std::string& digest) {
-  return {context.instance(), digest, fan_in.set->summary()};
-}
-
 }  // namespace
+
+Task<std::optional<FanInState>> DataStore::look_for_wanted(const SessionContext& context,
+                                                           const FanIn& fan_in,
+                                                           const FanInRecord& mine, Wait wait) {
+  if (fan_in.role == FanInRole::contributor) co_return std::nullopt;
+  const ItemId wanted{fan_in.aggregator, ItemKind::wanted};
+  std::optional<std::string> stored;
+  if (fan_in.role == FanInRole::bystander) {
+    stored = co_await get(context, wanted, wait);
+    if (!stored) co_return FanInState{};
+  } else {
+    const std::string text = to_text(mine);
+    WriteResult written = co_await create(context, wanted, text, wait);
+    if (written.status == WriteResult::Status::already_there) {
+      // A torn record says that somebody wanted it, but not what: write it anew.
+      if (!parse_record(written.stored)) co_await put(context, wanted, text, wait);
+      stored = std::move(written.stored);
+    }
+  }
+  const std::optional<FanInRecord> theirs = stored ? parse_record(*stored) : std::nullopt;
+  if (theirs && theirs->digest != mine.digest) co_return mismatch_of(mine, *theirs);
+  co_return std::nullopt;
+}
 
 Task<FanInState> DataStore::scan_and_claim(const SessionContext& context, const FanIn& fan_in,
                                            const Wait& wait) {
-  if (fan_in.set == nullptr || fan_in.place >= fan_in.set->size() || context.instance().empty()) {
-    throw Error(ErrorKind::bug, type(), "Unum.InvalidFanIn",
-                "the fan-in into \"" + fan_in.aggregator +
-                    "\" has no list, no place in it or no instance that takes part");
+  const FanInRecord mine = record_of(context, fan_in, type());
+  if (std::optional<FanInState> end = co_await look_for_wanted(context, fan_in, mine, wait)) {
+    co_return *end;
   }
-  const std::string digest = fan_in.set->digest();
-  if (fan_in.role != FanInRole::contributor) {
-    const ItemId wanted{fan_in.aggregator, ItemKind::wanted};
-    std::optional<std::string> stored;
-    if (fan_in.role == FanInRole::bystander) {
-      stored = co_await get(context, wanted, wait);
-      if (!stored) co_return FanInState{};
-    } else {
-      const std::string text = to_text(record_of(context, fan_in, digest));
-      WriteResult written = co_await create(context, wanted, text, wait);
-      if (written.status == WriteResult::Status::already_there) {
-        // A torn record says that somebody wanted it, but not what: write it anew.
-        if (!parse_record(written.stored)) co_await put(context, wanted, text, wait);
-        stored = std::move(written.stored);
-      }
-    }
-    const std::optional<Record> theirs = stored ? parse_record(*stored) : std::nullopt;
-    if (theirs && theirs->digest != digest) {
-      co_return mismatch(record_of(context, fan_in, digest), *theirs);
-    }
-  }
-  const std::shared_ptr<Looks> looks = looks_->at(context, fan_in, digest);
+  const std::shared_ptr<Looks> looks = looks_->at(context, fan_in, mine.digest);
   const bool seen_before = looks->complete();
   if (!co_await complete(context, fan_in, *looks, wait)) co_return FanInState{};
-  co_return co_await claim(context, fan_in, digest, seen_before, wait);
+  co_return co_await claim(context, fan_in, mine, seen_before, wait);
 }
 
 /// Looks on from where this process's looks have got, 1, 2, 4, ... names at once: whoever is early
@@ -160,16 +104,12 @@ Task<bool> DataStore::complete(const SessionContext& context, const FanIn& fan_i
 }
 
 Task<FanInState> DataStore::claim(const SessionContext& context, const FanIn& fan_in,
-                                  const std::string& digest, bool seen_before, const Wait& wait) {
+                                  const FanInRecord& mine, bool seen_before, const Wait& wait) {
   const ItemId item{fan_in.aggregator, ItemKind::claim};
-  const Record mine = record_of(context, fan_in, digest);
   const auto judge = [&](const std::string& stored) -> std::optional<FanInState> {
-    const std::optional<Record> theirs = parse_record(stored);
+    const std::optional<FanInRecord> theirs = parse_record(stored);
     if (!theirs) return std::nullopt;
-    if (theirs->digest != digest) return mismatch(mine, *theirs);
-    if (theirs->owner == as_recorded(mine.owner))
-      return FanInState{FanInState::Status::claimed, {}};
-    return FanInState{FanInState::Status::taken, theirs->owner};
+    return judge_claim(mine, *theirs);
   };
   // Where a neighbour in this process has seen the set complete, a claim stands or is on its way:
   // reading is cheaper than trying to write. With group commit a whole batch of contributors comes

@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <ctime>
+#include <utility>
 
 namespace unum::test {
 namespace {
@@ -45,9 +46,10 @@ StoreUnderTest memory_store() {
   return subject;
 }
 
-/// What the environment says that the tests' servers expect.
-void use_test_credentials() {
-  ::setenv("AWS_ACCESS_KEY_ID", "unum-test", 1);
+/// Sets what a client of AWS needs to talk to a server of the tests.
+void use_endpoint(const char* variable, const char* url, const char* access_key) {
+  ::setenv(variable, url, 1);
+  ::setenv("AWS_ACCESS_KEY_ID", access_key, 1);
   ::setenv("AWS_SECRET_ACCESS_KEY", "unum-test-secret", 1);
   ::setenv("AWS_REGION", "us-east-1", 1);
 }
@@ -67,10 +69,45 @@ StoreUnderTest s3_store() {
   const std::string name = "unum-conformance/" + std::to_string(::getpid()) + "-" +
                            std::to_string(::time(nullptr)) + "/" + std::to_string(count++);
   subject.open = [name, endpoint = std::string(endpoint)](Reactor& reactor) {
-    use_test_credentials();
-    ::setenv("AWS_ENDPOINT_URL_S3", endpoint.c_str(), 1);
+    use_endpoint("AWS_ENDPOINT_URL_S3", endpoint.c_str(), "unum-test");
     reactor.run(create_store(reactor, "s3", name));
     return reactor.run(open_store(reactor, "s3", name));
+  };
+  return subject;
+}
+
+/// A table of its own for each subject, gone with it: some tests want all sessions of a store.
+struct DynamoDbHome {
+  explicit DynamoDbHome(std::string table_of_subject) : table(std::move(table_of_subject)) {}
+  std::string table;
+  bool made = false;
+};
+
+StoreUnderTest dynamodb_store() {
+  StoreUnderTest subject;
+  subject.label = "dynamodb";
+  const char* endpoint = std::getenv("UNUM_TEST_DYNAMODB");
+  if (endpoint == nullptr) {
+    subject.missing = "UNUM_TEST_DYNAMODB names no server";
+    return subject;
+  }
+  static int count = 0;
+  const auto home = std::make_shared<DynamoDbHome>("conformance-" + std::to_string(::getpid()) +
+                                                   "-" + std::to_string(count++));
+  subject.home = home;
+  // A local server takes about a millisecond a call, one at a time.
+  subject.fan_in_width_max = 1'000;
+  subject.cheap_writes = false;
+  if (const char* width = std::getenv("UNUM_TEST_DYNAMODB_WIDTH")) {
+    subject.fan_in_width_max = std::strtoul(width, nullptr, 10);
+  }
+  subject.open = [home, endpoint = std::string(endpoint)](Reactor& reactor) {
+    // DynamoDB Local takes only letters and digits in an access key.
+    use_endpoint("AWS_ENDPOINT_URL_DYNAMODB", endpoint.c_str(), "unumtest");
+    if (!std::exchange(home->made, true)) {
+      reactor.run(create_store(reactor, "dynamodb", home->table));
+    }
+    return reactor.run(open_store(reactor, "dynamodb", home->table));
   };
   return subject;
 }
@@ -111,6 +148,7 @@ const std::vector<MakeStore>& stores_under_test() {
       s3_store,
       [] { return redis_store("redis", "UNUM_TEST_REDIS", "/9"); },
       [] { return redis_store("redis, a cluster", "UNUM_TEST_REDIS_CLUSTER", ""); },
+      dynamodb_store,
   };
   return makers;
 }

@@ -13,9 +13,10 @@ namespace unum::aws {
 namespace {
 
 // Bytes of a service's message that are passed on, and of a body that is looked into: an error is a
-// few hundred bytes, whatever is longer is not one of a service.
+// few hundred bytes, but DynamoDB sends the item along that a condition failed on: up to 400 KB, in
+// JSON up to six times as many.
 constexpr std::size_t kMessageMax = 500;
-constexpr std::size_t kErrorBodyMax = 256 * 1024;
+constexpr std::size_t kErrorBodyMax = 3 * 1024 * 1024;
 constexpr std::size_t kCodeMax = 100;
 
 /// One line of printable text.

@@ -132,3 +132,20 @@ TEST_CASE("a summary stays short") {
   CHECK(list.summary().size() < 300);
   CHECK(list.summary().find(", ... (1004 names)") != std::string::npos);
 }
+
+TEST_CASE("case 17: every place of a name that a list repeats is found, and each place's pieces") {
+  NameList list;
+  list.append({"F", {3, 1}});
+  list.append_run({"F", {0, 1}}, 0, 5);
+  list.append({"G", {}});
+  CHECK(list.places_of({"F", {3, 1}}) == std::vector<std::size_t>{0, 4});
+  CHECK(list.places_of({"F", {4, 1}}) == std::vector<std::size_t>{5});
+  CHECK(list.places_of({"F", {5, 1}}).empty());
+  for (std::size_t place = 0; place < list.size(); ++place) {
+    const InstanceName name = list.at(place);
+    const std::vector<std::size_t> places = list.places_of(name);
+    CHECK(std::count(places.begin(), places.end(), place) == 1);
+  }
+  CHECK(list.at(6).function == "G");
+  CHECK_THROWS_AS(list.at(7), unum::Error);
+}

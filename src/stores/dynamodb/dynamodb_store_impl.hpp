@@ -1,0 +1,145 @@
+// The DynamoDB store's class, whose parts stand in several files: single items in
+// dynamodb_store.cpp, many at once in batch_read.cpp, values in parts in large_values.cpp, fan-ins
+// in fan_in_tree.cpp, listings and what they collect in listing.cpp, opening in open.cpp.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stores/aws/session.hpp"
+#include "stores/dynamodb/dynamodb_store.hpp"
+#include "stores/dynamodb/key.hpp"
+#include "stores/dynamodb/key_table.hpp"
+#include "stores/dynamodb/table.hpp"
+#include "stores/fan_in_record.hpp"
+
+namespace unum::dynamodb {
+
+/// What an item holds of its value: the value, or where its parts are.
+struct Stored {
+  std::optional<std::string> value;
+  std::string writer;
+  std::uint64_t parts = 0;
+  std::uint64_t bytes = 0;
+
+  static Stored of(Item& item) {
+    return {std::move(item.value), std::string(item.writer), item.parts, item.bytes.value_or(0)};
+  }
+};
+
+/// What is to be written as an item's value: the value itself, or `parts` parts of `writer`.
+struct Content {
+  std::string_view value;
+  std::string_view writer{};
+  std::size_t parts = 0;
+};
+
+class DynamoDbStore final : public DataStore {
+ public:
+  struct Settings {
+    StoreOptions options;
+    Tuning tuning;
+    std::optional<std::chrono::seconds> time_to_live;
+    std::uint64_t table_bytes = 0;  ///< As the table was described; hours old.
+  };
+  DynamoDbStore(Reactor& reactor, aws::Session session, std::string name, Settings settings);
+
+  std::string_view type() const noexcept override { return "dynamodb"; }
+  const std::string& name() const noexcept override { return table_.name(); }
+  StoreCounters counters() const noexcept override;
+
+  Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
+                                       Wait wait) override;
+  Task<WriteResult> create(const SessionContext& context, const ItemId& item,
+                           std::string_view value, Wait wait) override;
+  Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
+                 Wait wait) override;
+  Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
+                    Wait wait) override;
+  Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override;
+  Task<std::vector<std::string>> list_sessions(Wait wait) override;
+  Task<std::vector<FanInState>> join(const SessionContext& context, std::span<const FanIn> fan_ins,
+                                     Wait wait) override;
+  Task<void> close() override;
+
+ protected:
+  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
+                                                             std::span<const Pointer> pointers,
+                                                             Wait wait) override;
+  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                            Wait wait) override;
+
+ private:
+  // --- Single items
+  Task<std::optional<std::string>> read_value(std::string_view key, Wait wait);
+  Task<std::optional<Stored>> get_stored(std::string_view key, Wait wait);
+  /// The value that stands there now; nothing if the item was created.
+  Task<std::optional<Stored>> create_item(const SessionContext& context, const ItemId& item,
+                                          std::string_view key, Content content, Wait wait);
+  Attributes attributes_of(const SessionContext& context, const ItemId& item, Attributes::Form form,
+                           Content content) const;
+  std::optional<std::int64_t> expires_at() const;
+  bool fits_in_item(const SessionContext& context, const ItemId& item, std::string_view key,
+                    std::string_view value) const;
+
+  // --- Many at once
+  Task<bool> all_exist(const KeyTable& keys, Wait wait);
+  Task<void> read_batches(const KeyTable& keys, std::span<const std::size_t> wanted,
+                          bool consistent, std::vector<std::optional<Stored>>& found, Wait wait);
+  Task<void> ask_for_missing(const KeyTable& keys, std::vector<std::optional<Stored>>& found,
+                             Wait wait);
+
+  // --- Values in parts
+  Task<std::size_t> write_parts(std::string_view key, std::string_view writer,
+                                std::string_view value, Wait wait);
+  /// Nothing if a part is missing.
+  Task<std::optional<std::string>> read_parts(std::string_view key, const Stored& head,
+                                              bool consistent, Wait wait);
+  Task<void> delete_parts(std::string_view key, std::string_view writer, std::size_t parts,
+                          Wait wait);
+  Task<WriteResult> create_large(const SessionContext& context, const ItemId& item,
+                                 std::string_view key, std::string_view value, Wait wait);
+  /// The value of what is stored, read from its parts if it is in parts.
+  Task<std::optional<std::string>> value_of(std::string_view key, Stored stored, bool consistent,
+                                            Wait wait);
+
+  // --- Fan-in
+  struct Climb;
+  Task<FanInState> join_one(const SessionContext& context, const FanIn& fan_in, Wait wait);
+  Task<std::optional<FanInState>> climb_from_each(const SessionContext& context,
+                                                  const FanIn& fan_in, const FanInRecord& mine,
+                                                  Wait wait);
+  Task<std::optional<FanInState>> climb(Climb& way, Wait wait);
+  Task<std::optional<FanInState>> mark(Climb& way, std::span<const unsigned> slots, Wait wait);
+  Task<std::optional<FanInState>> mark_those_only_read(Climb& way, Wait wait);
+  Task<std::vector<unsigned>> slots_that_exist(const Climb& way, std::vector<unsigned> candidates,
+                                               Wait wait);
+  Task<bool> others_exist(const SessionContext& context, const FanIn& fan_in, Wait wait);
+  Task<FanInState> claim(const SessionContext& context, const FanIn& fan_in,
+                         const FanInRecord& mine, Wait wait);
+
+  // --- Listings
+  Task<void> collect(const class Orphans& orphans, Wait wait);
+  std::size_t scan_segments() const noexcept;
+
+  aws::Session session_;
+  const Settings settings_;
+  Table table_;
+};
+
+/// The wall-clock time that items carry.
+std::int64_t unix_ns();
+/// Keys of the nodes, without the root, of a tree over `size` names.
+std::vector<std::string> node_keys(std::string_view root_key, std::size_t size);
+/// Key of one part of a writer's value.
+std::string part_key(std::string_view key, std::string_view writer, std::size_t index);
+/// A random name for the parts of one value.
+std::string new_writer();
+/// How long a value's parts may take until its head is written: well below the age at which parts
+/// without a head count as orphans, so that nobody collects what is still being written.
+inline constexpr std::chrono::minutes kPartsTimeMax{30};
+
+}  // namespace unum::dynamodb

@@ -1,0 +1,182 @@
+// Opening and making of a table: it exists, its key is ours, it can be written.
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+
+#include "stores/dynamodb/dynamodb_store_impl.hpp"
+
+namespace unum::dynamodb {
+namespace {
+
+constexpr std::string_view kNotFound = "ResourceNotFoundException";
+constexpr std::array<std::string_view, 1> kNoTable = {kNotFound};
+constexpr std::array<std::string_view, 1> kTableExists = {"ResourceInUseException"};
+constexpr std::array<std::string_view, 2> kNotWritten = {kConditionFailed, kNotFound};
+// DynamoDB makes a table in some ten seconds; nobody waits for longer than this.
+constexpr std::chrono::minutes kCreateWait{5};
+
+/// Letters, digits and "_-.", 3 to 255 of them (API reference, CreateTable); or the table's ARN.
+void check_table_name(std::string_view name) {
+  const auto is_fine = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.';
+  };
+  if (name.starts_with("arn:")) return;
+  if (name.size() >= 3 && name.size() <= 255 && std::all_of(name.begin(), name.end(), is_fine)) {
+    return;
+  }
+  throw Error(ErrorKind::invalid, "dynamodb", "Unum.InvalidStoreName",
+              "\"" + std::string(name) +
+                  "\" cannot be the name of a DynamoDB table: it takes 3 to 255 letters, digits, "
+                  "'_', '-' and '.'");
+}
+
+std::optional<std::chrono::seconds> time_to_live() {
+  const char* given = std::getenv("UNUM_DYNAMODB_TTL_SECONDS");
+  if (given == nullptr || *given == '\0') return std::nullopt;
+  const std::string_view text(given);
+  std::int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size() || seconds <= 0) {
+    throw Error(ErrorKind::invalid, "dynamodb", "Unum.InvalidSetting",
+                "UNUM_DYNAMODB_TTL_SECONDS is \"" + std::string(text) +
+                    "\"; it must be a number of seconds above 0");
+  }
+  return std::chrono::seconds(seconds);
+}
+
+[[noreturn]] void throw_no_table(const Table& table, const aws::Endpoint& endpoint) {
+  throw Error(ErrorKind::not_found, "dynamodb", "Unum.NoSuchStore",
+              "the data store dynamodb:" + table.name() + " does not exist at " + endpoint.origin +
+                  " (region " + endpoint.region +
+                  "); \"unum store create dynamodb:" + table.name() + "\" makes it");
+}
+
+void check_key(const Table& table, const TableDescription& description) {
+  if (description.fits) return;
+  throw Error(ErrorKind::invalid, "dynamodb", "Unum.WrongTableKey",
+              "the table " + table.name() + " has the key " + description.key +
+                  "; a data store needs a table whose only key is Name (hash, S), as \"unum store "
+                  "create dynamodb:NAME\" makes one");
+}
+
+/// Nothing if there is no such table.
+Task<std::optional<TableDescription>> describe(Table& table, Wait wait) {
+  Table::Answer answer = co_await table.call(Operation::describe_table,
+                                             describe_table_body(table.name()), {}, kNoTable, wait);
+  if (!answer.error_code.empty()) co_return std::nullopt;
+  co_return table.parser().table(answer.body);
+}
+
+/// Waits until the table can be used. Throws when there is none, or it is on its way out.
+Task<TableDescription> wait_until_active(Reactor& reactor, Table& table,
+                                         const aws::Endpoint& endpoint,
+                                         std::optional<TableDescription> seen,
+                                         std::chrono::seconds at_most, Wait wait) {
+  wait.deadline = std::min(wait.deadline, reactor.now() + at_most);
+  Pauses pauses(std::chrono::milliseconds(50));
+  while (true) {
+    if (!seen) throw_no_table(table, endpoint);
+    check_key(table, *seen);
+    if (seen->status == "ACTIVE" || seen->status == "UPDATING") co_return std::move(*seen);
+    if (seen->status != "CREATING") {
+      throw Error(ErrorKind::not_found, "dynamodb", "Unum.TableNotActive",
+                  "the table " + table.name() + " is " + seen->status + " and cannot be used");
+    }
+    try {
+      co_await pauses.next(reactor, wait, "waiting for the table");
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::timeout) throw;
+      throw Error(ErrorKind::timeout, "dynamodb", "Unum.TableNotActive",
+                  "the table " + table.name() + " was still being created after " +
+                      std::to_string(at_most.count()) + " s; try again when it is ACTIVE");
+    }
+    seen = co_await describe(table, wait);
+  }
+}
+
+/// A write whose condition is never true: it writes nothing, and is refused where writing is not
+/// permitted. The key is none that an item can have. Costs one write unit.
+Task<void> check_writable(Table& table, Wait wait) {
+  Attributes item(Attributes::Form::item);
+  item.add_string(attribute::kName, "#");
+  co_await table.call(Operation::put_item,
+                      put_item_body(table.name(), item, Condition::impossible, false),
+                      "whether it can be written", kNotWritten, wait);
+}
+
+}  // namespace
+
+Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::string_view name,
+                                                     const StoreOptions& options, Wait wait) {
+  return open_dynamodb_store(reactor, name, options, Tuning{}, wait);
+}
+
+Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::string_view name,
+                                                     const StoreOptions& options, Tuning tuning,
+                                                     Wait wait) {
+  check_table_name(name);
+  DynamoDbStore::Settings settings{options, tuning, time_to_live()};
+  std::string table_name(name);
+  aws::Session session = co_await aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0,
+                                                    settings.options.in_flight_max, wait,
+                                                    settings.options.request_timeout);
+  std::exception_ptr failure;
+  try {
+    Table table(reactor, *session.service, table_name);
+    std::optional<TableDescription> description = co_await describe(table, wait);
+    settings.table_bytes =
+        (co_await wait_until_active(reactor, table, session.service->endpoint(),
+                                    std::move(description), tuning.creation_wait, wait))
+            .bytes;
+    co_await check_writable(table, wait);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (failure) {
+    co_await session.close();
+    std::rethrow_exception(failure);
+  }
+  if (settings.time_to_live && settings.options.warn) {
+    settings.options.warn("items of dynamodb:" + table_name + " expire " +
+                          std::to_string(settings.time_to_live->count()) +
+                          " s after they were written (UNUM_DYNAMODB_TTL_SECONDS): a session that "
+                          "runs for longer loses checkpoints and claims");
+  }
+  co_return std::make_unique<DynamoDbStore>(reactor, std::move(session), std::move(table_name),
+                                            std::move(settings));
+}
+
+Task<bool> create_dynamodb_store(Reactor& reactor, std::string_view name, Wait wait) {
+  check_table_name(name);
+  const bool expires = time_to_live().has_value();
+  std::string table_name(name);
+  aws::Session session =
+      co_await aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0, 2, wait);
+  std::exception_ptr failure;
+  bool made = false;
+  try {
+    Table table(reactor, *session.service, table_name);
+    Table::Answer answer = co_await table.call(
+        Operation::create_table, create_table_body(table.name()), {}, kTableExists, wait);
+    made = answer.error_code.empty();
+    std::optional<TableDescription> description;
+    if (made) {
+      description = table.parser().table(answer.body);
+    } else {
+      description = co_await describe(table, wait);
+    }
+    co_await wait_until_active(reactor, table, session.service->endpoint(), std::move(description),
+                               kCreateWait, wait);
+    if (made && expires) {
+      co_await table.call(Operation::time_to_live, time_to_live_body(table.name()), {}, {}, wait);
+    }
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  co_await session.close();
+  if (failure) std::rethrow_exception(failure);
+  co_return made;
+}
+
+}  // namespace unum::dynamodb

@@ -1,0 +1,161 @@
+// Sending of calls to DynamoDB, batches and pages to their end.
+#include "stores/dynamodb/table.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "unum/task_group.hpp"
+
+namespace unum::dynamodb {
+namespace {
+
+// A reply holds at most 16 MB of items; in JSON a byte takes up to six.
+constexpr std::size_t kReplyBytesMax = 6u * 16 * 1024 * 1024 + 1024 * 1024;
+// Rounds in which the service looks no key up at all before we give up: about ten seconds.
+constexpr unsigned kIdleRoundsMax = 15;
+// A reply of this size was cut by the limit of a page, not by throttling: go on at once.
+constexpr std::size_t kFullPageBytes = 1024 * 1024;
+constexpr std::size_t kDeletesAtOnce = 8;
+
+struct OperationNames {
+  std::string_view name;
+  std::array<std::string, 2> headers;
+};
+
+const OperationNames& names_of(Operation operation) {
+  static const auto kMake = [](std::string_view name) {
+    return OperationNames{name,
+                          {"content-type: application/x-amz-json-1.0",
+                           "x-amz-target: DynamoDB_20120810." + std::string(name)}};
+  };
+  static const std::array<OperationNames, 10> kNames = {
+      kMake("GetItem"),      kMake("PutItem"),         kMake("UpdateItem"), kMake("DeleteItem"),
+      kMake("BatchGetItem"), kMake("BatchWriteItem"),  kMake("Scan"),       kMake("DescribeTable"),
+      kMake("CreateTable"),  kMake("UpdateTimeToLive")};
+  return kNames[static_cast<std::size_t>(operation)];
+}
+
+bool is_read(Operation operation) noexcept {
+  return operation == Operation::get_item || operation == Operation::batch_get ||
+         operation == Operation::describe_table;
+}
+
+std::vector<std::string_view> views_of(const std::vector<std::string>& texts) {
+  return {texts.begin(), texts.end()};
+}
+
+}  // namespace
+
+Task<void> Pauses::next(Reactor& reactor, Wait wait, std::string_view what) {
+  static thread_local const Random kRandom = make_random();
+  const Clock::duration pause = backoff_.delay(Failure::transient, count_++, kRandom());
+  co_await reactor.sleep_until(std::min(reactor.now() + pause, wait.deadline), wait.stop);
+  if (wait.stop.stop_requested()) {
+    throw Error(ErrorKind::cancelled, "dynamodb", "ECANCELED",
+                std::string(what) + ": given up: " + std::string(wait.stop.reason()));
+  }
+  if (wait.deadline <= reactor.now()) {
+    throw Error(ErrorKind::timeout, "dynamodb", "ETIME",
+                std::string(what) + ": the deadline has passed");
+  }
+}
+
+Table::Table(Reactor& reactor, aws::ServiceClient& service, std::string name)
+    : reactor_(reactor), service_(service), name_(std::move(name)) {}
+
+Task<Table::Answer> Table::call(Operation operation, std::string body, std::string_view what,
+                                std::span<const std::string_view> expected, Wait wait) {
+  const OperationNames& names = names_of(operation);
+  std::string about(names.name);
+  about.append(" ").append(name_);
+  if (!what.empty()) about.append(", ").append(what);
+  aws::Call call;
+  call.method = http::Method::post;
+  call.path = "/";
+  call.headers = names.headers;
+  call.body = body;
+  call.expected = expected;
+  call.may_hedge = is_read(operation);
+  call.body_bytes_max = kReplyBytesMax;
+  call.what = about;
+  aws::Reply reply = co_await service_.send(call, wait);
+  co_return Answer{std::move(reply.response.body), std::move(reply.error_code)};
+}
+
+Task<void> Table::batch_get(std::span<const std::string_view> keys, Projection projection,
+                            bool consistent, const ReplyParser::OnItem& on_item, Wait wait) {
+  std::vector<std::string> unprocessed;
+  std::vector<std::string_view> asked;
+  Pauses pauses;
+  unsigned idle_rounds = 0;
+  while (true) {
+    const std::string what = std::to_string(keys.size()) + " keys";
+    Answer answer = co_await call(
+        Operation::batch_get, batch_get_body(name_, keys, projection, consistent), what, {}, wait);
+    std::vector<std::string> left;
+    parser_.batch_get(answer.body, on_item, left);
+    if (left.empty()) co_return;
+    idle_rounds = left.size() < keys.size() ? 0 : idle_rounds + 1;
+    if (idle_rounds >= kIdleRoundsMax) {
+      throw Error(ErrorKind::throttled, "dynamodb", "Unum.UnprocessedKeys",
+                  "BatchGetItem " + name_ + ": the service has left all of " + what + " undone " +
+                      std::to_string(idle_rounds) + " times; the table's read capacity is used up");
+    }
+    unprocessed = std::move(left);
+    asked = views_of(unprocessed);
+    keys = asked;
+    if (answer.body.size() < kFullPageBytes) co_await pauses.next(reactor_, wait, what);
+  }
+}
+
+Task<void> Table::delete_batch(std::span<const std::string_view> keys, Wait wait) {
+  std::vector<std::string> unprocessed;
+  std::vector<std::string_view> asked;
+  Pauses pauses;
+  while (true) {
+    const std::string what = std::to_string(keys.size()) + " deletes";
+    Answer answer =
+        co_await call(Operation::batch_delete, batch_delete_body(name_, keys), what, {}, wait);
+    std::vector<std::string> left;
+    parser_.batch_delete(answer.body, left);
+    if (left.empty()) co_return;
+    if (pauses.count() >= kIdleRoundsMax + kDeletesABatch) {
+      throw Error(ErrorKind::throttled, "dynamodb", "Unum.UnprocessedItems",
+                  "BatchWriteItem " + name_ + ": the service leaves " + what +
+                      " undone; the table's write capacity is used up");
+    }
+    unprocessed = std::move(left);
+    asked = views_of(unprocessed);
+    keys = asked;
+    co_await pauses.next(reactor_, wait, what);
+  }
+}
+
+Task<void> Table::delete_keys(std::span<const std::string_view> keys, Wait wait) {
+  const std::size_t batches = (keys.size() + kDeletesABatch - 1) / kDeletesABatch;
+  const auto one = [&](std::size_t i) -> Task<void> {
+    const std::size_t begin = i * kDeletesABatch;
+    return delete_batch(keys.subspan(begin, std::min(kDeletesABatch, keys.size() - begin)), wait);
+  };
+  co_await for_each_bounded(batches, kDeletesAtOnce, one);
+}
+
+Task<void> Table::scan_segment(std::string_view prefix, Segment segment,
+                               const ReplyParser::OnItem& on_item, Wait wait) {
+  std::string after;
+  do {
+    Answer answer =
+        co_await call(Operation::scan, scan_body(name_, prefix, segment, after), prefix, {}, wait);
+    after = parser_.scan(answer.body, on_item);
+  } while (!after.empty());
+}
+
+Task<void> Table::scan(std::string_view prefix, std::size_t segments,
+                       const ReplyParser::OnItem& on_item, Wait wait) {
+  const auto one = [&](std::size_t i) -> Task<void> {
+    return scan_segment(prefix, {i, segments}, on_item, wait);
+  };
+  co_await for_each_bounded(segments, segments, one);
+}
+
+}  // namespace unum::dynamodb

@@ -1,0 +1,381 @@
+// The DynamoDB store against a service of the tests' own, which leaves things undone, lags behind,
+// throttles and refuses.
+#include <array>
+#include <map>
+#include <set>
+
+#include "base/json.hpp"
+#include "catch.hpp"
+#include "unit/reactor/http_server.hpp"
+#include "unit/stores/dynamodb_support.hpp"
+
+using namespace unum;
+using unum::test::Peer;
+using unum::test::Server;
+
+namespace {
+
+constexpr const char* kFitting =
+    R"({"Table":{"TableStatus":"ACTIVE","KeySchema":[{"AttributeName":"Name","KeyType":"HASH"}],)"
+    R"("AttributeDefinitions":[{"AttributeName":"Name","AttributeType":"S"}]}})";
+constexpr const char* kFailed =
+    R"({"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",)"
+    R"("message":"The conditional request failed"})";
+
+struct Answer {
+  std::string status = "200 OK";
+  std::string body = "{}";
+};
+
+std::string error_body(const std::string& type) {
+  return R"({"__type":"com.amazonaws.dynamodb.v20120810#)" + type + R"(","message":"no"})";
+}
+
+/// A service whose answers a test gives; opening goes well unless the test says otherwise.
+class Service {
+ public:
+  using Handler = std::function<Answer(const std::string& operation, const std::string& body)>;
+
+  Service(Reactor& reactor, Handler handler)
+      : reactor_(reactor),
+        handler_(std::move(handler)),
+        server_(reactor, [this](Peer& peer) { return serve(peer); }) {
+    test::use_dynamodb(server_.origin());
+  }
+
+  std::map<std::string, int> asked;
+
+  /// Opens a store, runs the body, closes the store.
+  template <class Body>
+  void with_store(const StoreOptions& options, const Body& body) {
+    std::unique_ptr<DataStore> store = open(options);
+    reactor_.run(body(*store));
+    reactor_.run(store->close());
+    stop();
+  }
+  std::unique_ptr<DataStore> open(const StoreOptions& options = {}, dynamodb::Tuning tuning = {}) {
+    return reactor_.run(dynamodb::open_dynamodb_store(reactor_, "table", options, tuning));
+  }
+  void stop() { reactor_.run(server_.stop()); }
+
+ private:
+  Task<void> serve(Peer& peer) {
+    while (const std::optional<std::string> request = co_await peer.read_request()) {
+      const std::string target = test::header_of(*request, "x-amz-target");
+      const std::string operation = target.substr(target.find('.') + 1);
+      ++asked[operation];
+      const std::string body = test::body_of(*request);
+      Answer answer = handler_(operation, body);
+      if (answer.body == "{}" && operation == "DescribeTable") answer.body = kFitting;
+      const bool sent = co_await peer.answer(answer.status, answer.body,
+                                             "Content-Type: application/x-amz-json-1.0\r\n");
+      if (!sent) co_return;
+    }
+  }
+
+  Reactor& reactor_;
+  Handler handler_;
+  Server server_;
+};
+
+/// The keys that a BatchGetItem asks for.
+std::vector<std::string> keys_in(const std::string& body) {
+  std::vector<std::string> keys;
+  const auto items = json::member(body, "RequestItems");
+  const auto table = json::member(*items, "table");
+  for (const std::string_view key : json::elements(*json::member(*table, "Keys"))) {
+    keys.push_back(json::string_value(*json::member(*json::member(key, "Name"), "S")));
+  }
+  return keys;
+}
+
+std::string batch_reply(const std::vector<std::string>& found,
+                        const std::vector<std::string>& left) {
+  std::string reply = R"({"Responses":{"table":[)";
+  for (const std::string& key : found) {
+    if (&key != found.data()) reply += ',';
+    reply += R"({"User":{"S":"value of )" + key + R"("},"Name":{"S":")" + key + R"("}})";
+  }
+  reply += R"(]},"UnprocessedKeys":{)";
+  if (!left.empty()) reply += R"("table":{"Keys":[)";
+  for (const std::string& key : left) {
+    if (&key != left.data()) reply += ',';
+    reply += R"({"Name":{"S":")" + key + R"("}})";
+  }
+  return reply + (left.empty() ? "}}" : "]}}}");
+}
+
+bool is_consistent(const std::string& body) {
+  return body.find(R"("ConsistentRead":true)") != std::string::npos;
+}
+
+std::vector<Pointer> pointers_of(DataStore& store, const SessionContext& context,
+                                 std::size_t count) {
+  std::vector<Pointer> pointers;
+  for (std::size_t i = 0; i < count; ++i) {
+    pointers.push_back(store.pointer(context, "F" + std::to_string(i)));
+  }
+  return pointers;
+}
+
+}  // namespace
+
+TEST_CASE("case 24: keys that are left undone are asked for again, each value comes once",
+          "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  std::map<std::string, int> answered;
+  std::size_t largest = 0;
+  Service service(reactor, [&](const std::string& operation, const std::string& body) -> Answer {
+    if (operation != "BatchGetItem") return {};
+    std::vector<std::string> keys = keys_in(body);
+    CHECK(std::set<std::string>(keys.begin(), keys.end()).size() == keys.size());
+    CHECK(is_consistent(body));
+    largest = std::max(largest, keys.size());
+    const std::size_t now = std::min<std::size_t>(keys.size(), 40);
+    const std::vector<std::string> left(keys.begin() + static_cast<std::ptrdiff_t>(now),
+                                        keys.end());
+    keys.resize(now);
+    for (const std::string& key : keys) ++answered[key];
+    return {"200 OK", batch_reply(keys, left)};
+  });
+  service.with_store({}, [&](DataStore& store) -> Task<void> {
+    const SessionContext context = store.session_context("s");
+    std::vector<Pointer> pointers = pointers_of(store, context, 250);
+    pointers.insert(pointers.end(), 30, pointers[7]);
+    const std::vector<std::string> values = co_await store.read_input(context, pointers);
+    REQUIRE(values.size() == 280);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      CHECK(values[i] == "value of s/F" + std::to_string(i < 250 ? i : 7) + "-output");
+    }
+  });
+  CHECK(largest == 100);
+  CHECK(answered.size() == 250);
+  for (const auto& [key, times] : answered) CHECK(times == 1);
+  CHECK(service.asked["BatchGetItem"] == 3 + 3 + 2);
+}
+
+TEST_CASE("case 24: when all keys are left undone for ever the deadline ends it", "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  Service service(reactor, [&](const std::string& operation, const std::string& body) -> Answer {
+    if (operation != "BatchGetItem") return {};
+    return {"200 OK", batch_reply({}, keys_in(body))};
+  });
+  service.with_store({}, [&](DataStore& store) -> Task<void> {
+    const SessionContext context = store.session_context("s");
+    const std::vector<Pointer> pointers = pointers_of(store, context, 3);
+    Wait wait;
+    wait.deadline = test::soon(100);
+    std::optional<ErrorKind> kind;
+    try {
+      co_await store.read_input(context, pointers, wait);
+    } catch (const Error& error) {
+      kind = error.kind();
+    }
+    CHECK(kind == ErrorKind::timeout);
+  });
+  CHECK(service.asked["BatchGetItem"] >= 2);
+}
+
+TEST_CASE("eventual reads lag: inputs are asked for again, looks stay strong", "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  std::map<std::string, int> hidden;
+  int eventual = 0;
+  int strong = 0;
+  Service service(reactor, [&](const std::string& operation, const std::string& body) -> Answer {
+    if (operation != "BatchGetItem") return {};
+    std::vector<std::string> keys = keys_in(body);
+    if (is_consistent(body)) {
+      ++strong;
+      return {"200 OK", batch_reply(keys, {})};
+    }
+    ++eventual;
+    // Each value is to be seen only when it is asked for the third time.
+    std::erase_if(keys, [&](const std::string& key) { return ++hidden[key] < 3; });
+    return {"200 OK", batch_reply(keys, {})};
+  });
+  StoreOptions options;
+  options.read_consistency = ReadConsistency::eventual;
+  service.with_store(options, [&](DataStore& store) -> Task<void> {
+    const SessionContext context = store.session_context("s");
+    const std::vector<Pointer> pointers = pointers_of(store, context, 5);
+    // What a stale read shows: nothing. A look is never one.
+    const bool exist = co_await store.check_values_exist(context, pointers);
+    CHECK(exist);
+    CHECK(strong == 1);
+    CHECK(eventual == 0);
+    const std::vector<std::string> values = co_await store.read_input(context, pointers);
+    CHECK(values.size() == 5);
+    CHECK(eventual == 3);
+    CHECK(strong == 1);
+  });
+}
+
+TEST_CASE("an input that eventual reads never show is settled by a strong one", "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  bool there = true;
+  Service service(reactor, [&](const std::string& operation, const std::string& body) -> Answer {
+    if (operation != "BatchGetItem") return {};
+    const bool show = there && is_consistent(body);
+    return {"200 OK", batch_reply(show ? keys_in(body) : std::vector<std::string>(), {})};
+  });
+  StoreOptions options;
+  options.read_consistency = ReadConsistency::eventual;
+  service.with_store(options, [&](DataStore& store) -> Task<void> {
+    const SessionContext context = store.session_context("s");
+    const std::vector<Pointer> pointers = pointers_of(store, context, 1);
+    const std::vector<std::string> values = co_await store.read_input(context, pointers);
+    CHECK(values.at(0) == "value of s/F0-output");
+    there = false;
+    std::string code;
+    try {
+      co_await store.read_input(context, pointers);
+    } catch (const Error& error) {
+      code = error.code();
+    }
+    CHECK(code == "Unum.MissingInput");
+  });
+}
+
+TEST_CASE("a server that does not send the old item along is asked for it", "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  Service service(reactor, [&](const std::string& operation, const std::string& body) -> Answer {
+    const bool probe = body.find("##") != std::string::npos;
+    if (operation == "PutItem" && !probe) return {"400 Bad Request", kFailed};
+    if (operation == "GetItem") {
+      CHECK(is_consistent(body));
+      return {"200 OK", R"({"Item":{"Name":{"S":"s/F-output"},"User":{"S":"theirs"}}})"};
+    }
+    return {};
+  });
+  service.with_store({}, [&](DataStore& store) -> Task<void> {
+    const SessionContext context = store.session_context("s").bound_to("F");
+    const WriteResult result = co_await store.write_return_value(context, "mine");
+    CHECK(result.status == WriteResult::Status::already_there);
+    CHECK(result.stored == "theirs");
+  });
+  CHECK(service.asked["GetItem"] == 1);
+}
+
+TEST_CASE("throttled and broken answers are asked again", "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  int gets = 0;
+  Service service(reactor, [&](const std::string& operation, const std::string&) -> Answer {
+    if (operation != "GetItem") return {};
+    switch (gets++) {
+      case 0: return {"400 Bad Request", error_body("ProvisionedThroughputExceededException")};
+      case 1: return {"500 Internal Server Error", error_body("InternalServerError")};
+      default: return {"200 OK", R"({"Item":{"Name":{"S":"s/F-output"},"User":{"S":"1"}}})"};
+    }
+  });
+  service.with_store({}, [&](DataStore& store) -> Task<void> {
+    const SessionContext context = store.session_context("s");
+    const ItemId item{"F", ItemKind::outcome};
+    const std::optional<std::string> value = co_await store.get(context, item);
+    CHECK(value == "1");
+    CHECK(store.counters().requests == 2 + 3);  // opening took two
+  });
+}
+
+TEST_CASE("a table that cannot be a store is refused at open, with the reason", "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  struct Bad {
+    const char* operation;
+    Answer answer;
+    ErrorKind kind;
+    const char* told;
+  };
+  const std::string schema =
+      R"("KeySchema":[{"AttributeName":"Id","KeyType":"HASH"},)"
+      R"({"AttributeName":"Name","KeyType":"RANGE"}],)"
+      R"("AttributeDefinitions":[{"AttributeName":"Id","AttributeType":"N"},)"
+      R"({"AttributeName":"Name","AttributeType":"S"}]}})";
+  const std::string bytes_key =
+      R"("KeySchema":[{"AttributeName":"Name","KeyType":"HASH"}],)"
+      R"("AttributeDefinitions":[{"AttributeName":"Name","AttributeType":"B"}]}})";
+  const std::string active = R"({"Table":{"TableStatus":"ACTIVE",)";
+  std::string deleting = kFitting;
+  deleting.replace(deleting.find("ACTIVE"), 6, "DELETING");
+  const std::vector<Bad> all = {
+      {"DescribeTable",
+       {"200 OK", active + schema},
+       ErrorKind::invalid,
+       "Id (hash, N), Name (range, S)"},
+      {"DescribeTable", {"200 OK", active + bytes_key}, ErrorKind::invalid, "Name (hash, B)"},
+      {"DescribeTable", {"200 OK", deleting}, ErrorKind::not_found, "DELETING"},
+      {"DescribeTable",
+       {"400 Bad Request", error_body("ResourceNotFoundException")},
+       ErrorKind::not_found,
+       "unum store create dynamodb:table"},
+      {"DescribeTable",
+       {"400 Bad Request", error_body("AccessDeniedException")},
+       ErrorKind::denied,
+       "DescribeTable table"},
+      {"PutItem",
+       {"400 Bad Request", error_body("AccessDeniedException")},
+       ErrorKind::denied,
+       "PutItem table"},
+  };
+  for (const Bad& bad : all) {
+    INFO(bad.operation << " " << bad.answer.body);
+    Service service(reactor, [&](const std::string& operation, const std::string&) -> Answer {
+      return operation == bad.operation ? bad.answer : Answer{};
+    });
+    std::optional<Error> refused;
+    try {
+      service.open();
+    } catch (const Error& error) {
+      refused = error;
+    }
+    REQUIRE(refused.has_value());
+    CHECK(refused->kind() == bad.kind);
+    CHECK(refused->origin() == "dynamodb");
+    INFO(refused->message());
+    CHECK(refused->message().find(bad.told) != std::string::npos);
+    service.stop();
+  }
+}
+
+TEST_CASE("a table that is being created is waited for, but not for ever", "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  std::string creating = kFitting;
+  creating.replace(creating.find("ACTIVE"), 6, "CREATING");
+  int described = 0;
+  int ready_after = 3;
+  Service service(reactor, [&](const std::string& operation, const std::string&) -> Answer {
+    if (operation == "DescribeTable" && ++described < ready_after) return {"200 OK", creating};
+    return {};
+  });
+  const std::unique_ptr<DataStore> store = service.open();
+  CHECK(described == 3);
+  reactor.run(store->close());
+
+  ready_after = 1'000'000;
+  dynamodb::Tuning tuning;
+  tuning.creation_wait = std::chrono::seconds(0);
+  std::optional<Error> refused;
+  try {
+    service.open({}, tuning);
+  } catch (const Error& error) {
+    refused = error;
+  }
+  REQUIRE(refused.has_value());
+  CHECK(refused->kind() == ErrorKind::timeout);
+  CHECK(refused->message().find("still being created") != std::string::npos);
+  service.stop();
+}
+
+TEST_CASE("a name that no table can have is refused before anything is asked", "[dynamodb]") {
+  Reactor reactor;
+  for (const std::string name : {"ab", "with space", "a/b", "\xc3\xa9t\xc3\xa9"}) {
+    INFO(name);
+    std::optional<Error> refused;
+    try {
+      reactor.run(open_store(reactor, "dynamodb", name));
+    } catch (const Error& error) {
+      refused = error;
+    }
+    REQUIRE(refused.has_value());
+    CHECK(refused->kind() == ErrorKind::invalid);
+    CHECK(refused->code() == "Unum.InvalidStoreName");
+  }
+}
