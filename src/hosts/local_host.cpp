@@ -10,6 +10,9 @@ namespace unum {
 namespace {
 
 constexpr std::string_view kOriginOfEntry = "the run itself";
+// Once a run is told to end, its steps still store what was computed, for this long: more than a
+// store that answers needs.
+constexpr std::chrono::seconds kStoreGrace{5};
 
 /// What a platform delivers again: the code did not end by itself.
 bool is_delivery_failure(const Error& error) {
@@ -116,7 +119,7 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
     try {
       StoppableCode code(*first.entry->code, stop_->token());
       StepReport report =
-          co_await runtime_.step(first.entry->function, first.payload, code, attempt);
+          co_await runtime_.step(first.entry->function, first.payload, code, attempt, store_wait());
       record(*first.entry, std::move(report), attempt);
       co_return;
     } catch (const Error& error) {
@@ -137,8 +140,9 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
 }
 
 Task<void> LocalHost::give_up(const Delivery& delivery, const Error& error) {
-  StepReport report = co_await runtime_.give_up(delivery.entry->function, delivery.payload,
-                                                error.code(), error.message(), delivery.attempt);
+  StepReport report =
+      co_await runtime_.give_up(delivery.entry->function, delivery.payload, error.code(),
+                                error.message(), delivery.attempt, store_wait());
   record(*delivery.entry, std::move(report), delivery.attempt);
 }
 
@@ -211,18 +215,41 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
   reset();
   session_ = session;
   stop_ = std::make_unique<StopSource>(wait.stop);
+  stores_stop_ = std::make_unique<StopSource>();
   StopSource run_ended;
-  TaskGroup watchdog;
+  StopSource told_to_end(stop_->token());
+  TaskGroup watchdogs;
   if (wait.deadline != kNoDeadline) {
-    watchdog.spawn([](LocalHost& host, Deadline deadline, StopToken ended) -> Task<void> {
-      if (!co_await host.reactor_.sleep_until(deadline, ended)) co_return;
-      host.timed_out_ = true;
-      host.stop_->request("the run's time is up");
-    }(*this, wait.deadline, run_ended.token()));
+    watchdogs.spawn(watch_time(wait.deadline, run_ended.token()));
   }
+  watchdogs.spawn(watch_stores(told_to_end.token(), run_ended.token()));
+  std::exception_ptr error;
+  try {
+    co_await run_steps(payload);
+  } catch (const Error& given_up) {
+    const bool expected = stop_->requested() && given_up.kind() == ErrorKind::cancelled;
+    if (!expected) error = std::current_exception();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  std::optional<RunResult> result;
+  try {
+    if (!error) result = conclude();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  run_ended.request("the run ended");
+  told_to_end.request("the run ended");
+  co_await watchdogs.drain();
+  if (error) std::rethrow_exception(error);
+  co_return std::move(*result);
+}
+
+Task<void> LocalHost::run_steps(const std::string& payload) {
   begin_entry(payload);
   co_await steps_.drain();
-  if (!stop_->requested() && failures_.empty() && co_await has_orphaned_claim()) {
+  if (stop_->requested() || !failures_.empty()) co_return;
+  if (co_await has_orphaned_claim()) {
     // Whoever claimed has died before it invoked: delivering everything again finds the claim's
     // owner.
     origins_.clear();
@@ -231,9 +258,26 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
     begin_entry(payload);
     co_await steps_.drain();
   }
-  run_ended.request("the run ended");
-  co_await watchdog.drain();
-  co_return co_await conclude();
+  if (!stop_->requested() && failures_.empty()) co_await report_incomplete();
+}
+
+Task<void> LocalHost::watch_time(Deadline deadline, StopToken run_ended) {
+  if (!co_await reactor_.sleep_until(deadline, run_ended)) co_return;
+  timed_out_ = true;
+  stop_->request("the run's time is up");
+}
+
+/// A store that does not answer holds a run that was told to end for kStoreGrace, not for ever.
+Task<void> LocalHost::watch_stores(StopToken told_to_end, StopToken run_ended) {
+  co_await reactor_.sleep_until(kNoDeadline, told_to_end);
+  if (!co_await reactor_.sleep_until(reactor_.now() + kStoreGrace, run_ended)) co_return;
+  if (timed_out_) {
+    failures_.push_back({"", "Unum.StoreSilent",
+                         std::to_string(steps_in_flight_) +
+                             " steps waited for the data store, which "
+                             "did not answer"});
+  }
+  stores_stop_->request("the run has ended and the data store does not answer");
 }
 
 Task<bool> LocalHost::has_orphaned_claim() {
@@ -241,7 +285,7 @@ Task<bool> LocalHost::has_orphaned_claim() {
   for (const auto& [aggregator, record] : fan_ins_) {
     if (!record.taken || origins_.contains(aggregator)) continue;
     const Pointer outcome = store_.pointer(context, aggregator);
-    if (!co_await store_.check_value_exist(context, outcome)) co_return true;
+    if (!co_await store_.check_value_exist(context, outcome, store_wait())) co_return true;
   }
   co_return false;
 }
@@ -262,7 +306,7 @@ Task<void> LocalHost::report_incomplete() {
     for (std::size_t place = 0; place < record.set->size(); ++place) {
       const std::string name = record.set->name(place);
       const Pointer outcome = store_.pointer(context, name);
-      if (co_await store_.check_value_exist(context, outcome)) continue;
+      if (co_await store_.check_value_exist(context, outcome, store_wait())) continue;
       if (++count <= kNamedMax) missing += (missing.empty() ? "" : ", ") + name;
     }
     if (count == 0) continue;
@@ -272,14 +316,12 @@ Task<void> LocalHost::report_incomplete() {
   }
 }
 
-Task<RunResult> LocalHost::conclude() {
+RunResult LocalHost::conclude() {
   if (abort_error_) std::rethrow_exception(abort_error_);
   RunResult result;
   result.user_code_runs = user_code_runs_;
   if (stop_->requested()) {
     result.status = timed_out_ ? RunResult::Status::timed_out : RunResult::Status::interrupted;
-  } else if (failures_.empty()) {
-    co_await report_incomplete();
   }
   std::sort(failures_.begin(), failures_.end(), [](const RunFailure& a, const RunFailure& b) {
     return std::tie(a.instance, a.cause) < std::tie(b.instance, b.cause);
@@ -292,15 +334,15 @@ Task<RunResult> LocalHost::conclude() {
                   failures_.end());
   result.failures = std::move(failures_);
   result.instances = instances_;
-  if (result.status != RunResult::Status::succeeded) co_return result;
+  if (result.status != RunResult::Status::succeeded) return result;
   if (!result.failures.empty()) {
     result.status = RunResult::Status::failed;
-    co_return result;
+    return result;
   }
   std::erase_if(finals_, [&](const auto& item) { return is_contributor(item.second); });
   if (finals_.size() == 1) {
     result.result = std::move(finals_.begin()->second.result);
-    co_return result;
+    return result;
   }
   result.result = "{";
   for (const auto& [instance, candidate] : finals_) {
@@ -308,7 +350,7 @@ Task<RunResult> LocalHost::conclude() {
     result.result += '"' + instance + "\":" + candidate.result;
   }
   result.result += '}';
-  co_return result;
+  return result;
 }
 
 void LocalHost::reset() {

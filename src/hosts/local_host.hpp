@@ -106,10 +106,15 @@ class LocalHost final : private Invoker {
   void record_fan_in(const StepReport& report, const FanInReport& fan_in);
   void abort_run(const std::exception_ptr& error);
   void begin_entry(std::string payload);
+  Task<void> run_steps(const std::string& payload);
+  Task<void> watch_time(Deadline deadline, StopToken run_ended);
+  Task<void> watch_stores(StopToken told_to_end, StopToken run_ended);
+  /// For calls of the store: they go on for a little when the run was told to end.
+  Wait store_wait() const { return {kNoDeadline, stores_stop_->token()}; }
   bool is_contributor(const FinalCandidate& candidate) const;
   Task<bool> has_orphaned_claim();
   Task<void> report_incomplete();
-  Task<RunResult> conclude();
+  RunResult conclude();
   void reset();
 
   Reactor& reactor_;
@@ -127,6 +132,7 @@ class LocalHost final : private Invoker {
   bool starting_ = false;
   TaskGroup steps_;
   std::unique_ptr<StopSource> stop_;
+  std::unique_ptr<StopSource> stores_stop_;
   bool timed_out_ = false;
   std::exception_ptr abort_error_;
   std::unordered_map<std::string, std::string>
