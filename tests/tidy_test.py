@@ -15,6 +15,8 @@ UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b")
 CPP = (".cpp", ".hpp", ".h", ".c", ".hpp.in")
 SCRIPTS = (".py", ".sh", ".js", ".mjs", ".build", ".options", ".txt")
 COMMENT = ("//", "/*", "#", '"""')
+CODE_IN_DOCUMENT = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^()\s]+)\)")
 
 
 def source_files():
@@ -25,7 +27,7 @@ def source_files():
         names = listed.decode().split("\0")
     except (OSError, subprocess.CalledProcessError):
         names = [os.path.relpath(os.path.join(folder, name), ROOT)
-                 for top in ("src", "include", "tests", "bench", "examples")
+                 for top in ("docs", "src", "include", "tests", "bench", "examples")
                  for folder, _, files in os.walk(os.path.join(ROOT, top)) for name in files]
     return sorted(name for name in names if name and os.path.isfile(os.path.join(ROOT, name)))
 
@@ -35,6 +37,13 @@ def read(name):
         return file.read()
 
 
+def anchors_of(document):
+    """A document's headings as GitHub names them: letters, digits, hyphens also for blanks."""
+    text = re.sub(r"^```.*?^```", "", document, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 class Tidy(unittest.TestCase):
     maxDiff = None
 
@@ -42,6 +51,7 @@ class Tidy(unittest.TestCase):
     def setUpClass(cls):
         names = source_files()
         cls.cpp = {name: read(name) for name in names if name.endswith(CPP)}
+        cls.documents = {name: read(name) for name in names if name.endswith(".md")}
         ours = ("src/", "include/", "tests/", "bench/", "tools/", "subprojects/")
         cls.code = dict(cls.cpp)
         for name in names:
@@ -130,6 +140,23 @@ class Tidy(unittest.TestCase):
                    and name.endswith((".cpp", ".c"))
                    and not any(("/" + name).endswith("/" + entry) for entry in listed)]
         self.expect_none(orphans, "every source file stands in a meson.build")
+
+    def test_every_relative_link_in_a_document_leads_somewhere(self):
+        wrong, links = [], 0
+        for name, text in self.documents.items():
+            for link in LINK.findall(CODE_IN_DOCUMENT.sub("", text)):
+                if re.match(r"[a-z]+:", link):
+                    continue
+                links += 1
+                path, _, anchor = link.partition("#")
+                target = os.path.normpath(os.path.join(os.path.dirname(name), path))
+                target = target if path else name
+                if not os.path.exists(os.path.join(ROOT, target)):
+                    wrong.append(f"{name}: {link} leads to no file")
+                elif anchor and anchor not in anchors_of(self.documents.get(target, "")):
+                    wrong.append(f"{name}: {link} names no heading")
+        self.assertGreater(links, 50)
+        self.expect_none(wrong, "every relative link leads to a file, and to a heading of it")
 
     @staticmethod
     def layer_of(name):
