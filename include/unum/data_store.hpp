@@ -288,9 +288,8 @@ class DataStore {
 /// How `read_input` reads. Looks at whether values exist are strongly consistent either way.
 enum class ReadConsistency : std::uint8_t {
   strong,
-  /// A value that exists may be missed at first (DynamoDB without ConsistentRead, replicas of
-  /// Redis): the read asks again for what is missing, with backoff, until the wait's deadline or
-  /// kEventualReadPatience.
+  /// DynamoDB reads without ConsistentRead, at half the price; a value that exists may be missed at
+  /// first, so what is missing is asked for again. Other stores read as with `strong`.
   eventual,
 };
 

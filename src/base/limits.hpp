@@ -1,7 +1,6 @@
 // Every limit of the product, with its reason. Beyond one: `exhausted`, nothing lost.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -54,9 +53,5 @@ inline constexpr std::size_t kHttpBodyBytesMax = kValueBytesMax;
 inline constexpr std::size_t kHttpHeaderBytesMax = 256u * 1024;
 /// Origins whose handles are kept: far above the services and buckets of one process.
 inline constexpr std::size_t kHttpOriginsMax = 256;
-
-/// How long an eventually consistent read asks again for values that are known to exist, when the
-/// call has no deadline: copies lag by less than a second, unless their link is broken.
-inline constexpr std::chrono::seconds kEventualReadPatience{20};
 
 }  // namespace unum

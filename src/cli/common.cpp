@@ -59,7 +59,10 @@ StoreChoice choose_store(const Application& application, const std::string& opti
   if (!option.empty()) return parse_store(option);
   StoreChoice choice{std::string(to_string(application.store.type)), application.store.name,
                      application.store.named};
-  if (choice.type == "memory") choice.named = false;
+  if (choice.type == "memory") {
+    choice.named = false;
+    if (choice.name.empty()) choice.name = "run";
+  }
   if (choice.type == "fs" && std::filesystem::path(choice.name).is_relative()) {
     choice.name = (application.directory / choice.name).lexically_normal().string();
   }
