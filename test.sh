@@ -2,8 +2,8 @@
 # Installs what the tests need, builds, runs every test, and ends with the line
 # `N passed, N failed, N skipped`.
 #
-# Usage: ./test.sh [--quick]
-#   --quick   leaves out the build with the address and undefined-behaviour sanitizers
+# Usage: ./test.sh [--sanitizers]
+#   --sanitizers   builds and tests besides with the address and undefined-behaviour sanitizers
 #
 # Counted are test cases. In CI (CI=true) a skipped one is a failure. Two builds, in build-test/ and
 # build-asan/, are kept for the next run. In each of them the unit tests run once (they cover both
@@ -15,10 +15,10 @@ cd "$(dirname "$0")"
 # shellcheck source=tools/packages.sh
 . tools/packages.sh
 
-quick=no
+sanitizers=no
 for argument in "$@"; do
   case "$argument" in
-    --quick) quick=yes ;;
+    --sanitizers) sanitizers=yes ;;
     *) sed -n '2,6s/^# \?//p' "$0" && exit 2 ;;
   esac
 done
@@ -81,7 +81,7 @@ if [ "${CI:-}" = true ]; then
   run_plain lint clang-tidy tools/lint.sh tidy build-test
 fi
 
-if [ "$quick" = no ]; then
+if [ "$sanitizers" = yes ]; then
   step "Building with the address and undefined-behaviour sanitizers"
   build build-asan -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false \
     -Doptimization=1 -Ddebug=true

@@ -107,8 +107,8 @@ class GateTest(unittest.TestCase):
         return came, False
 
     def exchange(self, gate, data=b"0123456789"):
-        connection = self.connect(gate)
         try:
+            connection = self.connect(gate)  # the reset may come before it returns
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
         except OSError:
