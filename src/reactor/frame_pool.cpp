@@ -43,11 +43,11 @@ constinit thread_local Pool pool{};
 struct Cleaner {
   Cleaner() noexcept = default;
   ~Cleaner() {
-    for (FreeFrame* frame : pool.first) {
-      while (frame != nullptr) {
-        FreeFrame* next = frame->next;
+    // Emptied, not only freed: an object of static duration may still run coroutines.
+    for (FreeFrame*& first : pool.first) {
+      while (FreeFrame* const frame = first) {
+        first = frame->next;
         ::operator delete(frame);
-        frame = next;
       }
     }
     pool.closed = true;

@@ -41,7 +41,7 @@ std::string_view Response::header(std::string_view name) const noexcept {
   return {};
 }
 
-Client::Client(Reactor& reactor, ClientOptions options)
+Client::Client(Reactor& reactor, const ClientOptions& options)
     : dispatcher_(std::make_unique<Dispatcher>(reactor, options)) {}
 Client::~Client() = default;
 

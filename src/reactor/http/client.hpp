@@ -115,7 +115,7 @@ class Dispatcher;
 class Client {
  public:
   /// Throws `invalid` for a CA bundle that cannot be read.
-  explicit Client(Reactor& reactor, ClientOptions options = {});
+  explicit Client(Reactor& reactor, const ClientOptions& options = {});
   /// Every task of `send` must have ended: `close` sees to that.
   ~Client();
   Client(const Client&) = delete;

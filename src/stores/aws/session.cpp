@@ -23,7 +23,7 @@ Task<Session> open_session(Reactor& reactor, std::string_view service, Protocol 
   options.ca_bundle = settings.get("AWS_CA_BUNDLE", "ca_bundle").value_or("");
 
   Session session;
-  session.http = std::make_unique<http::Client>(reactor, std::move(options));
+  session.http = std::make_unique<http::Client>(reactor, options);
   session.credentials = default_credentials(reactor, *session.http);
   session.service = std::make_unique<ServiceClient>(reactor, *session.http, *session.credentials,
                                                     std::move(endpoint), protocol,
