@@ -9,7 +9,8 @@
 # build-asan/, are kept for the next run. In each of them the unit tests run once (they cover both
 # reactor ports themselves) and the application tests twice: on the port that the machine offers,
 # and on epoll; those on network stores on the machine's port in the first build, on epoll in the
-# second. Real servers (tests/with-servers.py) are started once around all of it.
+# second. Real servers (tests/with-servers.py) are started once around all of it. The faults of
+# tests/chaos take longer than all the rest and are run by hand: tests/README.md.
 set -euo pipefail
 cd "$(dirname "$0")"
 # shellcheck source=tools/packages.sh
@@ -71,7 +72,7 @@ step "Building the release build, warnings as errors"
 build build-test -Dwerror=true -Dbenchmarks=true
 rm -rf "$results"
 step "Testing the release build"
-run_tests build-test release
+run_tests build-test release --no-suite chaos
 step "Testing the applications on epoll"
 UNUM_REACTOR=epoll run_tests build-test release-epoll --suite app
 
