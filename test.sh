@@ -2,8 +2,9 @@
 # Installs what the tests need, builds, runs every test, and ends with the line
 # `N passed, N failed, N skipped`.
 #
-# Usage: ./test.sh [--sanitizers]
-#   --sanitizers   builds and tests besides with the address and undefined-behaviour sanitizers
+# Usage: ./test.sh [--thorough]
+#   --thorough   besides: clang-tidy, and a build with the address and undefined-behaviour sanitizers
+#                (an hour on two cores)
 #
 # Counted are test cases. In CI (CI=true) a skipped one is a failure. Two builds, in build-test/ and
 # build-asan/, are kept for the next run. In each of them the unit tests run once (they cover both
@@ -16,19 +17,19 @@ cd "$(dirname "$0")"
 # shellcheck source=tools/packages.sh
 . tools/packages.sh
 
-sanitizers=no
+thorough=no
 for argument in "$@"; do
   case "$argument" in
-    --sanitizers) sanitizers=yes ;;
-    *) sed -n '2,6s/^# \?//p' "$0" && exit 2 ;;
+    --thorough) thorough=yes ;;
+    *) sed -n '2,8s/^# \?//p' "$0" && exit 2 ;;
   esac
 done
 
 need_to_test
 if [ "${CI:-}" = true ]; then
   need clang-format-16 command -v clang-format-16
-  need clang-tidy-16 command -v clang-tidy-16
 fi
+[ "$thorough" = no ] || need clang-tidy-16 command -v clang-tidy-16
 install_missing
 # From here on between the start and the end of the servers, which leave this variable.
 [ -n "${UNUM_TEST_CA:-}" ] || exec python3 tests/with-servers.py ./test.sh "$@"
@@ -77,12 +78,13 @@ step "Testing the applications on epoll"
 UNUM_REACTOR=epoll run_tests build-test release-epoll --suite app
 
 if [ "${CI:-}" = true ]; then
-  step "Form and clang-tidy"
+  step "Form"
   run_plain lint form tools/lint.sh format
-  run_plain lint clang-tidy tools/lint.sh tidy build-test
 fi
 
-if [ "$sanitizers" = yes ]; then
+if [ "$thorough" = yes ]; then
+  step "clang-tidy"
+  run_plain lint clang-tidy tools/lint.sh tidy build-test
   step "Building with the address and undefined-behaviour sanitizers"
   build build-asan -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false \
     -Doptimization=1 -Ddebug=true
