@@ -51,6 +51,8 @@ struct Request {
   std::uint64_t source_bytes = 0;
   /// Where a body of a successful response (2xx) goes instead of `Response::body`.
   Sink sink{};
+  /// The response's body is probably longer than 64 KB: it is read in larger pieces.
+  bool long_body = false;
   /// A longer body is `exhausted`.
   std::size_t body_bytes_max = 0;  ///< 0: kHttpBodyBytesMax.
 };

@@ -12,7 +12,7 @@
 namespace unum::http {
 namespace {
 
-// Bytes a read at once where a body is long enough for a sink: an eighth of the calls.
+// Bytes a read at once where a body is long, as one for a sink is: an eighth of the calls.
 constexpr long kLargeReadBytes = 128 * 1024;
 
 /// Sets options and keeps the first failure.
@@ -137,7 +137,7 @@ CURLcode Handle::prepare(Transfer& transfer) {
     waits_for_multiplexing_ = transfer.origin().multiplexes;
     setter.set(CURLOPT_PIPEWAIT, waits_for_multiplexing_ ? 1L : 0L);
   }
-  if (const bool large = static_cast<bool>(request.sink); large != reads_much_) {
+  if (const bool large = request.sink || request.long_body; large != reads_much_) {
     reads_much_ = large;
     setter.set(CURLOPT_BUFFERSIZE, large ? kLargeReadBytes : long{CURL_MAX_WRITE_SIZE});
   }

@@ -230,6 +230,7 @@ http::Request ServiceClient::Impl::make_request(const Call& call, const Credenti
   }
   request.headers = call.headers;
   request.body = call.body;
+  request.long_body = call.long_body;
   request.body_bytes_max = call.body_bytes_max;
   if (credentials != nullptr) sign(call, *credentials, parts, request);
   if (request.target.data() != parts.target.data() && !call.query.empty()) {

@@ -55,6 +55,8 @@ struct Call {
   /// Whether a second request may be sent beside a slow one, if the policy hedges: reads without a
   /// sink only.
   bool may_hedge = false;
+  /// See http::Request.
+  bool long_body = false;
   std::size_t body_bytes_max = 0;
   /// What it is about, for messages: "GetObject bucket/key".
   std::string_view what;

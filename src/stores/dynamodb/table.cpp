@@ -16,6 +16,8 @@ constexpr unsigned kIdleRoundsMax = 15;
 // A reply of this size was cut by the limit of a page, not by throttling: go on at once.
 constexpr std::size_t kFullPageBytes = 1024 * 1024;
 constexpr std::size_t kDeletesAtOnce = 8;
+// After a batch's reply of this size the next one is expected to be long as well.
+constexpr std::size_t kLongReplyBytes = 64 * 1024;
 
 struct OperationNames {
   std::string_view name;
@@ -76,6 +78,7 @@ Task<Table::Answer> Table::call(Operation operation, std::string body, std::stri
   call.body = body;
   call.expected = expected;
   call.may_hedge = is_read(operation);
+  call.long_body = operation == Operation::batch_get && batches_are_long_;
   call.body_bytes_max = kReplyBytesMax;
   call.what = about;
   aws::Reply reply = co_await service_.send(call, wait);
@@ -92,6 +95,7 @@ Task<void> Table::batch_get(std::span<const std::string_view> keys, Projection p
     const std::string what = std::to_string(keys.size()) + " keys";
     Answer answer = co_await call(
         Operation::batch_get, batch_get_body(name_, keys, projection, consistent), what, {}, wait);
+    batches_are_long_ = answer.body.size() > kLongReplyBytes;
     std::vector<std::string> left;
     parser_.batch_get(answer.body, on_item, left);
     if (left.empty()) co_return;

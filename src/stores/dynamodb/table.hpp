@@ -85,6 +85,7 @@ class Table {
   aws::ServiceClient& service_;
   const std::string name_;
   ReplyParser parser_;
+  bool batches_are_long_ = false;  ///< The last one's reply was.
 };
 
 /// Keys that BatchGetItem takes at most, and deletes that BatchWriteItem does (API reference).
