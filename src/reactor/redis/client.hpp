@@ -49,7 +49,7 @@ struct ClientCounters {
 
 /// A Lua script, by text and, once `Client::load` has told, by the server's name for it.
 struct Script {
-  std::string_view source;
+  std::string source;
   std::string sha{};
 };
 

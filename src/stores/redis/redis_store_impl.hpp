@@ -8,13 +8,15 @@
 #include <vector>
 
 #include "reactor/redis/client.hpp"
+#include "stores/redis/scripts.hpp"
 #include "unum/data_store.hpp"
 
 namespace unum::redis {
 
 class RedisStore final : public DataStore {
  public:
-  RedisStore(Reactor& reactor, std::string_view name, Address address, const StoreOptions& options);
+  RedisStore(Reactor& reactor, std::string_view name, Address address, const StoreOptions& options,
+             Expiry expiry);
 
   /// Connects, checks, learns the scripts' names.
   Task<void> open(const StoreOptions& options, Wait wait);
@@ -85,6 +87,7 @@ class RedisStore final : public DataStore {
   const std::string name_;
   Client client_;
   const std::size_t chunks_in_flight_;
+  const Expiry expiry_;
   Script commit_;
   Script put_;
   Script note_;
