@@ -24,6 +24,7 @@ constexpr const char* kTimeToLive = "UNUM_REDIS_TTL_SECONDS";
 ClientOptions client_options(const StoreOptions& options) {
   ClientOptions chosen;
   chosen.request_timeout = options.request_timeout;
+  chosen.read_replicas = options.read_consistency == ReadConsistency::eventual;
   return chosen;
 }
 
@@ -59,6 +60,7 @@ RedisStore::RedisStore(Reactor& reactor, std::string_view name, Address address,
       name_(without_secret(name)),
       client_(reactor, std::move(address), client_options(options)),
       chunks_in_flight_(std::clamp<std::size_t>(options.in_flight_max, 1, kChunksInFlightMax)),
+      eventual_(options.read_consistency == ReadConsistency::eventual),
       expiry_(expiry),
       commit_{commit_script(expiry)},
       put_{put_script(expiry)},

@@ -63,6 +63,10 @@ class RedisStore final : public DataStore {
 
   Task<Reply> run(const Script& script, const Arguments& arguments, const SessionContext& context,
                   std::string_view doing, Wait wait);
+  Task<std::vector<Reply>> get_now(std::span<const std::string_view> command,
+                                   const SessionContext& context, Wait wait);
+  Task<std::vector<Reply>> get_eventually(std::span<const std::string_view> command,
+                                          const SessionContext& context, Wait wait);
   Task<Reply> call(std::span<const std::string_view> command, const SessionContext& context,
                    Wait wait);
   Task<WriteResult> write_once(const SessionContext& context, const ItemId& item,
@@ -87,6 +91,7 @@ class RedisStore final : public DataStore {
   const std::string name_;
   Client client_;
   const std::size_t chunks_in_flight_;
+  const bool eventual_;
   const Expiry expiry_;
   Script commit_;
   Script put_;

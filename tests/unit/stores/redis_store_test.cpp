@@ -279,6 +279,117 @@ TEST_CASE("UNUM_REDIS_TTL_SECONDS: every key of a session expires, at no round t
   }
 }
 
+namespace {
+
+bool says(RedisServer& server, const std::vector<std::string>& command, std::string_view text) {
+  return server.command(command).find(text) != std::string::npos;
+}
+
+template <class Holds>
+void until(const char* what, const Holds& holds) {
+  const Deadline deadline = test::far_away();
+  while (!holds()) {
+    if (Clock::now() >= deadline) FAIL("waited for too long until " << what);
+  }
+}
+
+/// A cluster of one primary with all slots, and its replica.
+struct ReplicatedCluster {
+  explicit ReplicatedCluster(Reactor& reactor)
+      : primary(reactor, settings(bus)), replica(reactor, settings(test::free_port())) {
+    primary.command({"CLUSTER", "ADDSLOTSRANGE", "0", "16383"});
+    const std::string id_of_primary = primary.command({"CLUSTER", "MYID"});
+    replica.command(
+        {"CLUSTER", "MEET", "127.0.0.1", std::to_string(primary.port()), std::to_string(bus)});
+    until("they met", [&] { return says(replica, {"CLUSTER", "NODES"}, id_of_primary); });
+    replica.command({"CLUSTER", "REPLICATE", id_of_primary});
+    until("the replica has a copy", [&] {
+      return says(replica, {"INFO", "replication"}, "master_link_status:up");
+    });
+    // A primary tells of a replica once that has told how far it is, which is nowhere at first.
+    primary.command({"SET", "something", "1"});
+    primary.command({"DEL", "something"});
+    until("the primary tells of the replica", [&] {
+      redis::Client client(reactor, redis::parse_address(primary.address()));
+      const std::vector<std::string_view> slots{"CLUSTER", "SLOTS"};
+      const std::vector<redis::Reply> ranges = reactor.run(client.call({}, slots)).elements;
+      return ranges.size() == 1 && ranges[0].elements.size() == 4;
+    });
+    for (RedisServer* server : {&primary, &replica})
+      until("all is well", [&] { return says(*server, {"CLUSTER", "INFO"}, "cluster_state:ok"); });
+  }
+  static std::vector<std::string> settings(unsigned bus_port) {
+    return {"--cluster-enabled",          "yes", "--cluster-port", std::to_string(bus_port),
+            "--repl-diskless-sync-delay", "0"};
+  }
+
+  const unsigned bus = test::free_port();
+  RedisServer primary;
+  RedisServer replica;
+};
+
+/// How many MGETs a server was sent.
+int mgets(RedisServer& server) {
+  const std::string stats = server.command({"INFO", "commandstats"});
+  const std::size_t at = stats.find("cmdstat_mget:calls=");
+  return at == std::string::npos ? 0 : std::stoi(stats.substr(at + 19));
+}
+
+}  // namespace
+
+TEST_CASE("ReadConsistency: eventual reads inputs from a cluster's replicas, and nothing else",
+          "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  ReplicatedCluster cluster(reactor);
+  RedisServer& primary = cluster.primary;
+  RedisServer& replica = cluster.replica;
+  StoreOptions options;
+  options.read_consistency = ReadConsistency::eventual;
+  const std::unique_ptr<DataStore> store = open(reactor, primary.address(), options);
+  const SessionContext context = store->create_session_context();
+  reactor.run(write_many(*store, context, 250));
+  const std::vector<Pointer> all = pointers_to(*store, context, 250);
+  CHECK(primary.command({"WAIT", "1", "0"}) == "1");
+  const auto read_all = [&] {
+    const std::vector<std::string> values = reactor.run(store->read_input(context, all));
+    REQUIRE(values.size() == 250);
+    for (std::size_t i = 0; i < values.size(); ++i) CHECK(values[i] == std::to_string(i));
+  };
+  read_all();
+  CHECK(mgets(replica) == 3);
+  CHECK(mgets(primary) == 0);
+  const StoreCounters warm = store->counters();
+  read_all();
+  CHECK(store->counters().requests == warm.requests + 3);
+  CHECK(store->counters().connections == warm.connections);
+
+  // Looks and fan-ins are the primary's, and a replica that lags is no reason to fail.
+  const test::Names names("G", 1);
+  const FanIn fan_in{"Sink", &names, 0, FanInRole::contributor};
+  CHECK(replica.command({"CONFIG", "SET", "replica-read-only", "no"}) == "OK");
+  CHECK(replica.command({"FLUSHALL"}) == "OK");
+  CHECK(reactor.run(store->check_values_exist(context, all)));
+  const CommitResult result =
+      reactor.run(store->commit(context.bound_to("G-unumIndex-0"), "1", std::span(&fan_in, 1)));
+  CHECK(result.fan_ins.at(0).status == FanInState::Status::claimed);
+  read_all();
+  CHECK(mgets(replica) == 9);
+  CHECK(mgets(primary) == 3);
+  const std::vector<Pointer> nowhere{store->pointer(context, "Nowhere")};
+  CHECK(error_of(reactor, store->read_input(context, nowhere)).kind() == ErrorKind::not_found);
+
+  // Without its replica the primary serves everything.
+  replica.kill();
+  read_all();
+  CHECK(mgets(primary) >= 6);
+  // Strong reads never asked it.
+  const std::unique_ptr<DataStore> strong = open(reactor, primary.address());
+  replica.start();
+  const int before = mgets(replica);
+  CHECK(reactor.run(strong->read_input(context, all)).size() == 250);
+  CHECK(mgets(replica) == before);
+}
+
 TEST_CASE("what the server's settings put at risk is told once, at open", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
