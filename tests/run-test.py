@@ -22,8 +22,8 @@ import xml.etree.ElementTree as ElementTree
 SKIPPED = 77
 
 
-def run_name(path):
-    return os.path.splitext(os.path.basename(path))[0]
+def run_name(path, *parts):
+    return "-".join([os.path.splitext(os.path.basename(path))[0], *parts])
 
 
 def run_catch(program, *arguments):
@@ -76,17 +76,19 @@ def show_failed_assertions(case):
             print(f"  {element.tag}: {text}")
 
 
-def run_unittest(path, *arguments):
-    name = run_name(path)
+def run_unittest(path, *classes):
+    """All tests of a script, or those of some of its classes."""
+    module = run_name(path)
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
-    sys.argv = [path, *arguments]
-    suite = unittest.defaultTestLoader.loadTestsFromName(name)
+    sys.argv = [path]
+    names = [f"{module}.{each}" for each in classes] or [module]
+    suite = unittest.defaultTestLoader.loadTestsFromNames(names)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
     broken = [case for case, _ in result.failures + result.errors] + result.unexpectedSuccesses
     # A test whose sub-tests fail is one failed test.
     failures = sorted({getattr(case, "test_case", case).id() for case in broken})
     skipped = [f"{case.id()}: {reason}" for case, reason in result.skipped]
-    return name, result.testsRun - len(failures) - len(skipped), failures, skipped
+    return run_name(path, *classes), result.testsRun - len(failures) - len(skipped), failures, skipped
 
 
 def run_plain(name, *command):
@@ -130,7 +132,8 @@ def main():
     if sys.argv[1] == "sum":
         return print_sum(sys.argv[2])
     # What stands if this process is killed, at the time limit say.
-    record(run_name(sys.argv[2]), 0, [f"{run_name(sys.argv[2])} did not end by itself"], [])
+    name = run_name(*sys.argv[2:]) if sys.argv[1] == "unittest" else run_name(sys.argv[2])
+    record(name, 0, [f"{name} did not end by itself"], [])
     counts = kinds[sys.argv[1]](*sys.argv[2:])
     record(*counts)
     name, passed, failures, skipped = counts

@@ -95,7 +95,7 @@ StoreChoice choose_store(const Application& application, const std::string& opti
 /// none: `invalid`, as for any session that does not exist.
 Task<std::unique_ptr<DataStore>> open_for_session(Reactor& reactor, const StoreChoice& choice,
                                                   std::string_view session,
-                                                  const StoreOptions& options = {});
+                                                  const StoreOptions& options = {}, Wait wait = {});
 
 /// Bytes for people: "999 B", "1.5 kB", "12 MB".
 std::string readable_bytes(std::uint64_t bytes);

@@ -71,9 +71,9 @@ StoreChoice choose_store(const Application& application, const std::string& opti
 
 Task<std::unique_ptr<DataStore>> open_for_session(Reactor& reactor, const StoreChoice& choice,
                                                   std::string_view session,
-                                                  const StoreOptions& options) {
+                                                  const StoreOptions& options, Wait wait) {
   try {
-    co_return co_await open_store(reactor, choice.type, choice.name, options);
+    co_return co_await open_store(reactor, choice.type, choice.name, options, wait);
   } catch (const Error& error) {
     if (choice.named || error.kind() != ErrorKind::not_found) throw;
   }

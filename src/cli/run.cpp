@@ -90,6 +90,16 @@ std::string shell_word(const std::string& text) {
   return word + "'";
 }
 
+bool is_cancelled(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& known) {
+    return known.kind() == ErrorKind::cancelled;
+  } catch (...) {
+    return false;
+  }
+}
+
 /// One run: everything it needs, in the order in which it must die.
 class ApplicationRun {
  public:
@@ -111,6 +121,7 @@ class ApplicationRun {
   Task<RunResult> run_workflow(DataStore& store, WorkerPool& pool);
   Task<void> watch_signals(StopToken done);
   void announce(const DataStore& store);
+  Wait wait() { return {deadline_, stop_.token()}; }
   WorkerPoolOptions pool_options();
   int conclude(const RunResult& result);
   void print_result(const RunResult& result);
@@ -128,6 +139,7 @@ class ApplicationRun {
   StopSource stop_;
   std::string session_;
   Deadline begun_{};
+  Deadline deadline_ = kNoDeadline;
   double seconds_ = 0;
 };
 
@@ -149,20 +161,21 @@ Task<std::unique_ptr<DataStore>> ApplicationRun::open() {
     options.warn = [](std::string_view text) { say("unum: warning: {}\n", text); };
   }
   if (arguments_.resume) {
-    co_return co_await open_for_session(reactor_, store_choice_, arguments_.session, options);
+    co_return co_await open_for_session(reactor_, store_choice_, arguments_.session, options,
+                                        wait());
   }
   // Only the embedded default may be made here, and only by a run that begins something.
   if (!store_choice_.named) {
-    co_await create_store(reactor_, store_choice_.type, store_choice_.name);
+    co_await create_store(reactor_, store_choice_.type, store_choice_.name, wait());
   }
-  co_return co_await open_store(reactor_, store_choice_.type, store_choice_.name, options);
+  co_return co_await open_store(reactor_, store_choice_.type, store_choice_.name, options, wait());
 }
 
 /// What the session was begun with.
 Task<std::string> ApplicationRun::kept_input(DataStore& store) {
   const SessionContext context = store.session_context(session_);
   const ItemId item{application_.entry, ItemKind::input};
-  std::optional<std::string> kept = co_await store.get(context, item);
+  std::optional<std::string> kept = co_await store.get(context, item, wait());
   if (!kept) {
     throw Error(ErrorKind::invalid, "cli", "session",
                 fmt::format("there is no session {} of this application in {}:{}", session_,
@@ -203,12 +216,7 @@ Task<RunResult> ApplicationRun::run_workflow(DataStore& store, WorkerPool& pool)
   LocalHost host(reactor_, store, options);
   for (const FunctionSettings& settings : application_.functions)
     host.add(Function(settings.ir), pool);
-  Wait wait{kNoDeadline, stop_.token()};
-  if (arguments_.timeout_s > 0) {
-    wait.deadline = reactor_.now() + std::chrono::duration_cast<Clock::duration>(
-                                         std::chrono::duration<double>(arguments_.timeout_s));
-  }
-  co_return co_await host.run(session_, input_, wait);
+  co_return co_await host.run(session_, input_, wait());
 }
 
 Task<RunResult> ApplicationRun::run_in(DataStore& store, WorkerPool& pool) {
@@ -235,6 +243,10 @@ Task<int> ApplicationRun::run_all() {
   TaskGroup watchers;
   watchers.spawn(watch_signals(done.token()));
   begun_ = Clock::now();
+  if (arguments_.timeout_s > 0) {
+    deadline_ = begun_ + std::chrono::duration_cast<Clock::duration>(
+                             std::chrono::duration<double>(arguments_.timeout_s));
+  }
   std::unique_ptr<DataStore> store;
   std::optional<RunResult> result;
   std::exception_ptr error;
@@ -250,6 +262,10 @@ Task<int> ApplicationRun::run_all() {
   done.request("done");
   co_await watchers.drain();
   if (store) co_await store->close();
+  if (error && stop_.requested() && is_cancelled(error)) {
+    say("unum: interrupted before anything ran\n");
+    co_return kInterrupted;
+  }
   if (error) std::rethrow_exception(error);
   co_return conclude(*result);
 }

@@ -110,13 +110,14 @@ Task<void> LocalHost::deliver(Delivery delivery) {
 }
 
 Task<void> LocalHost::deliver_once(const Delivery& first) {
+  const Wait wait = store_wait();
   int attempt = first.attempt;
   while (true) {
     std::optional<Error> failure;
     try {
       StoppableCode code(*first.entry->code, stop_->token());
       StepReport report =
-          co_await runtime_.step(first.entry->function, first.payload, code, attempt);
+          co_await runtime_.step(first.entry->function, first.payload, code, attempt, wait);
       record(*first.entry, std::move(report), attempt);
       co_return;
     } catch (const Error& error) {
@@ -137,8 +138,10 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
 }
 
 Task<void> LocalHost::give_up(const Delivery& delivery, const Error& error) {
-  StepReport report = co_await runtime_.give_up(delivery.entry->function, delivery.payload,
-                                                error.code(), error.message(), delivery.attempt);
+  const Wait wait = store_wait();
+  StepReport report =
+      co_await runtime_.give_up(delivery.entry->function, delivery.payload, error.code(),
+                                error.message(), delivery.attempt, wait);
   record(*delivery.entry, std::move(report), delivery.attempt);
 }
 
@@ -211,18 +214,36 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
   reset();
   session_ = session;
   stop_ = std::make_unique<StopSource>(wait.stop);
+  stores_stop_ = std::make_unique<StopSource>();
   StopSource run_ended;
-  TaskGroup watchdog;
+  StopSource told_to_end(stop_->token());
+  TaskGroup watchdogs;
   if (wait.deadline != kNoDeadline) {
-    watchdog.spawn([](LocalHost& host, Deadline deadline, StopToken ended) -> Task<void> {
-      if (!co_await host.reactor_.sleep_until(deadline, ended)) co_return;
-      host.timed_out_ = true;
-      host.stop_->request("the run's time is up");
-    }(*this, wait.deadline, run_ended.token()));
+    watchdogs.spawn(watch_time(wait.deadline, run_ended.token()));
   }
+  watchdogs.spawn(watch_store(told_to_end.token(), run_ended.token()));
+  std::exception_ptr error;
+  try {
+    co_await run_steps(payload);
+  } catch (const Error& given_up) {
+    const bool expected = stop_->requested() && given_up.kind() == ErrorKind::cancelled;
+    if (!expected) error = std::current_exception();
+  } catch (...) {
+    error = std::current_exception();
+  }
+  run_ended.request("the run ended");
+  told_to_end.request("the run ended");
+  co_await watchdogs.drain();
+  if (error) std::rethrow_exception(error);
+  co_return conclude();
+}
+
+Task<void> LocalHost::run_steps(const std::string& payload) {
   begin_entry(payload);
   co_await steps_.drain();
-  if (!stop_->requested() && failures_.empty() && co_await has_orphaned_claim()) {
+  if (stop_->requested() || !failures_.empty()) co_return;
+  const bool orphaned = co_await has_orphaned_claim();
+  if (orphaned) {
     // Whoever claimed has died before it invoked: delivering everything again finds the claim's
     // owner.
     origins_.clear();
@@ -231,17 +252,33 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
     begin_entry(payload);
     co_await steps_.drain();
   }
-  run_ended.request("the run ended");
-  co_await watchdog.drain();
-  co_return co_await conclude();
+  if (!stop_->requested() && failures_.empty()) co_await report_incomplete();
+}
+
+Task<void> LocalHost::watch_time(Deadline deadline, StopToken run_ended) {
+  const bool time_is_up = co_await reactor_.sleep_until(deadline, run_ended);
+  if (!time_is_up) co_return;
+  timed_out_ = true;
+  stop_->request("the run's time is up");
+}
+
+/// A store that does not answer holds a run that was told to end for store_grace, not for ever.
+Task<void> LocalHost::watch_store(StopToken told_to_end, StopToken run_ended) {
+  co_await reactor_.sleep_until(kNoDeadline, told_to_end);
+  const Deadline last = reactor_.now() + options_.store_grace;
+  const bool still_runs = co_await reactor_.sleep_until(last, run_ended);
+  if (!still_runs) co_return;
+  store_is_silent_ = steps_in_flight_ > 0;
+  stores_stop_->request("the run has ended and the data store does not answer");
 }
 
 Task<bool> LocalHost::has_orphaned_claim() {
+  const Wait wait = store_wait();
   const SessionContext context = store_.session_context(session_);
   for (const auto& [aggregator, record] : fan_ins_) {
     if (!record.taken || origins_.contains(aggregator)) continue;
     const Pointer outcome = store_.pointer(context, aggregator);
-    if (!co_await store_.check_value_exist(context, outcome)) co_return true;
+    if (!co_await store_.check_value_exist(context, outcome, wait)) co_return true;
   }
   co_return false;
 }
@@ -253,6 +290,7 @@ bool LocalHost::is_contributor(const FinalCandidate& candidate) const {
 
 /// Fan-ins that somebody wants and nobody can complete any more.
 Task<void> LocalHost::report_incomplete() {
+  const Wait wait = store_wait();
   constexpr std::size_t kNamedMax = 10;
   const SessionContext context = store_.session_context(session_);
   for (const auto& [aggregator, record] : fan_ins_) {
@@ -262,7 +300,7 @@ Task<void> LocalHost::report_incomplete() {
     for (std::size_t place = 0; place < record.set->size(); ++place) {
       const std::string name = record.set->name(place);
       const Pointer outcome = store_.pointer(context, name);
-      if (co_await store_.check_value_exist(context, outcome)) continue;
+      if (co_await store_.check_value_exist(context, outcome, wait)) continue;
       if (++count <= kNamedMax) missing += (missing.empty() ? "" : ", ") + name;
     }
     if (count == 0) continue;
@@ -272,14 +310,18 @@ Task<void> LocalHost::report_incomplete() {
   }
 }
 
-Task<RunResult> LocalHost::conclude() {
+RunResult LocalHost::conclude() {
   if (abort_error_) std::rethrow_exception(abort_error_);
   RunResult result;
   result.user_code_runs = user_code_runs_;
   if (stop_->requested()) {
     result.status = timed_out_ ? RunResult::Status::timed_out : RunResult::Status::interrupted;
-  } else if (failures_.empty()) {
-    co_await report_incomplete();
+    if (store_is_silent_) {
+      failures_.push_back(
+          {"", "Unum.StoreSilent",
+           "the data store " + std::string(store_.type()) + ":" + store_.name() + " did not answer",
+           1});
+    }
   }
   std::sort(failures_.begin(), failures_.end(), [](const RunFailure& a, const RunFailure& b) {
     return std::tie(a.instance, a.cause) < std::tie(b.instance, b.cause);
@@ -292,15 +334,15 @@ Task<RunResult> LocalHost::conclude() {
                   failures_.end());
   result.failures = std::move(failures_);
   result.instances = instances_;
-  if (result.status != RunResult::Status::succeeded) co_return result;
+  if (result.status != RunResult::Status::succeeded) return result;
   if (!result.failures.empty()) {
     result.status = RunResult::Status::failed;
-    co_return result;
+    return result;
   }
   std::erase_if(finals_, [&](const auto& item) { return is_contributor(item.second); });
   if (finals_.size() == 1) {
     result.result = std::move(finals_.begin()->second.result);
-    co_return result;
+    return result;
   }
   result.result = "{";
   for (const auto& [instance, candidate] : finals_) {
@@ -308,13 +350,14 @@ Task<RunResult> LocalHost::conclude() {
     result.result += '"' + instance + "\":" + candidate.result;
   }
   result.result += '}';
-  co_return result;
+  return result;
 }
 
 void LocalHost::reset() {
   UNUM_ASSERT(steps_in_flight_ == 0);
   queue_.clear();
   timed_out_ = false;
+  store_is_silent_ = false;
   abort_error_ = nullptr;
   origins_.clear();
   fan_ins_.clear();

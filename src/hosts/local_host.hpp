@@ -5,6 +5,7 @@
 // process dies, running the session again delivers the entry, and checkpoints absorb what was done.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -54,6 +55,9 @@ struct LocalHostOptions {
   /// Steps that have begun and not ended. At most so many results are computed and not stored, so
   /// that a kill of the process makes no more of them run again.
   std::size_t steps_in_flight_max = kStepsInFlightMax;
+  /// Once a run is told to end, its steps still store what was computed, for so long: more than a
+  /// store that answers needs.
+  std::chrono::milliseconds store_grace{5'000};
   RuntimeOptions runtime{};
   RunObserver* observer = nullptr;
 };
@@ -106,10 +110,15 @@ class LocalHost final : private Invoker {
   void record_fan_in(const StepReport& report, const FanInReport& fan_in);
   void abort_run(const std::exception_ptr& error);
   void begin_entry(std::string payload);
+  Task<void> run_steps(const std::string& payload);
+  Task<void> watch_time(Deadline deadline, StopToken run_ended);
+  Task<void> watch_store(StopToken told_to_end, StopToken run_ended);
+  /// For calls of the store: they go on for a little when the run was told to end.
+  Wait store_wait() const { return {kNoDeadline, stores_stop_->token()}; }
   bool is_contributor(const FinalCandidate& candidate) const;
   Task<bool> has_orphaned_claim();
   Task<void> report_incomplete();
-  Task<RunResult> conclude();
+  RunResult conclude();
   void reset();
 
   Reactor& reactor_;
@@ -127,7 +136,9 @@ class LocalHost final : private Invoker {
   bool starting_ = false;
   TaskGroup steps_;
   std::unique_ptr<StopSource> stop_;
+  std::unique_ptr<StopSource> stores_stop_;
   bool timed_out_ = false;
+  bool store_is_silent_ = false;  ///< Some calls of it were given up after the run's end.
   std::exception_ptr abort_error_;
   std::unordered_map<std::string, std::string>
       origins_;  ///< Of every instance invoked in this run.

@@ -46,10 +46,10 @@ class NativeApp final : public UserCode {
   }
 
   Task<RunResult> run(Reactor& reactor, DataStore& store, std::string session, std::string input,
-                      LocalHostOptions options = {}) {
+                      LocalHostOptions options = {}, Wait wait = {}) {
     LocalHost host(reactor, store, options);
     for (const Function& function : functions_) host.add(function, *this);
-    co_return co_await host.run(session, input);
+    co_return co_await host.run(session, input, wait);
   }
 
   const Function& function(std::string_view name) const {
@@ -70,37 +70,35 @@ class NativeApp final : public UserCode {
 /// What a store that fails throws: a stand-in for the death of the process at this place.
 struct StoreDied {};
 
-/// A store that dies at its n-th operation, before or after it took effect, and at all that follow.
-class DyingStore final : public DataStore {
+/// A store that dies at its n-th operation, before or after it took effect, and at all that follow;
+/// or that answers none of them any more, until its caller gives up.
+class FailingStore final : public DataStore {
  public:
-  DyingStore(Reactor& reactor, DataStore& inner, int operations_before_death, bool after_effect)
-      : DataStore(reactor),
-        inner_(inner),
-        left_(operations_before_death),
-        after_effect_(after_effect) {}
+  enum class How { dies_before_effect, dies_after_effect, falls_silent };
+  FailingStore(Reactor& reactor, DataStore& inner, int operations_before, How how)
+      : DataStore(reactor), inner_(inner), left_(operations_before), how_(how) {}
 
   std::string_view type() const noexcept override { return inner_.type(); }
   const std::string& name() const noexcept override { return inner_.name(); }
   StoreCounters counters() const noexcept override { return inner_.counters(); }
-  bool died() const noexcept { return left_ < 0; }
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override {
-    before();
+    co_await before(wait);
     auto value = co_await inner_.get(context, item, wait);
     after();
     co_return value;
   }
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) override {
-    before();
+    co_await before(wait);
     auto result = co_await inner_.create(context, item, value, wait);
     after();
     co_return result;
   }
   Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
                  Wait wait) override {
-    before();
+    co_await before(wait);
     co_await inner_.put(context, item, value, wait);
     after();
   }
@@ -120,7 +118,7 @@ class DyingStore final : public DataStore {
   Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
                                                              std::span<const Pointer> pointers,
                                                              Wait wait) override {
-    before();
+    co_await before(wait);
     std::vector<std::optional<std::string>> values;
     for (const Pointer& pointer : pointers) {
       const ItemId item{pointer.name(), ItemKind::outcome};
@@ -131,15 +129,18 @@ class DyingStore final : public DataStore {
   }
   Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
                             Wait wait) override {
-    before();
+    co_await before(wait);
     const bool exist = co_await inner_.check_values_exist(context, pointers, wait);
     after();
     co_return exist;
   }
 
  private:
-  void before() {
-    if (left_ < 0 || (left_ == 0 && !after_effect_)) die();
+  Task<void> before(const Wait& wait) {
+    if (left_ > 0 || (left_ == 0 && how_ == How::dies_after_effect)) co_return;
+    if (how_ != How::falls_silent) die();
+    co_await reactor().sleep_until(wait.deadline, wait.stop);
+    throw Error(ErrorKind::cancelled, "test", "Cancelled", "no answer came");
   }
   void after() {
     if (left_-- <= 0) die();
@@ -151,7 +152,7 @@ class DyingStore final : public DataStore {
 
   DataStore& inner_;
   int left_;
-  const bool after_effect_;
+  const How how_;
 };
 
 /// A fresh store of a type ("memory" or "fs", not durable).

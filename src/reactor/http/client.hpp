@@ -95,7 +95,7 @@ struct ClientOptions {
   /// To resolve, connect and greet by TLS; a deadline that is nearer counts.
   std::chrono::milliseconds connect_timeout{5'000};
   /// A request that was sent and for this long moves not a byte, to the peer or from it, ends in
-  /// `timeout`. That is noticed within twice this time. 0: only its deadline ends it.
+  /// `timeout`, a quarter of this time later at most. 0: only its deadline ends it.
   std::chrono::milliseconds stall_timeout{0};
   /// File of CA certificates in PEM; empty: CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR, else
   /// the system's.

@@ -321,22 +321,25 @@ void Dispatcher::on_connect_timer() noexcept {
 // --- What was sent keeps moving ---------------------------------------------------------------
 
 /// Those that were sent are in the order in which they were looked at, so here, too, one timer
-/// does.
+/// does. Looking more than once in the time allowed tells sooner that it is over.
+constexpr int kLooksPerStall = 4;
+
 void Dispatcher::watch_sent() {
   if (options_.stall_timeout.count() == 0 || sent_.empty() ||
       stall_timer_.heap_index != Timer::kNotInHeap) {
     return;
   }
-  stall_timer_.when = sent_.front()->looked_at_ + options_.stall_timeout;
+  stall_timer_.when = sent_.front()->looked_at_ + options_.stall_timeout / kLooksPerStall;
   reactor_.add_timer(stall_timer_);
 }
 
 void Dispatcher::on_stall_timer() noexcept {
-  const Deadline looked_at_before = reactor_.now() - options_.stall_timeout;
+  const Deadline looked_at_before = reactor_.now() - options_.stall_timeout / kLooksPerStall;
   while (!sent_.empty() && sent_.front()->looked_at_ <= looked_at_before) {
     Transfer& transfer = *sent_.front();
     const std::uint64_t moved = transfer.handle_->bytes_moved();
-    if (moved == transfer.bytes_moved_) {
+    transfer.still_looks_ = moved == transfer.bytes_moved_ ? transfer.still_looks_ + 1 : 0;
+    if (transfer.still_looks_ == kLooksPerStall) {
       finish(transfer, End::stalled, CURLE_OK);
       continue;
     }

@@ -82,8 +82,9 @@ class Transfer final : private Timer, private Ready {
   std::unique_ptr<Handle> handle_;  ///< While it is under way.
   Transfer* next_ = nullptr;        ///< In the list of its phase.
   Transfer* previous_ = nullptr;
-  Deadline looked_at_{};  ///< When it began to connect; once sent: when it was seen to move.
+  Deadline looked_at_{};  ///< When it began to connect; once sent: when it was last looked at.
   std::uint64_t bytes_moved_ = 0;  ///< As seen then.
+  int still_looks_ = 0;            ///< How many looks in a row saw nothing move.
   std::uint64_t source_bytes_left_ = 0;
   CURLcode code_ = CURLE_OK;
   Phase phase_ = Phase::made;

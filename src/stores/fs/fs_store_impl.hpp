@@ -85,9 +85,18 @@ class FsStore final : public DataStore {
   // Reading.
   Look read_cached(const Directory& directory, const char* file, bool with_stamp, CacheGuess& guess,
                    Found& out);
+  /// The same of a file that is open.
+  Look read_cached(int fd, const Directory& directory, const char* file, bool with_stamp,
+                   CacheGuess& guess, Found& out);
   Task<bool> read_waiting(const Directory& directory, const char* file, Found& out, Wait wait);
   Task<bool> read_item(const SessionContext& context, const ItemPath& path, bool with_stamp,
                        Found& out, DirectoryPtr& directory, Wait wait);
+  Task<void> read_on_ring(const Directory& directory, std::span<const Pointer> pointers,
+                          std::vector<std::optional<std::string>>& values,
+                          std::vector<std::size_t>& cold, Wait wait);
+  Task<void> read_at_once(const Directory& directory, std::span<const Pointer> pointers,
+                          std::vector<std::optional<std::string>>& values,
+                          std::vector<std::size_t>& cold, Wait wait);
   Task<void> read_cold(const SessionContext& context, std::span<const Pointer> pointers,
                        const std::vector<std::size_t>& places,
                        std::vector<std::optional<std::string>>& values, Wait wait);

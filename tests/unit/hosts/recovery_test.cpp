@@ -78,13 +78,14 @@ TEST_CASE(
     "case 1: killed at any operation of the store, the next run ends right and reruns nothing "
     "stored") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
-  const bool after_effect = GENERATE(false, true);
+  const auto how =
+      GENERATE(FailingStore::How::dies_before_effect, FailingStore::How::dies_after_effect);
   int deaths = 0;
   for (int operation = 0;; ++operation) {
     Reactor reactor;
     FreshStore fresh(reactor, type);
     NativeApp app = map_and_fan_in();
-    DyingStore dying(reactor, *fresh, operation, after_effect);
+    FailingStore dying(reactor, *fresh, operation, how);
     bool died = false;
     try {
       const RunResult result = reactor.run(app.run(reactor, dying, "s", "[1,2,3]"));
@@ -459,4 +460,28 @@ TEST_CASE("case 35: an edge for errors does not touch the success path") {
   app.add(R"({"Name": "E"})");
   world.step(app, "S", entry_payload("1", "s"));
   REQUIRE(world.invoker.accepted == std::vector<std::string>{"A"});
+}
+
+TEST_CASE("a store that falls silent at any operation holds a run no longer than it was told") {
+  int silences = 0;
+  for (int operation = 0;; ++operation) {
+    Reactor reactor;
+    FreshStore fresh(reactor, "memory");
+    NativeApp app = map_and_fan_in();
+    FailingStore silent(reactor, *fresh, operation, FailingStore::How::falls_silent);
+    LocalHostOptions options;
+    options.store_grace = std::chrono::milliseconds(1);
+    const Wait wait{reactor.now() + std::chrono::milliseconds(20), {}};
+    RunResult result = reactor.run(app.run(reactor, silent, "s", "[1,2,3]", options, wait));
+    if (result.status == RunResult::Status::succeeded) break;
+    ++silences;
+    INFO("silent from operation " << operation << " on");
+    REQUIRE(result.status == RunResult::Status::timed_out);
+    REQUIRE(result.failures.size() == 1);
+    REQUIRE(result.failures[0].error == "Unum.StoreSilent");
+    REQUIRE(result.failures[0].cause.find("memory:") != std::string::npos);
+    result = reactor.run(app.run(reactor, *fresh, "s", "[1,2,3]"));
+    REQUIRE(result.result == "[1,2,3]");
+  }
+  REQUIRE(silences > 10);
 }

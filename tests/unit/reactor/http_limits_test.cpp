@@ -136,6 +136,58 @@ TEST_CASE("connecting has a time of its own", "[http]") {
   with_client(reactor, client, server, body);
 }
 
+TEST_CASE("a request that stands still is given up, one that moves slowly is not", "[http]") {
+  ON_EACH_PORT(reactor);
+  constexpr std::chrono::milliseconds kStall{200};
+  Server silent(reactor, [](Peer& peer) -> Task<void> { co_await peer.until_gone(); });
+  // A byte each third of the time allowed, for more than three times as long in all.
+  Server slow(reactor, [&](Peer& peer) -> Task<void> {
+    const auto request = co_await peer.read_request();
+    if (!request) co_return;
+    co_await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+    for (int i = 0; i < 10; ++i) {
+      const Deadline next = reactor.now() + kStall / 3;
+      co_await reactor.sleep_until(next);
+      co_await peer.send("x");
+    }
+    co_await peer.until_gone();
+  });
+  Server breaks_off(reactor, [](Peer& peer) -> Task<void> {
+    const auto request = co_await peer.read_request();
+    if (!request) co_return;
+    co_await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxxx");
+    co_await peer.until_gone();
+  });
+  http::ClientOptions options;
+  options.stall_timeout = kStall;
+  http::Client client(reactor, options);
+  const auto stalls = [&](const std::string& origin, std::string_view sent) -> Task<void> {
+    const http::Request request{
+        .method = Method::put, .origin = origin, .target = "/", .body = sent};
+    const Clock::time_point before = Clock::now();
+    const Failure failure = co_await failure_of(client.send(request));
+    CHECK(Clock::now() - before >= kStall);
+    CHECK(failure.kind == ErrorKind::timeout);
+    CHECK(failure.message.find("nothing moved for 200 ms") != std::string::npos);
+    CHECK(failure.may_have_been_sent);
+  };
+  const auto body = [&]() -> Task<void> {
+    TaskGroup all;
+    const std::string large(16 * 1024 * 1024, 'x');  // more than sockets hold
+    all.spawn(stalls(silent.origin(), ""));
+    all.spawn(stalls(silent.origin(), large));
+    all.spawn(stalls(breaks_off.origin(), "a few bytes"));
+    const http::Request request{.origin = slow.origin(), .target = "/"};
+    const http::Response response = co_await client.send(request);
+    CHECK(response.body == "xxxxxxxxxx");
+    co_await all.drain();
+    co_await client.close();
+    co_await slow.stop();
+    co_await breaks_off.stop();
+  };
+  with_client(reactor, client, silent, body);
+}
+
 TEST_CASE("what is over before it begins is not sent", "[http]") {
   ON_EACH_PORT(reactor);
   Server server(reactor, answers(""));
