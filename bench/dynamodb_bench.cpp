@@ -1,9 +1,12 @@
 // What the DynamoDB store adds to libcurl: processor time of reading 1,000 values in 10 batches at
-// once, beside a bare loop that sends the same requests and drops what comes.
+// once, beside a bare loop that sends the same requests and drops what comes, and beside one that
+// also has simdjson parse each reply into a document, and keeps nothing of it: neither signs,
+// checks, finds out which value is whose, nor hands one out.
 //
 // UNUM_TEST_DYNAMODB names the server; without it there is nothing to measure (exit code 77). The
 // bare loop's requests bear an authorization that is not checked by DynamoDB Local.
 #include <curl/curl.h>
+#include <simdjson.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -42,6 +45,7 @@ class BareLoop {
           "Signature=0000000000000000000000000000000000000000000000000000000000000000"}) {
       headers_ = curl_slist_append(headers_, line);
     }
+    replies_.resize(bodies_.size());
     for (const std::string& body : bodies_) {
       CURL* easy = curl_easy_init();
       curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
@@ -49,8 +53,8 @@ class BareLoop {
       curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_);
       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
       curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.c_str());
-      curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &drop);
-      curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+      curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &on_bytes);
+      curl_easy_setopt(easy, CURLOPT_WRITEDATA, &replies_[handles_.size()]);
       handles_.push_back(easy);
     }
   }
@@ -62,26 +66,46 @@ class BareLoop {
   BareLoop(const BareLoop&) = delete;
   BareLoop& operator=(const BareLoop&) = delete;
 
-  void read_all() {
-    bytes_ = 0;
+  /// `parse`: the replies are kept until they are whole, and parsed; else they are dropped.
+  void read_all(bool parse) {
+    for (Reply& reply : replies_) {
+      reply.text.clear();
+      reply.bytes = 0;
+      reply.keep = parse;
+    }
     for (CURL* easy : handles_) curl_multi_add_handle(multi_, easy);
     int running = 1;
     while (running > 0) {
       must(curl_multi_perform(multi_, &running) == CURLM_OK, "curl_multi_perform");
       if (running > 0) curl_multi_poll(multi_, nullptr, 0, 1000, nullptr);
     }
-    for (CURL* easy : handles_) {
+    for (std::size_t i = 0; i < handles_.size(); ++i) {
       long status = 0;
-      curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+      curl_easy_getinfo(handles_[i], CURLINFO_RESPONSE_CODE, &status);
       must(status == 200, "a request of the bare loop");
-      curl_multi_remove_handle(multi_, easy);
+      curl_multi_remove_handle(multi_, handles_[i]);
+      must(replies_[i].bytes > 0, "the bare loop's read");
+      if (parse) must(is_reply(replies_[i].text), "the bare loop's parser");
     }
-    must(bytes_ > 0, "the bare loop's read");
   }
 
  private:
-  static std::size_t drop(char*, std::size_t size, std::size_t count, void* self) {
-    static_cast<BareLoop*>(self)->bytes_ += size * count;
+  struct Reply {
+    std::string text;
+    std::size_t bytes = 0;
+    bool keep = false;
+  };
+
+  bool is_reply(std::string& text) {
+    text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+    simdjson::dom::element document;
+    return parser_.parse(text.data(), text.size(), false).get(document) == simdjson::SUCCESS &&
+           document["Responses"].is_object();
+  }
+  static std::size_t on_bytes(char* bytes, std::size_t size, std::size_t count, void* into) {
+    auto& reply = *static_cast<Reply*>(into);
+    reply.bytes += size * count;
+    if (reply.keep) reply.text.append(bytes, size * count);
     return size * count;
   }
 
@@ -89,10 +113,11 @@ class BareLoop {
   const std::vector<std::string> bodies_;
   curl_slist* headers_ = nullptr;
   std::vector<CURL*> handles_;
-  std::size_t bytes_ = 0;
+  std::vector<Reply> replies_;
+  simdjson::dom::parser parser_;
 };
 
-/// A table with values of one size, and both ways to read them.
+/// A table with values of one size, and the ways to read them.
 class Subject {
  public:
   Subject(std::size_t value_bytes, std::size_t count) : context_(open(value_bytes, count)) {
@@ -106,7 +131,7 @@ class Subject {
       const std::vector<std::string_view> batch(keys.begin() + static_cast<std::ptrdiff_t>(begin),
                                                 keys.begin() + static_cast<std::ptrdiff_t>(end));
       bodies.push_back(
-          dynamodb::batch_get_body(store_->name(), batch, dynamodb::Projection::whole, true));
+          dynamodb::batch_get_body(store_->name(), batch, dynamodb::Projection::values, true));
     }
     bare_ = std::make_unique<BareLoop>(std::getenv("UNUM_TEST_DYNAMODB"), std::move(bodies));
   }
@@ -118,7 +143,7 @@ class Subject {
     const std::vector<std::string> values = reactor_.run(store_->read_input(context_, pointers_));
     must(values.size() == pointers_.size(), "a read of ours");
   }
-  void bare() { bare_->read_all(); }
+  void bare(bool parse) { bare_->read_all(parse); }
 
  private:
   SessionContext open(std::size_t value_bytes, std::size_t count) {
@@ -155,9 +180,13 @@ void register_all() {
   for (const std::size_t bytes : {100u, 1'024u}) {
     subjects().push_back(std::make_unique<Subject>(bytes, count));
     Subject* const subject = subjects().back().get();
-    compare(
-        "1,000 values of " + std::to_string(bytes) + " bytes", "bare libcurl", 1.5, 1, 25,
-        [subject] { subject->ours(); }, [subject] { subject->bare(); }, {}, cpu_seconds_of);
+    for (const bool parse : {false, true}) {
+      compare(
+          "1,000 values of " + std::to_string(bytes) + " bytes",
+          parse ? "bare libcurl and a parser" : "bare libcurl", parse ? kNoGoal : 1.5, 1, 25,
+          [subject] { subject->ours(); }, [subject, parse] { subject->bare(parse); }, {},
+          cpu_seconds_of);
+    }
   }
 }
 

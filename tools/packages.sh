@@ -35,6 +35,7 @@ need_to_build() {
   need libhiredis-dev have_library hiredis
   need libssl-dev have_library libcrypto
   need libpugixml-dev have_library pugixml
+  need libdeflate-dev have_library libdeflate
 }
 
 need_to_test() {

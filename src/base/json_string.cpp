@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/json.hpp"
+#include "base/utf8.hpp"
 #include "unum/error.hpp"
 
 namespace unum::json {
@@ -87,46 +88,44 @@ std::string_view inside_of(std::string_view value) {
   return value.substr(1, value.size() - 2);
 }
 
-/// The length of the well-formed UTF-8 character at `place`, 0 if there is none; then `skip` is how
-/// many bytes one replacement character stands for (the practice of the Unicode standard, 3.9).
-std::size_t character_at(std::string_view text, std::size_t place, std::size_t& skip) {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return place + i < text.size() ? static_cast<unsigned char>(text[place + i]) : 0u;
-  };
-  const unsigned lead = byte(0);
-  skip = 1;
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
-                             : lead >= 0xE0 && lead <= 0xEF ? 3
-                             : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                            : 0;
-  if (length == 0) return 0;
-  const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  if (byte(1) < low || byte(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    skip = i;
-    if ((byte(i) & 0xC0u) != 0x80) return 0;
-  }
-  return length;
-}
-
 /// The text with what is not UTF-8 replaced.
 std::string repaired(std::string_view text) {
   std::string out;
   out.reserve(text.size() + 16);
   for (std::size_t place = 0; place < text.size();) {
-    std::size_t skip = 1;
-    const std::size_t length = character_at(text, place, skip);
-    if (length == 0) {
+    const Utf8Character character = utf8_character(text, place);
+    if (character.length == 0) {
       append_utf8(out, kReplacement);
-      place += skip;
     } else {
-      out.append(text, place, length);
-      place += length;
+      out.append(text, place, character.length);
     }
+    place += character.skip;
   }
   return out;
+}
+
+/// Whether the text stands for itself in a JSON string: ASCII that needs no escape. Eight bytes at
+/// a time: names and keys are nearly always of this kind, and there are thousands of them.
+bool is_plain(std::string_view text) noexcept {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighBits = 0x80 * kOnes;
+  // The high bit of each byte that is zero, below 0x20, or beyond ASCII. A borrow can only make a
+  // byte above such a one look alike: whether there is any is always right.
+  const auto zeros = [](std::uint64_t bytes) { return (bytes - kOnes) & ~bytes; };
+  const auto odd = [&](std::uint64_t bytes) {
+    return ((bytes - 0x20 * kOnes) | bytes | zeros(bytes ^ '"' * kOnes) |
+            zeros(bytes ^ '\\' * kOnes)) &
+           kHighBits;
+  };
+  std::size_t place = 0;
+  std::uint64_t bytes = 0;
+  for (; text.size() - place >= sizeof bytes; place += sizeof bytes) {
+    std::memcpy(&bytes, text.data() + place, sizeof bytes);
+    if (odd(bytes) != 0) return false;
+  }
+  bytes = ' ' * kOnes;  // behind the end
+  std::memcpy(&bytes, text.data() + place, text.size() - place);
+  return odd(bytes) == 0;
 }
 
 }  // namespace
@@ -156,6 +155,12 @@ bool string_equals(std::string_view value, std::string_view text) {
 }
 
 void append_string(std::string& out, std::string_view text) {
+  if (is_plain(text)) {
+    out += '"';
+    out.append(text);
+    out += '"';
+    return;
+  }
   if (!simdjson::validate_utf8(text.data(), text.size())) {
     append_string(out, repaired(text));
     return;

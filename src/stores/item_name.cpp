@@ -1,7 +1,7 @@
 // The names of items: an instance's name and the suffix that tells what the item is.
 #include <array>
 
-#include "unum/data_store.hpp"
+#include "stores/name_encoding.hpp"
 
 namespace unum {
 namespace {
@@ -23,14 +23,18 @@ constexpr std::array<Suffix, 6> kSuffixes = {{
 
 }  // namespace
 
-std::string item_name(std::string_view name, ItemKind kind) {
-  std::string text;
+std::string_view item_suffix(ItemKind kind) noexcept {
   for (const Suffix& suffix : kSuffixes) {
-    if (suffix.kind != kind) continue;
-    text.reserve(name.size() + suffix.text.size());
-    text.append(name).append(suffix.text);
+    if (suffix.kind == kind) return suffix.text;
   }
-  return text;
+  return {};
+}
+
+std::string item_name(std::string_view name, ItemKind kind) {
+  const std::string_view suffix = item_suffix(kind);
+  std::string text;
+  text.reserve(name.size() + suffix.size());
+  return text.append(name).append(suffix);
 }
 
 std::optional<ItemId> parse_item_name(std::string_view text) {

@@ -19,6 +19,8 @@ inline constexpr std::array<ItemKind, 6> kItemKinds = {ItemKind::outcome, ItemKi
                                                        ItemKind::input,   ItemKind::claim,
                                                        ItemKind::wanted,  ItemKind::garbage};
 
+/// What an item's name ends in: "-output", "-fanin", ...
+std::string_view item_suffix(ItemKind kind) noexcept;
 /// What an item's file or object ends in: "-output.json", "-fanin", ...
 std::string_view file_suffix(ItemKind kind) noexcept;
 

@@ -9,6 +9,7 @@
 
 #include "base/limits.hpp"
 #include "reactor/wait_list.hpp"
+#include "stores/aws/checksum.hpp"
 #include "stores/aws/service_error.hpp"
 #include "stores/aws/sigv4.hpp"
 #include "unum/task_group.hpp"
@@ -124,6 +125,7 @@ class ServiceClient::Impl {
                         WallTime signed_at, Mended& mended);
   bool correct_clock(const Call& call, const Fault& fault, const http::Response& response,
                      WallTime signed_at);
+  void refuse_if_damaged(Outcome& outcome) const;
   [[noreturn]] void fail(const Call& call, const Outcome& outcome, const Fault& fault,
                          const Retry& retry);
   std::string without_secrets(std::string message);
@@ -338,6 +340,7 @@ Task<Reply> ServiceClient::Impl::send(const Call& call, Wait wait) {
         outcome.error = error;
       }
     }
+    refuse_if_damaged(outcome);
 
     Verdict verdict = judge(call, outcome, (*lease).signed_at, mended);
     if (verdict.done) {
@@ -357,6 +360,21 @@ Task<Reply> ServiceClient::Impl::send(const Call& call, Wait wait) {
     }
     ++counters_.retries;
   }
+}
+
+/// An answer whose body is not the one that was sent is like none: the connection failed.
+void ServiceClient::Impl::refuse_if_damaged(Outcome& outcome) const {
+  if (protocol_ != Protocol::json_1_0 || !outcome.response) return;
+  const http::Response& response = *outcome.response;
+  if (matches_checksum(response)) return;
+  std::string message = "the answer was damaged on its way: its body of " +
+                        std::to_string(response.body.size()) +
+                        " bytes does not have the checksum that came with it";
+  const std::string_view request = response.header("x-amzn-requestid").substr(0, 64);
+  if (!request.empty()) message.append(", request ").append(request);
+  outcome.error =
+      Error(ErrorKind::corrupt, target_->endpoint.service, "Unum.BadChecksum", std::move(message));
+  outcome.response.reset();
 }
 
 ServiceClient::Impl::Verdict ServiceClient::Impl::judge(const Call& call, const Outcome& outcome,

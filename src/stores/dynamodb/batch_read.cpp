@@ -1,5 +1,6 @@
 // Many outcomes at once: values by BatchGetItem, all batches in flight; existence by keys alone.
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "base/padded.hpp"
@@ -25,22 +26,35 @@ KeyTable outcome_keys(const SessionContext& context, std::span<const Pointer> po
   return keys;
 }
 
-std::vector<std::size_t> missing_in(const std::vector<std::optional<Stored>>& found) {
-  std::vector<std::size_t> missing;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    if (!found[i]) missing.push_back(i);
-  }
-  return missing;
-}
-
 }  // namespace
 
+/// What was found of the outcomes, by their indices in the table of keys.
+struct DynamoDbStore::Found {
+  explicit Found(std::size_t count) : values(count) {}
+
+  std::vector<std::optional<std::string>> values;
+  std::map<std::size_t, Stored> heads;  ///< Of values in parts: seldom any.
+
+  bool has(std::size_t index) const { return values[index] || heads.contains(index); }
+  std::vector<std::size_t> missing() const {
+    std::vector<std::size_t> missing;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!has(i)) missing.push_back(i);
+    }
+    return missing;
+  }
+};
+
 Task<void> DynamoDbStore::read_batches(const KeyTable& keys, std::span<const std::size_t> wanted,
-                                       bool consistent, std::vector<std::optional<Stored>>& found,
-                                       Wait wait) {
+                                       bool consistent, Found& found, Wait wait) {
   const ReplyParser::OnItem take = [&](Item& item) {
     const std::size_t index = keys.find(item.name);
-    if (index != KeyTable::kNone && item.has_value()) found[index] = Stored::of(item);
+    if (index == KeyTable::kNone) return;
+    if (item.value) {
+      found.values[index] = std::move(item.value);
+    } else if (item.parts > 0) {
+      found.heads[index] = Stored::of(item);
+    }
   };
   const auto read = [&](std::size_t batch) -> Task<void> {
     const std::size_t begin = batch * kKeysABatch;
@@ -48,24 +62,23 @@ Task<void> DynamoDbStore::read_batches(const KeyTable& keys, std::span<const std
     std::array<std::string_view, kKeysABatch> asked;
     std::transform(part.begin(), part.end(), asked.begin(),
                    [&](std::size_t index) { return keys.key(index); });
-    co_await table_.batch_get(std::span(asked).first(part.size()), Projection::whole, consistent,
+    co_await table_.batch_get(std::span(asked).first(part.size()), Projection::values, consistent,
                               take, wait);
   };
   const std::size_t batches = (wanted.size() + kKeysABatch - 1) / kKeysABatch;
   co_await for_each_bounded(batches, kBatchesAtOnce, read);
 }
 
-Task<void> DynamoDbStore::ask_for_missing(const KeyTable& keys,
-                                          std::vector<std::optional<Stored>>& found, Wait wait) {
+Task<void> DynamoDbStore::ask_for_missing(const KeyTable& keys, Found& found, Wait wait) {
   const Deadline lag_ends = reactor().now() + kLagMax;
   Pauses pauses(std::chrono::milliseconds(5));
-  std::vector<std::size_t> missing = missing_in(found);
+  std::vector<std::size_t> missing = found.missing();
   while (!missing.empty()) {
     const bool settle = reactor().now() >= lag_ends;
     co_await pauses.next(reactor(), wait, "an input that is not to be seen yet");
     co_await read_batches(keys, missing, settle, found, wait);
     if (settle) co_return;
-    missing = missing_in(found);
+    missing = found.missing();
   }
 }
 
@@ -73,28 +86,21 @@ Task<std::vector<std::optional<std::string>>> DynamoDbStore::get_outcomes(
     const SessionContext& context, std::span<const Pointer> pointers, Wait wait) {
   const KeyTable keys = outcome_keys(context, pointers);
   const bool consistent = settings_.options.read_consistency == ReadConsistency::strong;
-  std::vector<std::optional<Stored>> found(keys.size());
+  Found found(keys.size());
   std::vector<std::size_t> all(keys.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
   co_await read_batches(keys, all, consistent, found, wait);
   if (!consistent) co_await ask_for_missing(keys, found, wait);
 
-  std::vector<std::optional<std::string>> values(keys.size());
+  std::vector<std::optional<std::string>>& values = found.values;
   std::vector<std::size_t> large;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    if (!found[i]) continue;
-    if (found[i]->value) {
-      values[i] = std::move(found[i]->value);
-    } else {
-      large.push_back(i);
-    }
-  }
+  for (const auto& [index, head] : found.heads) large.push_back(index);
   const auto assemble = [&](std::size_t i) -> Task<void> {
     const std::size_t index = large[i];
-    values[index] = co_await value_of(keys.key(index), std::move(*found[index]), consistent, wait);
+    values[index] = co_await value_of(keys.key(index), found.heads[index], consistent, wait);
   };
   co_await for_each_bounded(large.size(), kLargeAtOnce, assemble);
-  if (keys.size() == pointers.size()) co_return values;
+  if (keys.size() == pointers.size()) co_return std::move(values);
 
   // Some pointers are there more than once.
   const std::string prefix = session_prefix(context.session());

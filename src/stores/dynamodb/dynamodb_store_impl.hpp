@@ -87,10 +87,10 @@ class DynamoDbStore final : public DataStore {
 
   // --- Many at once
   Task<bool> all_exist(const KeyTable& keys, Wait wait);
+  struct Found;
   Task<void> read_batches(const KeyTable& keys, std::span<const std::size_t> wanted,
-                          bool consistent, std::vector<std::optional<Stored>>& found, Wait wait);
-  Task<void> ask_for_missing(const KeyTable& keys, std::vector<std::optional<Stored>>& found,
-                             Wait wait);
+                          bool consistent, Found& found, Wait wait);
+  Task<void> ask_for_missing(const KeyTable& keys, Found& found, Wait wait);
 
   // --- Values in parts
   Task<std::size_t> write_parts(std::string_view key, std::string_view writer,

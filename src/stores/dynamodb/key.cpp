@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "base/utf8.hpp"
+#include "stores/name_encoding.hpp"
 #include "unum/assert.hpp"
 
 namespace unum::dynamodb {
@@ -15,35 +17,21 @@ constexpr std::size_t kSessionPartMax = 900;
 constexpr std::size_t kItemPartMax = 1000;
 constexpr char kHex[] = "0123456789ABCDEF";
 
-/// The length of the well-formed UTF-8 character at `place` (RFC 3629), 0 if there is none.
-std::size_t character_at(std::string_view text, std::size_t place) noexcept {
-  const auto byte = [&](std::size_t i) -> unsigned {
-    return place + i < text.size() ? static_cast<unsigned char>(text[place + i]) : 0u;
-  };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
-                             : lead >= 0xE0 && lead <= 0xEF ? 3
-                             : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                            : 0;
-  if (length == 0) return 0;
-  const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  if (byte(1) < low || byte(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if ((byte(i) & 0xC0u) != 0x80) return 0;
-  }
-  return length;
-}
-
-bool is_plain(unsigned char c) noexcept {
-  return c >= 0x20 && c < 0x7F && c != '/' && c != '%' && c != '#';
-}
+/// Bytes that stand for themselves and are a character each.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = 0x20; c < 0x7F; ++c) plain[c] = c != '/' && c != '%' && c != '#';
+  return plain;
+}();
 
 void append_encoded(std::string& out, std::string_view text) {
   for (std::size_t place = 0; place < text.size();) {
+    const std::size_t begin = place;
+    while (place < text.size() && kPlain[static_cast<unsigned char>(text[place])]) ++place;
+    out.append(text, begin, place - begin);
+    if (place == text.size()) return;
     const auto c = static_cast<unsigned char>(text[place]);
-    const std::size_t length = c < 0x80 ? (is_plain(c) ? 1u : 0u) : character_at(text, place);
+    const std::size_t length = c < 0x80 ? 0 : utf8_character(text, place).length;
     if (length > 0) {
       out.append(text, place, length);
       place += length;
@@ -111,7 +99,7 @@ void append_item_part(std::string& key, std::string_view name, ItemKind kind) {
     key.resize(begin);
     append_hash(key, name);
   }
-  key += item_name({}, kind);
+  key += item_suffix(kind);
 }
 
 std::string item_key(std::string_view session, const ItemId& item) {
@@ -129,7 +117,7 @@ std::string full_name(std::string_view session, const ItemId& item) {
   append_encoded(full, item.name);
   const std::size_t name_bytes = full.size() - session_bytes - 1;
   if (session_bytes <= kSessionPartMax && name_bytes <= kItemPartMax) return {};
-  full += item_name({}, item.kind);
+  full += item_suffix(item.kind);
   return full;
 }
 

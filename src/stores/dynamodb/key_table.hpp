@@ -43,6 +43,7 @@ class KeyTable {
   }
 
   std::size_t find(std::string_view key) const {
+    if (!key.starts_with(prefix_)) return kNone;
     const std::uint32_t slot = const_cast<KeyTable*>(this)->slot_of(key);
     return slot == 0 ? kNone : slot - 1;
   }
@@ -58,11 +59,15 @@ class KeyTable {
     std::size_t begin;
     std::size_t size;
   };
-  /// The slot that holds the key, or the empty one where it belongs (open addressing).
+  /// The slot that holds the key, which begins with the prefix, or the empty one where it belongs
+  /// (open addressing).
   std::uint32_t& slot_of(std::string_view text) {
+    const std::string_view rest = text.substr(prefix_.size());
     const std::size_t mask = slots_.size() - 1;
-    std::size_t at = std::hash<std::string_view>{}(text)&mask;
-    while (slots_[at] != 0 && key(slots_[at] - 1) != text) at = (at + 1) & mask;
+    std::size_t at = std::hash<std::string_view>{}(rest)&mask;
+    while (slots_[at] != 0 && key(slots_[at] - 1).substr(prefix_.size()) != rest) {
+      at = (at + 1) & mask;
+    }
     return slots_[at];
   }
 

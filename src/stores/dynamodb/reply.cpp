@@ -20,17 +20,35 @@ namespace ondemand = simdjson::ondemand;
               "a reply of the service is not what it must be: " + std::string(what));
 }
 
-/// The one type of an attribute's value, and the value.
+/// A key as it stands, compared without a look for escapes, as simdjson's own look-ups do: neither
+/// the service's names nor ours hold anything that is written as one.
+using Key = ondemand::raw_json_string;
+
+[[gnu::always_inline]] inline bool is(Key key, std::string_view name) noexcept {
+  return key.unsafe_is_equal(name);
+}
+
+/// An attribute's one type, and its value, also as the text that it is.
 struct Typed {
-  std::string_view type;
+  Key type;
+  std::string_view token;
   ondemand::value value;
 };
 
-Typed typed(ondemand::value attribute) {
+std::string_view without_space_behind(std::string_view token) noexcept {
+  const auto is_space = [](char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; };
+  while (!token.empty() && is_space(token.back())) token.remove_suffix(1);
+  return token;
+}
+
+/// Inlined: simdjson's values are then kept in registers. Copied through memory, as they are for a
+/// call, they cost more than the rest of what is done with them.
+[[gnu::always_inline]] inline Typed typed(ondemand::value attribute) {
   ondemand::object object = attribute.get_object();
   for (ondemand::field field : object) {
-    const std::string_view type = field.unescaped_key();
-    return {type, field.value()};
+    const Key type = field.key();
+    ondemand::value value = field.value();
+    return {type, value.raw_json_token(), value};
   }
   throw_corrupt("an attribute without a type");
 }
@@ -45,18 +63,31 @@ Number number_of(std::string_view text) {
   return number;
 }
 
-std::string_view string_attribute(ondemand::value attribute) {
-  Typed content = typed(attribute);
-  if (content.type != "S") throw_corrupt("a string was expected");
-  return content.value.get_string();
+/// What stands between a string's quotes, escapes included, where it lies.
+std::string_view inside_of(std::string_view token) {
+  token = without_space_behind(token);
+  if (token.size() < 2 || token.front() != '"' || token.back() != '"') {
+    throw_corrupt("a string was expected");
+  }
+  return token.substr(1, token.size() - 2);
+}
+
+/// A string, where it lies if no escape stands in it: simdjson's own reader of strings copies each.
+[[gnu::always_inline]] inline std::string_view text_of(const Typed& string) {
+  const std::string_view inside = inside_of(string.token);
+  if (inside.find('\\') == std::string_view::npos) return inside;
+  return ondemand::value(string.value).get_string();
+}
+
+[[gnu::always_inline]] inline std::string_view string_in(const Typed& attribute) {
+  if (!is(attribute.type, "S")) throw_corrupt("a string was expected");
+  return text_of(attribute);
 }
 
 template <class Number>
-Number number_attribute(ondemand::value attribute) {
-  Typed content = typed(attribute);
-  if (content.type != "N") throw_corrupt("a number was expected");
-  const std::string_view text = content.value.get_string();
-  return number_of<Number>(text);
+[[gnu::always_inline]] inline Number number_in(const Typed& attribute) {
+  if (!is(attribute.type, "N")) throw_corrupt("a number was expected");
+  return number_of<Number>(inside_of(attribute.token));
 }
 
 void append_base64_decoded(std::string& out, std::string_view text) {
@@ -111,19 +142,18 @@ void append_json_set(std::string& out, bool of_numbers, ondemand::array set) {
 
 /// A native value (a map, list, number, ...) as the JSON text that it stands for.
 void append_json(std::string& out, Typed content) {
-  if (content.type == "M") return append_json_map(out, content.value.get_object());
-  if (content.type == "L") return append_json_list(out, content.value.get_array());
-  if (content.type == "NULL") {
+  if (is(content.type, "M")) return append_json_map(out, content.value.get_object());
+  if (is(content.type, "L")) return append_json_list(out, content.value.get_array());
+  if (is(content.type, "NULL")) {
     out += "null";
-  } else if (content.type == "BOOL") {
+  } else if (is(content.type, "BOOL")) {
     const bool truth = content.value.get_bool();
     out += truth ? "true" : "false";
-  } else if (content.type == "NS" || content.type == "SS" || content.type == "BS") {
-    append_json_set(out, content.type == "NS", content.value.get_array());
-  } else if (content.type == "N") {
-    const std::string_view number = content.value.get_string();
-    out += number;
-  } else if (content.type == "S" || content.type == "B") {
+  } else if (is(content.type, "NS") || is(content.type, "SS") || is(content.type, "BS")) {
+    append_json_set(out, is(content.type, "NS"), content.value.get_array());
+  } else if (is(content.type, "N")) {
+    out += inside_of(content.token);
+  } else if (is(content.type, "S") || is(content.type, "B")) {
     const std::string_view text = content.value.get_string();
     json::append_string(out, text);
   } else {
@@ -135,46 +165,43 @@ void append_json(std::string& out, ondemand::value attribute) {
   append_json(out, typed(attribute));
 }
 
-/// A string copied once, from where it lies: simdjson's own reader of strings goes byte by byte
-/// where the build is for any processor, and copies to a buffer of its own.
-void append_text(std::string& out, ondemand::value string) {
-  const std::string_view token = json::trim(string.raw_json_token());
-  if (token.size() < 2 || token.front() != '"' || token.back() != '"') {
-    throw_corrupt("a string was expected");
-  }
-  const std::string_view inside = token.substr(1, token.size() - 2);
-  out.reserve(inside.size() + kValuePadding);
+/// Values have room for a parser behind their end.
+std::string text_value(std::string_view inside) {
+  std::string value;
+  value.reserve(inside.size() + kValuePadding);
   try {
-    json::append_unescaped(out, inside);
+    json::append_unescaped(value, inside);
   } catch (const Error&) {
     throw_corrupt("a string with a broken escape");
   }
+  return value;
 }
 
-/// A value: the text or bytes themselves, or the JSON text of a native one.
-std::string value_of(ondemand::value attribute) {
-  Typed content = typed(attribute);
+std::string bytes_value(std::string_view base64) {
   std::string value;
-  if (content.type == "S") {
-    append_text(value, content.value);
-    return value;
-  }
-  if (content.type == "B") {
-    const std::string_view text = content.value.get_string();
-    value.reserve(text.size() / 4 * 3 + kValuePadding);
-    append_base64_decoded(value, text);
-    return value;
-  }
+  value.reserve(base64.size() / 4 * 3 + kValuePadding);
+  append_base64_decoded(value, base64);
+  return value;
+}
+
+std::string native_value(const Typed& content) {
+  std::string value;
   append_json(value, content);
   value.reserve(value.size() + kValuePadding);
   return value;
 }
 
-std::uint64_t marks_of(ondemand::value attribute) {
-  Typed content = typed(attribute);
-  if (content.type != "NS") throw_corrupt("a set of numbers was expected");
+/// A value: the text or bytes themselves, or the JSON text of a native one.
+[[gnu::always_inline]] inline std::string value_in(const Typed& attribute) {
+  if (is(attribute.type, "S")) return text_value(inside_of(attribute.token));
+  if (is(attribute.type, "B")) return bytes_value(text_of(attribute));
+  return native_value(attribute);
+}
+
+std::uint64_t marks_in(Typed attribute) {
+  if (!is(attribute.type, "NS")) throw_corrupt("a set of numbers was expected");
   std::uint64_t marks = 0;
-  for (ondemand::value element : content.value.get_array()) {
+  for (ondemand::value element : attribute.value.get_array()) {
     const std::string_view text = element.get_string();
     const auto slot = number_of<unsigned>(text);
     if (slot >= 64) throw_corrupt("a mark beyond a node's slots");
@@ -183,45 +210,45 @@ std::uint64_t marks_of(ondemand::value attribute) {
   return marks;
 }
 
-void read_attribute(std::string_view name, ondemand::value attribute, Item& item) {
-  if (name == attribute::kName) {
-    item.name = string_attribute(attribute);
-  } else if (name == attribute::kUser) {
-    item.value = value_of(attribute);
-  } else if (name == attribute::kValue) {
-    if (!item.value) item.value = value_of(attribute);
-  } else if (name == attribute::kBytes) {
-    item.bytes = number_attribute<std::uint64_t>(attribute);
-  } else if (name == attribute::kWritten) {
-    item.written_ns = number_attribute<std::int64_t>(attribute);
-  } else if (name == attribute::kFullName) {
-    item.full_name = string_attribute(attribute);
-  } else if (name == attribute::kParts) {
-    item.parts = number_attribute<std::uint64_t>(attribute);
-  } else if (name == attribute::kWriter) {
-    item.writer = string_attribute(attribute);
-  } else if (name == attribute::kOffset) {
-    item.offset = number_attribute<std::uint64_t>(attribute);
-  } else if (name == attribute::kMarks) {
-    item.marks = marks_of(attribute);
-  } else if (name == attribute::kFirst) {
-    item.first = number_attribute<unsigned>(attribute);
-  } else if (name == attribute::kDigest) {
-    item.digest = string_attribute(attribute);
-  } else if (name == attribute::kRecord) {
-    item.record = string_attribute(attribute);
-  } else if (name == attribute::kMarked) {
-    item.marked_ns = number_attribute<std::int64_t>(attribute);
-  } else if (name == attribute::kSize) {
-    item.size = number_attribute<std::uint64_t>(attribute);
+[[gnu::always_inline]] inline void read_attribute(Key name, const Typed& attribute, Item& item) {
+  if (is(name, attribute::kName)) {
+    item.name = string_in(attribute);
+  } else if (is(name, attribute::kUser)) {
+    item.value = value_in(attribute);
+  } else if (is(name, attribute::kValue)) {
+    if (!item.value) item.value = value_in(attribute);
+  } else if (is(name, attribute::kBytes)) {
+    item.bytes = number_in<std::uint64_t>(attribute);
+  } else if (is(name, attribute::kWritten)) {
+    item.written_ns = number_in<std::int64_t>(attribute);
+  } else if (is(name, attribute::kFullName)) {
+    item.full_name = string_in(attribute);
+  } else if (is(name, attribute::kParts)) {
+    item.parts = number_in<std::uint64_t>(attribute);
+  } else if (is(name, attribute::kWriter)) {
+    item.writer = string_in(attribute);
+  } else if (is(name, attribute::kOffset)) {
+    item.offset = number_in<std::uint64_t>(attribute);
+  } else if (is(name, attribute::kMarks)) {
+    item.marks = marks_in(attribute);
+  } else if (is(name, attribute::kFirst)) {
+    item.first = number_in<unsigned>(attribute);
+  } else if (is(name, attribute::kDigest)) {
+    item.digest = string_in(attribute);
+  } else if (is(name, attribute::kRecord)) {
+    item.record = string_in(attribute);
+  } else if (is(name, attribute::kMarked)) {
+    item.marked_ns = number_in<std::int64_t>(attribute);
+  } else if (is(name, attribute::kSize)) {
+    item.size = number_in<std::uint64_t>(attribute);
   }
 }
 
 Item item_of(ondemand::object attributes) {
   Item item;
   for (ondemand::field field : attributes) {
-    const std::string_view name = field.unescaped_key();
-    read_attribute(name, field.value(), item);
+    const Key name = field.key();  // before the value: it goes on to it
+    read_attribute(name, typed(field.value()), item);
   }
   return item;
 }
@@ -229,8 +256,8 @@ Item item_of(ondemand::object attributes) {
 /// The name in {"Name":{"S":"..."}}.
 std::string_view name_in(ondemand::object key) {
   for (ondemand::field field : key) {
-    const std::string_view name = field.unescaped_key();
-    if (name == attribute::kName) return string_attribute(field.value());
+    const Key name = field.key();
+    if (is(name, attribute::kName)) return string_in(typed(field.value()));
   }
   throw_corrupt("a key without a name");
 }
@@ -244,8 +271,8 @@ void read_unprocessed_keys(ondemand::object tables, std::vector<std::string>& na
   for (ondemand::field table : tables) {
     ondemand::object asked = table.value().get_object();
     for (ondemand::field field : asked) {
-      const std::string_view name = field.unescaped_key();
-      if (name == "Keys") append_names(field.value().get_array(), names);
+      const Key name = field.key();
+      if (is(name, "Keys")) append_names(field.value().get_array(), names);
     }
   }
 }
@@ -320,8 +347,8 @@ void ReplyParser::read(std::string& body, const Read& on_field) {
     ondemand::document document = parser_.iterate(body.data(), body.size(), body.capacity());
     ondemand::object reply = document.get_object();
     for (ondemand::field field : reply) {
-      const std::string_view name = field.unescaped_key();
-      if (name == "ConsumedCapacity") {
+      const Key name = field.key();
+      if (is(name, "ConsumedCapacity")) {
         read_capacity(field.value());
       } else {
         on_field(name, field.value());
@@ -335,8 +362,8 @@ void ReplyParser::read(std::string& body, const Read& on_field) {
 void ReplyParser::read_capacity(ondemand::value value) {
   const auto add = [&](ondemand::object consumed) {
     for (ondemand::field field : consumed) {
-      const std::string_view name = field.unescaped_key();
-      if (name == "CapacityUnits") capacity_units_ += double(field.value().get_double());
+      const Key name = field.key();
+      if (is(name, "CapacityUnits")) capacity_units_ += double(field.value().get_double());
     }
   };
   // One table's, or a list of them where a request may name several.
@@ -350,18 +377,18 @@ void ReplyParser::read_capacity(ondemand::value value) {
 
 std::optional<Item> ReplyParser::item(std::string& body) {
   std::optional<Item> found;
-  read(body, [&](std::string_view name, ondemand::value value) {
-    if (name == "Item" || name == "Attributes") found = item_of(value.get_object());
+  read(body, [&](Key name, ondemand::value value) {
+    if (is(name, "Item") || is(name, "Attributes")) found = item_of(value.get_object());
   });
   return found;
 }
 
 void ReplyParser::batch_get(std::string& body, const OnItem& on_item,
                             std::vector<std::string>& unprocessed) {
-  read(body, [&](std::string_view name, ondemand::value value) {
-    if (name == "UnprocessedKeys") {
+  read(body, [&](Key name, ondemand::value value) {
+    if (is(name, "UnprocessedKeys")) {
       read_unprocessed_keys(value.get_object(), unprocessed);
-    } else if (name == "Responses") {
+    } else if (is(name, "Responses")) {
       for (ondemand::field table : value.get_object()) {
         for (ondemand::value entry : table.value().get_array()) {
           Item item = item_of(entry.get_object());
@@ -373,20 +400,20 @@ void ReplyParser::batch_get(std::string& body, const OnItem& on_item,
 }
 
 void ReplyParser::batch_delete(std::string& body, std::vector<std::string>& unprocessed) {
-  read(body, [&](std::string_view name, ondemand::value value) {
-    if (name == "UnprocessedItems") read_unprocessed_deletes(value.get_object(), unprocessed);
+  read(body, [&](Key name, ondemand::value value) {
+    if (is(name, "UnprocessedItems")) read_unprocessed_deletes(value.get_object(), unprocessed);
   });
 }
 
 std::string ReplyParser::scan(std::string& body, const OnItem& on_item) {
   std::string last;
-  read(body, [&](std::string_view name, ondemand::value value) {
-    if (name == "Items") {
+  read(body, [&](Key name, ondemand::value value) {
+    if (is(name, "Items")) {
       for (ondemand::value entry : value.get_array()) {
         Item item = item_of(entry.get_object());
         on_item(item);
       }
-    } else if (name == "LastEvaluatedKey") {
+    } else if (is(name, "LastEvaluatedKey")) {
       last = name_in(value.get_object());
     }
   });
@@ -397,18 +424,18 @@ TableDescription ReplyParser::table(std::string& body) {
   TableDescription table;
   std::vector<KeyAttribute> key;
   Definitions types;
-  read(body, [&](std::string_view outer, ondemand::value description) {
-    if (outer != "Table" && outer != "TableDescription") return;
+  read(body, [&](Key outer, ondemand::value description) {
+    if (!is(outer, "Table") && !is(outer, "TableDescription")) return;
     for (ondemand::field field : description.get_object()) {
-      const std::string_view name = field.unescaped_key();
-      if (name == "TableStatus") {
+      const Key name = field.key();
+      if (is(name, "TableStatus")) {
         const std::string_view status = field.value().get_string();
         table.status = std::string(status);
-      } else if (name == "TableSizeBytes") {
+      } else if (is(name, "TableSizeBytes")) {
         table.bytes = field.value().get_uint64();
-      } else if (name == "KeySchema") {
+      } else if (is(name, "KeySchema")) {
         read_key_schema(field.value().get_array(), key);
-      } else if (name == "AttributeDefinitions") {
+      } else if (is(name, "AttributeDefinitions")) {
         read_definitions(field.value().get_array(), types);
       }
     }

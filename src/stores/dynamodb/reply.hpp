@@ -15,7 +15,8 @@
 
 namespace unum::dynamodb {
 
-/// An item of ours, as much of it as the reply holds. The views live until the parser reads again.
+/// An item of ours, as much of it as the reply holds. The views live as long as the reply's body
+/// and until the parser reads again.
 struct Item {
   std::string_view name;
   /// The value, with room for a parser behind its end (kValuePadding). An item without one is a

@@ -47,19 +47,27 @@ void append_key(std::string& body, std::string_view key) {
 
 constexpr std::string_view kCountCapacity = ",\"ReturnConsumedCapacity\":\"TOTAL\"";
 constexpr std::string_view kNameOfName = "\"#n\":\"Name\"";
-constexpr std::string_view kListingNames =
+
+/// What is to be returned of an item, and the names in it.
+struct Returned {
+  std::string_view expression;
+  std::string_view names;
+};
+constexpr Returned kValues = {"#n,#u,#v,#b,#p,#r",
+                              "\"#n\":\"Name\",\"#u\":\"User\",\"#v\":\"Value\","
+                              "\"#b\":\"Bytes\",\"#p\":\"Parts\",\"#r\":\"Writer\""};
+constexpr Returned kKey = {"#n", kNameOfName};
+constexpr Returned kListing = {
+    "#n,#b,#w,#f,#p,#r,#m,#s",
     "\"#n\":\"Name\",\"#b\":\"Bytes\",\"#w\":\"Written\",\"#f\":\"FullName\",\"#p\":\"Parts\","
-    "\"#r\":\"Writer\",\"#m\":\"Marked\",\"#s\":\"Size\"";
-constexpr std::string_view kListing = "#n,#b,#w,#f,#p,#r,#m,#s";
+    "\"#r\":\"Writer\",\"#m\":\"Marked\",\"#s\":\"Size\""};
 
 void append_projection(std::string& body, Projection projection) {
-  if (projection == Projection::whole) return;
-  const bool key = projection == Projection::key;
-  body += ",\"ProjectionExpression\":\"";
-  body += key ? "#n" : kListing;
-  body += "\",\"ExpressionAttributeNames\":{";
-  body += key ? kNameOfName : kListingNames;
-  body += '}';
+  const Returned& returned = projection == Projection::values ? kValues
+                             : projection == Projection::key  ? kKey
+                                                              : kListing;
+  body.append(",\"ProjectionExpression\":\"").append(returned.expression);
+  body.append("\",\"ExpressionAttributeNames\":{").append(returned.names).append("}");
 }
 
 /// "#User = :User, ..."; those in `kept` keep the value that they have.
@@ -162,7 +170,7 @@ std::string get_item_body(std::string_view table, std::string_view key, bool con
 std::string batch_get_body(std::string_view table, std::span<const std::string_view> keys,
                            Projection projection, bool consistent) {
   std::string body;
-  std::size_t bytes = 256;
+  std::size_t bytes = 384;
   for (const std::string_view key : keys) bytes += key.size() + 24;
   body.reserve(bytes);
   body += "{\"RequestItems\":{";
@@ -208,8 +216,8 @@ std::string delete_node_body(std::string_view table, std::string_view key, std::
 std::string scan_body(std::string_view table, std::string_view prefix, Segment segment,
                       std::string_view after) {
   std::string body = table_body(table);
-  body.append(",\"ConsistentRead\":true,\"ProjectionExpression\":\"").append(kListing);
-  body.append("\",\"ExpressionAttributeNames\":{").append(kListingNames).append("}");
+  body += ",\"ConsistentRead\":true";
+  append_projection(body, Projection::listing);
   if (!prefix.empty()) {
     body +=
         ",\"FilterExpression\":\"begins_with(#n, :p)\",\"ExpressionAttributeValues\":{\":p\":"

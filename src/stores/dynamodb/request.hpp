@@ -80,7 +80,7 @@ std::string get_item_body(std::string_view table, std::string_view key, bool con
 
 /// What BatchGetItem and Scan are to return of each item.
 enum class Projection : std::uint8_t {
-  whole,
+  values,   ///< The values, and of those in parts where they are.
   key,      ///< Whether it exists.
   listing,  ///< All but the values.
 };

@@ -1,7 +1,10 @@
 // Signatures and errors before real servers: what they accept is what counts.
 #include <unistd.h>
 
+#include <array>
+
 #include "aws_testing.hpp"
+#include "stores/aws/checksum.hpp"
 #include "stores/aws/session.hpp"
 
 using namespace unum;
@@ -139,4 +142,30 @@ TEST_CASE("DynamoDB Local accepts what is signed in headers, and its errors are 
     CHECK(error->message().find("request ") != std::string::npos);
   };
   with_session(reactor, "dynamodb", aws::Protocol::json_1_0, body);
+}
+
+TEST_CASE("a real DynamoDB sends a checksum along, and it is that of the body", "[aws]") {
+  const char* url = std::getenv("UNUM_TEST_DYNAMODB");
+  if (url == nullptr) UNUM_SKIP("UNUM_TEST_DYNAMODB is not set: no DynamoDB");
+  ON_EACH_PORT(reactor);
+  CleanEnvironment environment;
+  use_test_keys(environment);
+  environment.set("AWS_ACCESS_KEY_ID", "unumtest");  // DynamoDB Local takes letters and digits only
+  environment.set("AWS_ENDPOINT_URL_DYNAMODB", url);
+  with_session(
+      reactor, "dynamodb", aws::Protocol::json_1_0, [](aws::Session& session) -> Task<void> {
+        const std::array<std::string, 2> headers = {"content-type: application/x-amz-json-1.0",
+                                                    "x-amz-target: DynamoDB_20120810.ListTables"};
+        Call call;
+        call.method = http::Method::post;
+        call.path = "/";
+        call.headers = headers;
+        call.body = R"({"Limit":1})";
+        call.what = "ListTables";
+        Reply reply = co_await session.service->send(call);
+        REQUIRE(!reply.response.header("x-amz-crc32").empty());
+        CHECK(aws::matches_checksum(reply.response));
+        reply.response.body.back() = '!';
+        CHECK(!aws::matches_checksum(reply.response));
+      });
 }

@@ -205,6 +205,64 @@ TEST_CASE("a lost connection is repeated, and named when it stays lost", "[aws]"
   with_service(reactor, service, body);
 }
 
+TEST_CASE("a damaged answer of DynamoDB is asked for again, and named when it stays damaged",
+          "[aws]") {
+  ON_EACH_PORT(reactor);
+  // The CRC-32 of "123456789", the check value of its definition, is 0xCBF43926 = 3421780262.
+  const std::string sound = "200 OK\nx-amz-crc32: 3421780262\n\n123456789";
+  const std::string damaged =
+      "200 OK\nX-Amz-Crc32: 3421780262\nx-amzn-RequestId: R-17\n\n123456780";
+  Call call;
+  call.method = http::Method::post;
+  call.path = "/";
+  call.body = "{}";
+  call.what = "BatchGetItem orders, 100 keys";
+  const auto ask = [&](std::vector<std::string> answers, aws::Protocol protocol, auto check) {
+    std::vector<std::string> seen;
+    Service service(reactor, in_turn(std::move(answers), &seen), "dynamodb", protocol);
+    const auto body = [&]() -> Task<void> {
+      std::optional<Reply> reply;
+      std::optional<Error> error;
+      try {
+        reply = co_await service.client.send(call);
+      } catch (const Error& thrown) {
+        error = thrown;
+      }
+      check(reply, error, seen.size());
+    };
+    with_service(reactor, service, body);
+  };
+  const auto is_sound = [](std::size_t requests) {
+    return [requests](const auto& reply, const auto& error, std::size_t asked) {
+      CHECK(!error);
+      REQUIRE(reply);
+      CHECK(reply->response.body == "123456789");
+      CHECK(asked == requests);
+    };
+  };
+  ask({sound}, aws::Protocol::json_1_0, is_sound(1));
+  ask({damaged, sound}, aws::Protocol::json_1_0, is_sound(2));
+  ask({"200 OK\nx-amz-crc32: 3421780262x\n\n123456789", sound}, aws::Protocol::json_1_0,
+      is_sound(2));
+  ask({"200 OK\nx-amz-crc32: 99993421780262\n\n123456789", sound}, aws::Protocol::json_1_0,
+      is_sound(2));
+  ask({"200 OK\n\n123456789"}, aws::Protocol::json_1_0, is_sound(1));
+  ask({damaged}, aws::Protocol::json_1_0,
+      [](const auto& reply, const auto& error, std::size_t asked) {
+        CHECK(!reply);
+        REQUIRE(error);
+        CHECK(asked == 3);
+        CHECK(error->kind() == ErrorKind::corrupt);
+        CHECK(error->origin() == "dynamodb");
+        CHECK(error->code() == "Unum.BadChecksum");
+        for (const char* named : {"BatchGetItem orders, 100 keys", "3 attempts", "9 bytes",
+                                  "checksum", "request R-17", "dynamodb in us-east-1"}) {
+          INFO(error->message() << " should name " << named);
+          CHECK(error->message().find(named) != std::string::npos);
+        }
+      });
+}
+
 TEST_CASE("a sink that got something is not begun again", "[aws]") {
   ON_EACH_PORT(reactor);
   Service service(reactor, [&](Peer& peer) -> Task<void> {

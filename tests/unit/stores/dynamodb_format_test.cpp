@@ -133,7 +133,7 @@ TEST_CASE("request bodies are JSON", "[dynamodb]") {
        {put_item_body("t", item, Condition::absent, true),
         put_item_body("t", item, Condition::none, true),
         put_item_body("t", item, Condition::impossible, false), get_item_body("t", "k", true),
-        batch_get_body("t", keys, Projection::whole, true),
+        batch_get_body("t", keys, Projection::values, true),
         batch_get_body("t", keys, Projection::key, false),
         batch_get_body("t", keys, Projection::listing, true), batch_delete_body("t", keys),
         delete_node_body("t", "k", 5), scan_body("t", "s/", {1, 4}, "after"),
