@@ -18,7 +18,7 @@ for wrap in subprojects/*.wrap; do
   file=subprojects/packagecache/$(sed -n 's/^source_filename = //p' "$wrap")
   [ ! -f "$file" ] || wraps+=,$(basename "$wrap" .wrap)
 done
-for name in curl hiredis pugixml simdjson; do
+for name in curl hiredis libdeflate pugixml simdjson; do
   [[ $wraps, == *,$name,* ]] || fail "none of these releases has the tarball of $name: $*"
 done
 

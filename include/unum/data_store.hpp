@@ -288,8 +288,8 @@ class DataStore {
 /// How `read_input` reads. Looks at whether values exist are strongly consistent either way.
 enum class ReadConsistency : std::uint8_t {
   strong,
-  /// DynamoDB reads without ConsistentRead, at half the price; a value that exists may be missed at
-  /// first, so what is missing is asked for again. Other stores read as with `strong`.
+  /// From DynamoDB at half the price, from a Redis cluster's replicas: a value that exists may be
+  /// missed at first, so what is missing is asked for again. Other stores read as with `strong`.
   eventual,
 };
 

@@ -24,10 +24,19 @@ Task<int> examine(Reactor& reactor, const StoreChoice& choice) {
   co_return kDone;
 }
 
+/// Another process could not use what was made here, nor find it.
+void refuse_memory(const StoreChoice& choice) {
+  if (choice.type != "memory") return;
+  throw Error(ErrorKind::invalid, "cli", "store",
+              "a store in memory is gone with the command that uses it: nothing can be made or "
+              "checked before; `unum run DIR --store memory` runs an application on one");
+}
+
 }  // namespace
 
 int store(const StoreArguments& arguments) {
   const StoreChoice choice = parse_store(arguments.store);
+  refuse_memory(choice);
   Reactor reactor;
   return reactor.run(arguments.create ? make(reactor, choice) : examine(reactor, choice));
 }

@@ -102,6 +102,32 @@ void check_name(std::string_view type, std::string_view name) {
   }
 }
 
+/// Settings and credentials are those of all stores of a service: errors about them do not know
+/// which one is being opened.
+[[noreturn]] void throw_about(const Error& error, std::string_view type, const std::string& name) {
+  if (error.origin() != "aws") throw error;
+  throw Error(
+      error.kind(), error.origin(), error.code(),
+      "the data store " + std::string(type) + ":" + name + " cannot be opened: " + error.message());
+}
+
+Task<StorePtr> open_named(Reactor& reactor, const StoreType& store, std::string name,
+                          StoreOptions options, Wait wait) {
+  try {
+    co_return co_await store.open(reactor, name, options, wait);
+  } catch (const Error& error) {
+    throw_about(error, store.type, name);
+  }
+}
+
+Task<bool> create_named(Reactor& reactor, const StoreType& store, std::string name, Wait wait) {
+  try {
+    co_return co_await store.create(reactor, name, wait);
+  } catch (const Error& error) {
+    throw_about(error, store.type, name);
+  }
+}
+
 }  // namespace
 
 Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
@@ -109,13 +135,13 @@ Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view t
                                             Wait wait) {
   const StoreType& store = find_type(type);
   check_name(store.type, name);
-  return store.open(reactor, name, options, wait);
+  return open_named(reactor, store, std::string(name), options, wait);
 }
 
 Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name, Wait wait) {
   const StoreType& store = find_type(type);
   check_name(store.type, name);
-  return store.create(reactor, name, wait);
+  return create_named(reactor, store, std::string(name), wait);
 }
 
 }  // namespace unum

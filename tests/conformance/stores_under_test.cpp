@@ -54,16 +54,16 @@ void use_endpoint(const char* variable, const char* url, const char* access_key)
   ::setenv("AWS_REGION", "us-east-1", 1);
 }
 
-StoreUnderTest s3_store() {
+StoreUnderTest s3_store(const char* label, const char* variable, std::size_t fan_in_width_max) {
   static int count = 0;
   StoreUnderTest subject;
-  subject.label = "s3";
+  subject.label = label;
   // What is wider or goes one by one is in unit/stores/s3_requests_test.cpp.
-  subject.fan_in_width_max = 1'000;
+  subject.fan_in_width_max = fan_in_width_max;
   subject.cheap_writes = false;
-  const char* endpoint = std::getenv("UNUM_TEST_S3");
+  const char* endpoint = std::getenv(variable);
   if (endpoint == nullptr) {
-    subject.missing = "UNUM_TEST_S3 names no server";
+    subject.missing = std::string(variable) + " names no server";
     return subject;
   }
   const std::string name = "unum-conformance/" + std::to_string(::getpid()) + "-" +
@@ -145,7 +145,13 @@ const std::vector<MakeStore>& stores_under_test() {
       [] { return fs_store("fs", "local", true); },
       [] { return fs_store("fs, not durable", "local", false); },
       [] { return fs_store("fs, as on a network", "nfs", true); },
-      s3_store,
+      [] { return s3_store("s3", "UNUM_TEST_S3", 1'000); },
+      [] {
+        // A connection a request: narrower, since each costs a handshake.
+        StoreUnderTest subject = s3_store("s3, closing", "UNUM_TEST_S3_CLOSING", 100);
+        subject.keeps_connections = false;
+        return subject;
+      },
       [] { return redis_store("redis", "UNUM_TEST_REDIS", "/9"); },
       [] { return redis_store("redis, a cluster", "UNUM_TEST_REDIS_CLUSTER", ""); },
       dynamodb_store,

@@ -27,6 +27,8 @@ struct StoreUnderTest {
   std::size_t fan_in_width_max = 10'000;
   /// Whether thousands of writes one after the other end in reasonable time.
   bool cheap_writes = true;
+  /// Whether the server keeps connections open.
+  bool keeps_connections = true;
   /// Keeps alive what the store lives in.
   std::shared_ptr<void> home;
 };

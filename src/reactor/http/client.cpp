@@ -53,5 +53,6 @@ Task<Response> Client::send(Request request, Wait wait) {
 Task<void> Client::close() { return dispatcher_->close(); }
 
 ClientCounters Client::counters() const noexcept { return dispatcher_->counters(); }
+const ClientOptions& Client::options() const noexcept { return dispatcher_->options(); }
 
 }  // namespace unum::http

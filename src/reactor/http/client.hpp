@@ -104,6 +104,8 @@ struct ClientOptions {
   std::string ca_bundle;
   /// Path of a unix socket that every request goes to, whatever its origin's host; or empty.
   std::string unix_socket;
+  /// Whether the proxies that the environment names are used.
+  bool proxies = true;
 };
 
 /// For tests and benchmarks.
@@ -111,6 +113,10 @@ struct ClientCounters {
   std::uint64_t requests = 0;
   std::uint64_t connections = 0;  ///< Opened so far.
 };
+
+/// Which proxy the environment names for an origin, for messages: "https_proxy is
+/// 127.0.0.1:3128", without user and password; empty for none. (no_proxy is not looked at.)
+std::string proxy_setting(std::string_view origin);
 
 class Dispatcher;
 
@@ -142,6 +148,7 @@ class Client {
   Task<void> close();
 
   ClientCounters counters() const noexcept;
+  const ClientOptions& options() const noexcept;
 
  private:
   std::unique_ptr<Dispatcher> dispatcher_;

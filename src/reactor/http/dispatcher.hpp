@@ -38,6 +38,7 @@ class Dispatcher final : public Multi::Owner {
   ~Dispatcher();
 
   Reactor& reactor() const noexcept { return reactor_; }
+  const ClientOptions& options() const noexcept { return options_; }
   ClientCounters counters() const noexcept;
   std::string connect_timeout_text() const {
     return std::to_string(options_.connect_timeout.count()) + " ms";

@@ -73,11 +73,27 @@ void choose_trust(Settings& settings, const ClientOptions& options) {
 
 }  // namespace
 
+std::string proxy_setting(std::string_view origin) {
+  const bool tls = origin.starts_with("https:");
+  for (const char* name :
+       {tls ? "https_proxy" : "http_proxy", tls ? "HTTPS_PROXY" : "", "all_proxy", "ALL_PROXY"}) {
+    const std::string value = *name != '\0' ? variable(name) : std::string();
+    if (value.empty()) continue;
+    const std::size_t scheme = value.find("://");
+    const std::size_t at = value.rfind('@');
+    const std::size_t host = at != std::string::npos       ? at + 1
+                             : scheme != std::string::npos ? scheme + 3
+                                                           : 0;
+    return std::string(name) + " is " + value.substr(host);
+  }
+  return {};
+}
+
 Settings settings_of(const ClientOptions& options) {
   Settings settings;
   choose_trust(settings, options);
   settings.unix_socket = options.unix_socket;
-  if (options.unix_socket.empty()) {
+  if (options.unix_socket.empty() && options.proxies) {
     // Which names curl itself reads; HTTP_PROXY it does not, since a CGI's client could set it.
     const bool for_all = any_is_set({"all_proxy", "ALL_PROXY"});
     settings.proxy_for_http = for_all || any_is_set({"http_proxy"});

@@ -17,6 +17,9 @@ struct Address {
   std::string password;  ///< Empty: no AUTH.
   unsigned database = 0;
   std::string ca_file;  ///< CA certificates in PEM; empty: the system's.
+  /// Whether connections say READONLY, so that a cluster's replica answers by itself. No text says
+  /// so: it is how a client addresses replicas.
+  bool of_replica = false;
 
   /// "host:port" or the socket's path, for messages: no secret.
   std::string endpoint() const;

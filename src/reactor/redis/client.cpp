@@ -20,6 +20,10 @@ constexpr unsigned kRedirectsMax = 16;
 constexpr std::size_t kNodesMax = 2'048;
 // The topology is asked for at most this often.
 constexpr auto kLearnEvery = std::chrono::milliseconds(100);
+// A read waits for a replica for so long; the primary is asked then. One that did not answer is let
+// alone for a while: its reads cost the primary what they would without it.
+constexpr auto kReplicaPatience = std::chrono::seconds(2);
+constexpr auto kReplicaRest = std::chrono::seconds(10);
 // Keys that a SCAN looks at in one round trip: about a millisecond of the server.
 constexpr std::string_view kScanCount = "1000";
 
@@ -78,12 +82,29 @@ Error error_of(const Reply& reply, std::string_view what) {
 
 struct Client::Node : redis::Node {
   using redis::Node::Node;
+  Deadline rests_until{};  ///< A replica that did not answer is not asked until then.
+};
+
+struct Client::Replica {
+  const Node* primary;
+  Node* node;
+  friend bool operator==(const Replica&, const Replica&) = default;
 };
 
 /// How many more commands may be under way.
 struct Client::Room {
   std::size_t left = 0;
   WaitList came;
+};
+
+/// A command's place among those under way.
+struct Client::Turn {
+  Room& room;
+  ~Turn() {
+    // A waiter gets the place itself, so that nobody who comes later is before it.
+    if (room.came.empty()) ++room.left;
+    room.came.wake_one();
+  }
 };
 
 /// One command's way to its reply.
@@ -118,7 +139,8 @@ void Client::close() noexcept {
 Client::Node& Client::node_at(const Address& address) {
   const std::string endpoint = address.endpoint();
   for (const auto& node : nodes_) {
-    if (node->address().endpoint() == endpoint) return *node;
+    if (node->address().endpoint() == endpoint && node->address().of_replica == address.of_replica)
+      return *node;
   }
   if (nodes_.size() >= kNodesMax) {
     throw Error(ErrorKind::exhausted, "redis", "Unum.ClusterTooLarge",
@@ -142,18 +164,14 @@ Client::Node& Client::node_of(std::uint16_t slot) {
 
 // --- One command --------------------------------------------------------------------------------
 
+Task<void> Client::wait_for_room(Wait wait) {
+  const int woken = co_await room_->came.wait(reactor_, wait);
+  if (woken < 0) throw_wait_ended(woken, wait, "waiting for a turn at " + address_.endpoint());
+}
+
 Task<Reply> Client::send(Node* fixed, std::uint16_t slot, Arguments arguments, Wait wait) {
-  struct Turn {
-    Room& room;
-    ~Turn() {
-      // A waiter gets the place itself, so that nobody who comes later is before it.
-      if (room.came.empty()) ++room.left;
-      room.came.wake_one();
-    }
-  };
   if (room_->left == 0) {
-    const int woken = co_await room_->came.wait(reactor_, wait);
-    if (woken < 0) throw_wait_ended(woken, wait, "waiting for a turn at " + address_.endpoint());
+    co_await wait_for_room(wait);
   } else {
     --room_->left;
   }
@@ -285,8 +303,10 @@ Task<void> Client::learn_slots(Wait wait) {
       if (outcome.status != Outcome::Status::replied || outcome.reply.is_error()) continue;
       const std::vector<SlotRange> ranges = parse_slots(outcome.reply, node.address().host);
       slots_.assign(kSlots, nullptr);
+      replicas_.clear();
       for (const SlotRange& range : ranges) {
         Node& primary = node_at(range.primary.host, range.primary.port);
+        if (options_.read_replicas) learn_replicas(primary, range.replicas);
         std::fill(slots_.begin() + range.first, slots_.begin() + range.last + 1, &primary);
       }
       co_return;
@@ -294,6 +314,59 @@ Task<void> Client::learn_slots(Wait wait) {
       if (error.kind() == ErrorKind::cancelled) throw;
     }
   }
+}
+
+// --- Replicas -----------------------------------------------------------------------------------
+
+void Client::learn_replicas(const Node& primary, const std::vector<Place>& places) {
+  for (const Place& place : places) {
+    Address address = address_;
+    address.host = place.host;
+    address.port = place.port;
+    address.of_replica = true;
+    const Replica replica{&primary, &node_at(address)};
+    // A primary may have many ranges of slots.
+    if (std::find(replicas_.begin(), replicas_.end(), replica) == replicas_.end())
+      replicas_.push_back(replica);
+  }
+}
+
+/// The next one in turn that is not known to be away; null if there is none.
+Client::Node* Client::next_replica(std::uint16_t slot) noexcept {
+  const Node* const primary = &node_of(slot);
+  for (std::size_t i = 0; i < replicas_.size(); ++i) {
+    const Replica& replica = replicas_[replica_turn_++ % replicas_.size()];
+    if (replica.primary == primary && replica.node->rests_until <= reactor_.now())
+      return replica.node;
+  }
+  return nullptr;
+}
+
+Task<std::optional<Reply>> Client::call_replica(std::string_view key, Arguments arguments,
+                                                Wait wait) {
+  Node* const node = cluster_ ? next_replica(key_slot(key)) : nullptr;
+  if (node == nullptr) co_return std::nullopt;
+  if (room_->left == 0) {
+    co_await wait_for_room(wait);
+  } else {
+    --room_->left;
+  }
+  const Turn turn{*room_};
+  Wait soon = wait;
+  soon.deadline = std::min(wait.deadline, reactor_.now() + kReplicaPatience);
+  try {
+    check_open();
+    std::shared_ptr<Connection> connection = node->current();
+    if (!connection) connection = co_await connect(*node, soon);
+    ++counters_.requests;
+    Outcome outcome = co_await connection->call(arguments, soon);
+    const bool replied = outcome.status == Outcome::Status::replied;
+    if (replied && !outcome.reply.is_error()) co_return std::move(outcome.reply);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::cancelled) throw;
+  }
+  node->rests_until = reactor_.now() + kReplicaRest;
+  co_return std::nullopt;
 }
 
 // --- What callers use ---------------------------------------------------------------------------

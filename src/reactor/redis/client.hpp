@@ -18,6 +18,7 @@
 
 #include "reactor/redis/address.hpp"
 #include "reactor/redis/reply.hpp"
+#include "reactor/redis/slots.hpp"
 #include "unum/error.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
@@ -37,6 +38,8 @@ struct ClientOptions {
   /// How long a command is tried again while its server is away, loading, failing over or moving
   /// slots; a deadline that is nearer counts.
   std::chrono::milliseconds retry_for{10'000};
+  /// Whether `call_replica` has anybody to ask: in a cluster, each primary's replicas.
+  bool read_replicas = false;
 };
 
 /// For tests and benchmarks.
@@ -49,7 +52,7 @@ struct ClientCounters {
 
 /// A Lua script, by text and, once `Client::load` has told, by the server's name for it.
 struct Script {
-  std::string_view source;
+  std::string source;
   std::string sha{};
 };
 
@@ -86,6 +89,12 @@ class Client {
   ///   `bug`           any other error.
   Task<Reply> call(std::string_view key, Arguments arguments, Wait wait = {});
 
+  /// Sends a read to a replica of the server that has the key's slot, the replicas in turn. Nothing
+  /// where there is none, or none that answers soon: `call` says what is wrong, or asks the
+  /// primary. What comes may be older than what the primary has. Only with `read_replicas`.
+  Task<std::optional<Reply>> call_replica(std::string_view key, Arguments arguments,
+                                          Wait wait = {});
+
   /// Makes the script known to a server and learns its name.
   Task<void> load(Script& script, Wait wait = {});
   /// Runs a script that was loaded, in one round trip where the server knows it, in two where not.
@@ -105,11 +114,16 @@ class Client {
  private:
   struct Node;
   struct Attempts;
+  struct Replica;
   struct Room;
+  struct Turn;
 
   Node& node_at(const Address& address);
   Node& node_at(std::string_view host, std::uint16_t port);
   Node& node_of(std::uint16_t slot);
+  Node* next_replica(std::uint16_t slot) noexcept;
+  void learn_replicas(const Node& primary, const std::vector<Place>& places);
+  Task<void> wait_for_room(Wait wait);
   Task<Reply> send(Node* fixed, std::uint16_t slot, Arguments arguments, Wait wait);
   Task<std::optional<Reply>> attempt(Attempts& attempts, Arguments arguments,
                                      std::optional<Error>& failure);
@@ -125,6 +139,8 @@ class Client {
   ClientCounters counters_;
   std::vector<std::unique_ptr<Node>> nodes_;  ///< The first is the one that was named.
   std::vector<Node*> slots_;                  ///< Empty unless in a cluster.
+  std::vector<Replica> replicas_;             ///< Empty unless they are read.
+  std::size_t replica_turn_ = 0;
   std::string info_;
   bool cluster_ = false;
   bool opening_ = false;  ///< A server that is not there is told at once.

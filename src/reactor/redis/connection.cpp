@@ -144,6 +144,8 @@ Task<void> Connection::introduce(const Address& address, Wait wait) {
     co_await say(auth, "authenticating as " + who);
   }
   if (address.database != 0) co_await say(select, "selecting database " + database);
+  static constexpr std::array<std::string_view, 1> kReadOnly{"READONLY"};
+  if (address.of_replica) co_await say(kReadOnly, "asking for reads of a replica");
 }
 
 void Connection::end(std::string reason) noexcept {

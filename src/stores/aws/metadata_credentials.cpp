@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <exception>
 #include <utility>
 
 #include "reactor/files.hpp"
@@ -59,6 +60,25 @@ struct Asker {
   }
 };
 
+/// Runs `ask` with a client that goes past the proxies, like the SDKs: these services are next
+/// door, and behind a proxy another machine's would answer, with another machine's role.
+template <class Ask>
+Task<Finding> ask_past_proxies(Reactor& reactor, const http::Client& like, Ask ask) {
+  http::ClientOptions options = like.options();
+  options.proxies = false;
+  http::Client http(reactor, options);
+  Finding finding;
+  std::exception_ptr failed;
+  try {
+    finding = co_await ask(http);
+  } catch (...) {
+    failed = std::current_exception();
+  }
+  co_await http.close();
+  if (failed) std::rethrow_exception(failed);
+  co_return finding;
+}
+
 std::string host_of(std::string_view origin) {
   std::string_view host = origin.substr(origin.find("://") + 3);
   if (host.starts_with('[')) return std::string(host.substr(0, host.find(']') + 1));
@@ -78,8 +98,7 @@ bool may_be_plain(std::string_view origin) {
 
 class ContainerProvider final : public CredentialsProvider {
  public:
-  ContainerProvider(Reactor& reactor, http::Client& http)
-      : reactor_(reactor), asker_{reactor, http, std::chrono::seconds(2), 3} {}
+  ContainerProvider(Reactor& reactor, http::Client& http) : reactor_(reactor), http_(http) {}
   std::string name() const override { return "container endpoint"; }
 
   Task<Finding> fetch(Wait wait) override {
@@ -98,8 +117,18 @@ class ContainerProvider final : public CredentialsProvider {
     if (const std::string token = co_await authorization(wait); !token.empty()) {
       headers.push_back("Authorization: " + token);
     }
+    const auto ask = [&](http::Client& http) {
+      return ask_at(http, origin, target, headers, wait);
+    };
+    co_return co_await ask_past_proxies(reactor_, http_, ask);
+  }
+
+ private:
+  Task<Finding> ask_at(http::Client& http, const std::string& origin, const std::string& target,
+                       const std::vector<std::string>& headers, Wait wait) {
+    Asker asker{reactor_, http, std::chrono::seconds(2), 3};
     const http::Response response =
-        co_await asker_.ask(http::Method::get, origin, target, std::move(headers), wait);
+        co_await asker.ask(http::Method::get, origin, target, headers, wait);
     if (response.status != 200) {
       throw Error(ErrorKind::denied, "aws", std::to_string(response.status),
                   name() + " at " + origin + " answers HTTP " + std::to_string(response.status));
@@ -108,7 +137,6 @@ class ContainerProvider final : public CredentialsProvider {
                       {}};
   }
 
- private:
   static void split(const std::string& url, std::string& origin, std::string& target) {
     const bool tls = url.starts_with("https://");
     if (!tls && !url.starts_with("http://")) {
@@ -140,7 +168,7 @@ class ContainerProvider final : public CredentialsProvider {
   }
 
   Reactor& reactor_;
-  Asker asker_;
+  http::Client& http_;
 };
 
 unsigned setting(const char* variable, unsigned usual, unsigned most) {
@@ -166,9 +194,10 @@ class InstanceProvider final : public CredentialsProvider {
     if (environment("AWS_EC2_METADATA_DISABLED").value_or("") == "true") {
       co_return Finding{{}, "AWS_EC2_METADATA_DISABLED is true"};
     }
+    const auto ask_it = [&](http::Client& http) { return ask(http, wait); };
     std::optional<Error> failed;
     try {
-      co_return co_await ask(wait);
+      co_return co_await ask_past_proxies(reactor_, http_, ask_it);
     } catch (const Error& error) {
       // Only one of many places to run: that nothing answers is not an error.
       const bool unreachable =
@@ -195,9 +224,9 @@ class InstanceProvider final : public CredentialsProvider {
     return mode == "ipv6" ? "http://[fd00:ec2::254]" : "http://169.254.169.254";
   }
 
-  Task<Finding> ask(Wait wait) {
+  Task<Finding> ask(http::Client& http, Wait wait) {
     static constexpr std::string_view kRoles = "/latest/meta-data/iam/security-credentials/";
-    Asker asker{reactor_, http_,
+    Asker asker{reactor_, http,
                 std::chrono::seconds(setting("AWS_METADATA_SERVICE_TIMEOUT", 1, 60)),
                 setting("AWS_METADATA_SERVICE_NUM_ATTEMPTS", 1, 10)};
     const std::string origin = endpoint();

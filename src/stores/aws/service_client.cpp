@@ -66,6 +66,12 @@ bool contains(std::span<const std::string_view> codes, std::string_view code) no
 
 bool is_success(int status) noexcept { return status >= 200 && status < 300; }
 
+/// What may explain that somebody else answers, or nobody.
+std::string proxy_of(const Endpoint& endpoint) {
+  const std::string proxy = http::proxy_setting(endpoint.origin);
+  return proxy.empty() ? proxy : "; " + proxy;
+}
+
 void hide(std::string& text, const std::string& secret) {
   if (secret.size() < 8) return;  // no secret of AWS's is that short
   for (std::size_t at = 0; (at = text.find(secret, at)) != std::string::npos;) {
@@ -450,8 +456,17 @@ void ServiceClient::Impl::fail(const Call& call, const Outcome& outcome, const F
   std::string where = endpoint.service + " in " + endpoint.region + " at " + endpoint.origin + ")";
   if (outcome.error) {
     const Error& error = *outcome.error;
-    throw Error(error.kind(), endpoint.service, error.code(),
-                without_secrets(message + error.message() + " (" + where));
+    message += error.message() + " (" + where + proxy_of(endpoint);
+    if (error.kind() == ErrorKind::denied) {
+      message +=
+          "; the certificate must be for this host and from a CA that the system or the file "
+          "of AWS_CA_BUNDLE vouches for";
+    } else if (error.code().starts_with("CURLE_COULDNT_")) {  // resolve, connect
+      message += endpoint.custom ? "; is a server running there, and is the endpoint right "
+                                   "(AWS_ENDPOINT_URL or the profile)?"
+                                 : "; is the network there, and is AWS_REGION right?";
+    }
+    throw Error(error.kind(), endpoint.service, error.code(), without_secrets(std::move(message)));
   }
   const http::Response& response = *outcome.response;
   const std::string status = std::to_string(response.status);
@@ -461,13 +476,20 @@ void ServiceClient::Impl::fail(const Call& call, const Outcome& outcome, const F
   if (fault.code != status) message += "HTTP " + status + ", ";
   if (!fault.request_id.empty()) message += "request " + fault.request_id + ", ";
   message += where;
+  // Not the service itself speaks so.
+  if (fault.code == status) message += proxy_of(endpoint);
+  const ErrorKind kind = kind_of(fault, response.status);
+  const Credentials* credentials = call.signing == Signing::none ? nullptr : credentials_.peek();
+  if (kind == ErrorKind::denied && credentials != nullptr) {
+    message += "; credentials used: " + credentials->source;
+    if (is_expired_token(fault.code)) message += "; new ones are needed";
+  }
   const std::string_view region = response.header("x-amz-bucket-region");
   if (!region.empty() && region != endpoint.region) {
     message +=
         "; the bucket is in region " + std::string(region.substr(0, 64)) + ": set AWS_REGION to it";
   }
-  throw Error(kind_of(fault, response.status), endpoint.service, fault.code,
-              without_secrets(std::move(message)));
+  throw Error(kind, endpoint.service, fault.code, without_secrets(std::move(message)));
 }
 
 ServiceClient::ServiceClient(Reactor& reactor, http::Client& http, CredentialsSource& credentials,

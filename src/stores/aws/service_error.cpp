@@ -208,7 +208,9 @@ Fault read_fault(const http::Response& response, Protocol protocol) {
       fault.request_id = one_line(id);
     }
   }
-  if (is_one_of(fault.code, kBadSignature)) {
+  if (fault.message.starts_with("Credential should be scoped to")) {
+    fault.message += " (does AWS_REGION name the region of this endpoint?)";
+  } else if (is_one_of(fault.code, kBadSignature)) {
     fault.message =
         "the service computes another signature: the secret access key does not belong to the "
         "access key, or something on the way changes the request";

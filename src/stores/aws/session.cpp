@@ -1,11 +1,27 @@
 // Puts client, credentials and endpoint together.
 #include "stores/aws/session.hpp"
 
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "stores/aws/settings.hpp"
+#include "unum/error.hpp"
 
 namespace unum::aws {
+
+namespace {
+
+void check_readable(const std::string& ca_bundle) {
+  if (ca_bundle.empty() || ::access(ca_bundle.c_str(), R_OK) == 0) return;
+  throw Error(ErrorKind::invalid, "aws", "Unum.InvalidSetting",
+              "AWS_CA_BUNDLE (or ca_bundle of the profile) names \"" + ca_bundle +
+                  "\" for the CA certificates, which cannot be read: " + std::strerror(errno));
+}
+
+}  // namespace
 
 Task<void> Session::close() {
   if (http) co_await http->close();
@@ -21,6 +37,7 @@ Task<Session> open_session(Reactor& reactor, std::string_view service, Protocol 
   options.in_flight_max = connections_max;
   options.stall_timeout = request_timeout;
   options.ca_bundle = settings.get("AWS_CA_BUNDLE", "ca_bundle").value_or("");
+  check_readable(options.ca_bundle);
 
   Session session;
   session.http = std::make_unique<http::Client>(reactor, options);

@@ -1,9 +1,9 @@
 // Opening and making of a table: it exists, its key is ours, it can be written.
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
+#include <utility>
 
 #include "stores/dynamodb/dynamodb_store_impl.hpp"
+#include "stores/time_to_live.hpp"
 
 namespace unum::dynamodb {
 namespace {
@@ -31,31 +31,22 @@ void check_table_name(std::string_view name) {
                   "'_', '-' and '.'");
 }
 
-std::optional<std::chrono::seconds> time_to_live() {
-  const char* given = std::getenv("UNUM_DYNAMODB_TTL_SECONDS");
-  if (given == nullptr || *given == '\0') return std::nullopt;
-  const std::string_view text(given);
-  std::int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size() || seconds <= 0) {
-    throw Error(ErrorKind::invalid, "dynamodb", "Unum.InvalidSetting",
-                "UNUM_DYNAMODB_TTL_SECONDS is \"" + std::string(text) +
-                    "\"; it must be a number of seconds above 0");
-  }
-  return std::chrono::seconds(seconds);
-}
+constexpr const char* kTimeToLive = "UNUM_DYNAMODB_TTL_SECONDS";
 
 [[noreturn]] void throw_no_table(const Table& table, const aws::Endpoint& endpoint) {
   throw Error(ErrorKind::not_found, "dynamodb", "Unum.NoSuchStore",
               "the data store dynamodb:" + table.name() + " does not exist at " + endpoint.origin +
                   " (region " + endpoint.region +
-                  "); \"unum store create dynamodb:" + table.name() + "\" makes it");
+                  ", from AWS_REGION or the profile); \"unum store create dynamodb:" +
+                  table.name() + "\" makes it");
 }
 
-void check_key(const Table& table, const TableDescription& description) {
+void check_key(const Table& table, const aws::Endpoint& endpoint,
+               const TableDescription& description) {
   if (description.fits) return;
   throw Error(ErrorKind::invalid, "dynamodb", "Unum.WrongTableKey",
-              "the table " + table.name() + " has the key " + description.key +
+              "the table " + table.name() + " at " + endpoint.origin + " has the key " +
+                  description.key +
                   "; a data store needs a table whose only key is Name (hash, S), as \"unum store "
                   "create dynamodb:NAME\" makes one");
 }
@@ -72,16 +63,24 @@ Task<std::optional<TableDescription>> describe(Table& table, Wait wait) {
 Task<TableDescription> wait_until_active(Reactor& reactor, Table& table,
                                          const aws::Endpoint& endpoint,
                                          std::optional<TableDescription> seen,
-                                         std::chrono::seconds at_most, Wait wait) {
+                                         std::chrono::seconds at_most, const StoreOptions& options,
+                                         Wait wait) {
+  bool told = false;
   wait.deadline = std::min(wait.deadline, reactor.now() + at_most);
   Pauses pauses(std::chrono::milliseconds(50));
   while (true) {
     if (!seen) throw_no_table(table, endpoint);
-    check_key(table, *seen);
+    check_key(table, endpoint, *seen);
     if (seen->status == "ACTIVE" || seen->status == "UPDATING") co_return std::move(*seen);
     if (seen->status != "CREATING") {
       throw Error(ErrorKind::not_found, "dynamodb", "Unum.TableNotActive",
-                  "the table " + table.name() + " is " + seen->status + " and cannot be used");
+                  "the table " + table.name() + " at " + endpoint.origin + " (region " +
+                      endpoint.region + ") is " + seen->status +
+                      " and cannot be used; one that is ACTIVE is needed");
+    }
+    if (options.warn && !std::exchange(told, true)) {
+      options.warn("the table " + table.name() + " is being created; waiting for it, at most " +
+                   std::to_string(at_most.count()) + " s");
     }
     try {
       co_await pauses.next(reactor, wait, "waiting for the table");
@@ -116,7 +115,7 @@ Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::stri
                                                      const StoreOptions& options, Tuning tuning,
                                                      Wait wait) {
   check_table_name(name);
-  DynamoDbStore::Settings settings{options, tuning, time_to_live()};
+  DynamoDbStore::Settings settings{options, tuning, time_to_live(kTimeToLive, "dynamodb")};
   std::string table_name(name);
   aws::Session session = co_await aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0,
                                                     settings.options.in_flight_max, wait,
@@ -125,10 +124,10 @@ Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::stri
   try {
     Table table(reactor, *session.service, table_name);
     std::optional<TableDescription> description = co_await describe(table, wait);
-    settings.table_bytes =
-        (co_await wait_until_active(reactor, table, session.service->endpoint(),
-                                    std::move(description), tuning.creation_wait, wait))
-            .bytes;
+    settings.table_bytes = (co_await wait_until_active(reactor, table, session.service->endpoint(),
+                                                       std::move(description), tuning.creation_wait,
+                                                       settings.options, wait))
+                               .bytes;
     co_await check_writable(table, wait);
   } catch (...) {
     failure = std::current_exception();
@@ -138,10 +137,8 @@ Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::stri
     std::rethrow_exception(failure);
   }
   if (settings.time_to_live && settings.options.warn) {
-    settings.options.warn("items of dynamodb:" + table_name + " expire " +
-                          std::to_string(settings.time_to_live->count()) +
-                          " s after they were written (UNUM_DYNAMODB_TTL_SECONDS): a session that "
-                          "runs for longer loses checkpoints and claims");
+    settings.options.warn(
+        time_to_live_warning("dynamodb:" + table_name, *settings.time_to_live, kTimeToLive));
   }
   co_return std::make_unique<DynamoDbStore>(reactor, std::move(session), std::move(table_name),
                                             std::move(settings));
@@ -149,7 +146,7 @@ Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::stri
 
 Task<bool> create_dynamodb_store(Reactor& reactor, std::string_view name, Wait wait) {
   check_table_name(name);
-  const bool expires = time_to_live().has_value();
+  const bool expires = time_to_live(kTimeToLive, "dynamodb").has_value();
   std::string table_name(name);
   aws::Session session =
       co_await aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0, 2, wait);
@@ -166,8 +163,9 @@ Task<bool> create_dynamodb_store(Reactor& reactor, std::string_view name, Wait w
     } else {
       description = co_await describe(table, wait);
     }
+    const StoreOptions nobody_told;
     co_await wait_until_active(reactor, table, session.service->endpoint(), std::move(description),
-                               kCreateWait, wait);
+                               kCreateWait, nobody_told, wait);
     if (made && expires) {
       co_await table.call(Operation::time_to_live, time_to_live_body(table.name()), {}, {}, wait);
     }

@@ -154,7 +154,12 @@ Task<WriteResult> RedisStore::create_long(const SessionContext& context, const I
   arguments.keys.push_back(index);
   arguments.view(name);
   co_await run(note_, arguments, context, name, wait);
-  const std::array<std::string_view, 4> set{"SET", key, value, "NX"};
+  std::vector<std::string_view> set{"SET", key, value, "NX"};
+  std::string seconds;
+  if (expiry_) {
+    seconds = std::to_string(expiry_->count());
+    set.insert(set.end(), {"EX", seconds});
+  }
   for (;;) {
     const Reply written = co_await call(set, context, wait);
     if (!written.is_nil()) co_return WriteResult{};

@@ -7,6 +7,7 @@
 #include "stores/redis/redis_store.hpp"
 #include "stores/redis/redis_store_impl.hpp"
 #include "stores/redis/scripts.hpp"
+#include "stores/time_to_live.hpp"
 #include "unum/task_group.hpp"
 
 namespace unum::redis {
@@ -18,10 +19,12 @@ constexpr int kOldestMajor = 5;
 constexpr std::size_t kChunksInFlightMax = 16;
 // A session that no workflow has: only its keys' names are looked at.
 constexpr std::string_view kProbeSession = "unum-probe";
+constexpr const char* kTimeToLive = "UNUM_REDIS_TTL_SECONDS";
 
 ClientOptions client_options(const StoreOptions& options) {
   ClientOptions chosen;
   chosen.request_timeout = options.request_timeout;
+  chosen.read_replicas = options.read_consistency == ReadConsistency::eventual;
   return chosen;
 }
 
@@ -31,18 +34,38 @@ Address address_of(std::string_view name) {
   return address;
 }
 
+/// What would be right, as far as the error tells.
+std::string_view advice(const Error& error, bool tls) {
+  const std::string& code = error.code();
+  if (code == "NOAUTH" || code == "WRONGPASS") {
+    return "; UNUM_REDIS_USERNAME and UNUM_REDIS_PASSWORD give user and password, or "
+           "redis://USER:PASSWORD@HOST does";
+  }
+  if (code == "Unum.TlsNotTrusted") {
+    return "; it must be for this host and from a CA that the system or the file of UNUM_REDIS_CA "
+           "(or ?ca=FILE) vouches for";
+  }
+  if (error.kind() != ErrorKind::disconnected) return "";
+  // Something listens there and hangs up at what it was told.
+  const bool was_cut = code == "Unum.Disconnected";
+  return was_cut && !tls ? "; start the server or correct the name (rediss://HOST if it speaks TLS)"
+                         : "; start the server or correct the name";
+}
+
 }  // namespace
 
 RedisStore::RedisStore(Reactor& reactor, std::string_view name, Address address,
-                       const StoreOptions& options)
+                       const StoreOptions& options, Expiry expiry)
     : DataStore(reactor),
       name_(without_secret(name)),
       client_(reactor, std::move(address), client_options(options)),
       chunks_in_flight_(std::clamp<std::size_t>(options.in_flight_max, 1, kChunksInFlightMax)),
-      commit_{commit_script()},
-      put_{put_script()},
-      note_{note_script()},
-      remove_{remove_script()},
+      eventual_(options.read_consistency == ReadConsistency::eventual),
+      expiry_(expiry),
+      commit_{commit_script(expiry)},
+      put_{put_script(expiry)},
+      note_{note_script(expiry)},
+      remove_{remove_script(expiry)},
       list_{list_script()} {}
 
 Task<void> RedisStore::open(const StoreOptions& options, Wait wait) {
@@ -69,7 +92,7 @@ Task<void> RedisStore::open(const StoreOptions& options, Wait wait) {
                 absent ? "Unum.NoSuchStore" : error.code(),
                 store +
                     (absent ? " does not exist or cannot be reached: " : " cannot be opened: ") +
-                    error.message() + (absent ? "; start the server or correct the name" : ""));
+                    error.message() + std::string(advice(error, client_.address().tls)));
   }
   warn(options, save);
 }
@@ -118,11 +141,13 @@ void RedisStore::warn(const StoreOptions& options, std::string_view save) const 
         "when it restarts; set appendonly yes";
   }
   if (!lost.empty()) options.warn("redis:" + name_ + ": " + lost);
+  if (expiry_) options.warn(time_to_live_warning("redis:" + name_, *expiry_, kTimeToLive));
 }
 
 Task<std::unique_ptr<DataStore>> open_redis_store(Reactor& reactor, std::string_view name,
                                                   const StoreOptions& options, Wait wait) {
-  auto store = std::make_unique<RedisStore>(reactor, name, address_of(name), options);
+  auto store = std::make_unique<RedisStore>(reactor, name, address_of(name), options,
+                                            time_to_live(kTimeToLive, "redis"));
   co_await store->open(options, wait);
   co_return std::unique_ptr<DataStore>(std::move(store));
 }

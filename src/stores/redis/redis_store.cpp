@@ -153,6 +153,35 @@ Task<void> RedisStore::close() {
 
 // --- Many at once -------------------------------------------------------------------------------
 
+Task<std::vector<Reply>> RedisStore::get_now(std::span<const std::string_view> command,
+                                             const SessionContext& context, Wait wait) {
+  Reply reply = co_await call(command, context, wait);
+  if (reply.elements.size() != command.size() - 1) throw_garbled("MGET");
+  co_return std::move(reply.elements);
+}
+
+/// From a replica, if there is one. Values never change, so what it has is right; what it has not
+/// may be there all the same, and only the primary says that it is not.
+Task<std::vector<Reply>> RedisStore::get_eventually(std::span<const std::string_view> command,
+                                                    const SessionContext& context, Wait wait) {
+  std::optional<Reply> seen = co_await client_.call_replica(command[1], command, wait);
+  if (!seen || seen->elements.size() != command.size() - 1) {
+    co_return co_await get_now(command, context, wait);
+  }
+  std::vector<Reply> found = std::move(seen->elements);
+  std::vector<std::size_t> places;
+  std::vector<std::string_view> missing{command[0]};
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (!found[i].is_nil()) continue;
+    places.push_back(i);
+    missing.push_back(command[i + 1]);
+  }
+  if (places.empty()) co_return found;
+  std::vector<Reply> now = co_await get_now(missing, context, wait);
+  for (std::size_t i = 0; i < places.size(); ++i) found[places[i]] = std::move(now[i]);
+  co_return found;
+}
+
 Task<std::vector<std::optional<std::string>>> RedisStore::get_outcomes(
     const SessionContext& context, std::span<const Pointer> pointers, Wait wait) {
   std::vector<std::optional<std::string>> values(pointers.size());
@@ -170,13 +199,17 @@ Task<std::vector<std::optional<std::string>>> RedisStore::get_outcomes(
       command.reserve(count + 1);
       command.push_back("MGET");
       keys.append_to(command);
-      Reply reply = co_await call(command, context, wait);
-      if (reply.elements.size() != count) throw_garbled("MGET");
+      std::vector<Reply> found;
+      if (eventual_) {
+        found = co_await get_eventually(command, context, wait);
+      } else {
+        found = co_await get_now(command, context, wait);
+      }
       std::size_t bytes = 0;
       for (std::size_t i = 0; i < count; ++i) {
-        if (reply.elements[i].is_nil()) continue;
-        bytes += reply.elements[i].text.size();
-        values[begin + i] = std::move(reply.elements[i].text);
+        if (found[i].is_nil()) continue;
+        bytes += found[i].text.size();
+        values[begin + i] = std::move(found[i].text);
       }
       chunk = std::clamp(kChunkBytes * count / (bytes + 1), std::size_t{1}, kChunk);
     }

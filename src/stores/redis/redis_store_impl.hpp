@@ -8,13 +8,15 @@
 #include <vector>
 
 #include "reactor/redis/client.hpp"
+#include "stores/redis/scripts.hpp"
 #include "unum/data_store.hpp"
 
 namespace unum::redis {
 
 class RedisStore final : public DataStore {
  public:
-  RedisStore(Reactor& reactor, std::string_view name, Address address, const StoreOptions& options);
+  RedisStore(Reactor& reactor, std::string_view name, Address address, const StoreOptions& options,
+             Expiry expiry);
 
   /// Connects, checks, learns the scripts' names.
   Task<void> open(const StoreOptions& options, Wait wait);
@@ -61,6 +63,10 @@ class RedisStore final : public DataStore {
 
   Task<Reply> run(const Script& script, const Arguments& arguments, const SessionContext& context,
                   std::string_view doing, Wait wait);
+  Task<std::vector<Reply>> get_now(std::span<const std::string_view> command,
+                                   const SessionContext& context, Wait wait);
+  Task<std::vector<Reply>> get_eventually(std::span<const std::string_view> command,
+                                          const SessionContext& context, Wait wait);
   Task<Reply> call(std::span<const std::string_view> command, const SessionContext& context,
                    Wait wait);
   Task<WriteResult> write_once(const SessionContext& context, const ItemId& item,
@@ -85,6 +91,8 @@ class RedisStore final : public DataStore {
   const std::string name_;
   Client client_;
   const std::size_t chunks_in_flight_;
+  const bool eventual_;
+  const Expiry expiry_;
   Script commit_;
   Script put_;
   Script note_;

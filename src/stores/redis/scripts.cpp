@@ -2,9 +2,19 @@
 #include "stores/redis/scripts.hpp"
 
 namespace unum::redis {
+namespace {
 
-std::string_view commit_script() noexcept {
-  return R"lua(
+/// Lua: `keep(key)` lets a key that was written expire.
+std::string keep(Expiry expiry) {
+  if (!expiry) return "local function keep() end\n";
+  return "local function keep(key) redis.call('EXPIRE', key, " + std::to_string(expiry->count()) +
+         ") end\n";
+}
+
+}  // namespace
+
+std::string commit_script(Expiry expiry) {
+  return keep(expiry) + R"lua(
 local now
 local function note(name, always)
   if not now then
@@ -13,17 +23,20 @@ local function note(name, always)
   end
   if always then redis.call('ZADD', KEYS[2], now, name)
   else redis.call('ZADD', KEYS[2], 'NX', now, name) end
+  keep(KEYS[2])
 end
 
 local state = 0
 if ARGV[1] == 'commit' then
   if redis.call('SET', KEYS[1], ARGV[2], 'NX') then
     state = 1
+    keep(KEYS[1])
   else
     local stored = redis.call('GET', KEYS[1])
     if stored ~= ARGV[2] then return {stored} end
   end
-  note(ARGV[3], false)
+  -- one that has expired is noted still
+  note(ARGV[3], state == 1)
 end
 local reply = {state}
 local fan_ins = tonumber(ARGV[4])
@@ -68,6 +81,7 @@ local function look(f)
     if theirs and theirs.Digest ~= f.digest then return {'mismatch', wanted} end
     if not theirs and f.role == 'w' then
       redis.call('SET', f.wanted, f.record)
+      keep(f.wanted)
       note(f.aggregator .. '-wanted', true)
     end
   end
@@ -100,6 +114,7 @@ local function look(f)
     return {'look', unpack(unknown(f.marks, f.size, f.most))}
   end
   redis.call('SET', f.claim, f.record)
+  keep(f.claim)
   note(f.aggregator .. '-fanin', true)
   redis.call('DEL', f.marks, f.looks)
   redis.call('SREM', KEYS[3], f.aggregator)
@@ -120,32 +135,38 @@ for i = 1, fan_ins do
   key = key + 4 + named
   arg = arg + 8 + named
   reply[#reply + 1] = look(f)
+  keep(f.marks)
+  keep(f.looks)
+  keep(KEYS[3])
 end
 return reply
 )lua";
 }
 
-std::string_view put_script() noexcept {
-  return R"lua(
+std::string put_script(Expiry expiry) {
+  return keep(expiry) + R"lua(
 local t = redis.call('TIME')
 redis.call('SET', KEYS[1], ARGV[1])
+keep(KEYS[1])
 redis.call('ZADD', KEYS[2], t[1] .. string.format('%06d', t[2]), ARGV[2])
+keep(KEYS[2])
 return 1
 )lua";
 }
 
-std::string_view note_script() noexcept {
-  return R"lua(
+std::string note_script(Expiry expiry) {
+  return keep(expiry) + R"lua(
 local t = redis.call('TIME')
 for i = 1, #ARGV do
   redis.call('ZADD', KEYS[1], t[1] .. string.format('%06d', t[2]), ARGV[i])
 end
+keep(KEYS[1])
 return 1
 )lua";
 }
 
-std::string_view remove_script() noexcept {
-  return R"lua(
+std::string remove_script(Expiry expiry) {
+  return keep(expiry) + R"lua(
 for i = 3, #KEYS do
   redis.call('UNLINK', KEYS[i])
   redis.call('ZREM', KEYS[1], ARGV[i - 1])
@@ -155,11 +176,12 @@ for _, aggregator in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   redis.call('DEL', under_way .. '-marks', under_way .. '-looks')
 end
 redis.call('DEL', KEYS[2])
+keep(KEYS[1])
 return 1
 )lua";
 }
 
-std::string_view list_script() noexcept {
+std::string list_script() {
   return R"lua(
 local page = redis.call('ZRANGE', KEYS[1], ARGV[2], ARGV[3], 'WITHSCORES')
 local reply = {}

@@ -2,9 +2,15 @@
 // session only, and may run twice.
 #pragma once
 
-#include <string_view>
+#include <chrono>
+#include <optional>
+#include <string>
 
 namespace unum::redis {
+
+/// How long what a script writes lives after that; nothing: for ever. It is a part of the text, so
+/// that no call carries it.
+using Expiry = std::optional<std::chrono::seconds>;
 
 /// Creates a value unless it is there, notes it in the index, then looks into the fan-ins that the
 /// instance takes part in (the fan-in protocol, "Script").
@@ -19,20 +25,21 @@ namespace unum::redis {
 ///   text that stands there (then without fan-ins); a fan-in is ["incomplete"], ["claimed"],
 ///   ["stands", claim], ["mismatch", wanted], or ["look", place...]: no name is known to be
 ///   missing; look at these.
-std::string_view commit_script() noexcept;
+std::string commit_script(Expiry expiry);
 
 /// Writes a value whatever stands there. KEYS: value, index. ARGV: value, name in the index.
-std::string_view put_script() noexcept;
+std::string put_script(Expiry expiry);
 
 /// Notes values in the index that are about to be written. KEYS: index. ARGV: names.
-std::string_view note_script() noexcept;
+std::string note_script(Expiry expiry);
 
-/// Removes items, and what fan-ins under way knew of them. KEYS: index, under-way, values. ARGV:
+/// Removes items, and what fan-ins under way knew of them. (Where items expire, it shows as well
+/// whether that is permitted.) KEYS: index, under-way, values. ARGV:
 /// the beginning of the session's keys, then the values' names in the index.
-std::string_view remove_script() noexcept;
+std::string remove_script(Expiry expiry);
 
 /// A page of the index. KEYS: index. ARGV: the beginning of the session's keys, first and last
 /// rank. Replies: [name, microseconds, bytes or -1 if it is not there, ...].
-std::string_view list_script() noexcept;
+std::string list_script();
 
 }  // namespace unum::redis

@@ -155,7 +155,8 @@ ErrorAnswer parse_error(std::string& body) {
   if (body.empty()) return {};
   pugi::xml_document document;
   const pugi::xml_node root = root_of(document, body, "Error", "XML");
-  return {root.child_value("Code"), root.child_value("Message"), root.child_value("Region")};
+  return {root.child_value("Code"), root.child_value("Message"), root.child_value("Region"),
+          root.child_value("RequestId")};
 }
 
 void append_xml(std::string& out, std::string_view text) {

@@ -39,7 +39,8 @@ std::string parse_upload_id(std::string& body);
 struct ErrorAnswer {
   std::string code;  ///< Empty: the text is no error.
   std::string message;
-  std::string region;  ///< Where the bucket is, if that was wrong.
+  std::string region;      ///< Where the bucket is, if that was wrong.
+  std::string request_id;  ///< Or empty.
 };
 ErrorAnswer parse_error(std::string& body);
 

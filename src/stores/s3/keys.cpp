@@ -98,6 +98,9 @@ void check_bucket(std::string_view name, std::string_view bucket) {
                    "a bucket's name holds letters, digits, hyphens and single dots, and begins and "
                    "ends with a letter or digit");
   }
+  const bool is_address = std::count(bucket.begin(), bucket.end(), '.') == 3 &&
+                          bucket.find_first_not_of("0123456789.") == std::string_view::npos;
+  if (is_address) throw_bad_name(name, "a bucket's name does not look like an IP address");
   if (bucket.ends_with("--x-s3")) {
     throw_bad_name(name,
                    "a directory bucket lists its keys in no order and is signed for in another "

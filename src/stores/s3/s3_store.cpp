@@ -98,7 +98,9 @@ Task<void> S3Store::examine(Wait wait) {
       written = true;
       continue;
     }
-    const ErrorAnswer answer = parse_error(reply.response.body);
+    ErrorAnswer answer = parse_error(reply.response.body);
+    if (const std::string_view id = reply.response.header("x-amz-request-id"); !id.empty())
+      answer.request_id = id;
     if (redirects++ < kRedirectsMax && follow_region(reply, answer.region)) continue;
     throw_unusable(reply, answer);
   }
@@ -126,7 +128,8 @@ void S3Store::throw_unusable(const aws::Reply& reply, const ErrorAnswer& answer)
     throw Error(ErrorKind::denied, "s3", code,
                 "the data store s3:" + name_ + " cannot be written: " + answer.message +
                     " (PutObject needs s3:PutObject on the bucket's objects; request " +
-                    std::string(reply.response.header("x-amz-request-id")) + ")");
+                    answer.request_id + ", region " + service_endpoint_.region + " at " +
+                    service_endpoint_.origin + ")");
   }
   throw Error(ErrorKind::invalid, "s3", code,
               "the bucket " + location_.bucket + " cannot be reached at " +

@@ -11,6 +11,7 @@
 #include "base/json.hpp"
 #include "catch.hpp"
 #include "support/native_app.hpp"
+#include "support/sanitized.hpp"
 
 using namespace unum;
 using namespace unum::test;
@@ -35,14 +36,6 @@ std::string fan_in(const char* name, const char* next, const char* values, const
 }
 
 std::string terminal(const char* name) { return fmt::format(R"({{"Name": "{}"}})", name); }
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 const char* const kPop = R"(, "Payload Modifiers": ["Pop"])";
 

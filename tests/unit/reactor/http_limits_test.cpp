@@ -6,6 +6,7 @@
 
 #include "http_names.hpp"
 #include "http_server.hpp"
+#include "support/sanitized.hpp"
 
 using namespace unum;
 using namespace unum::test;
@@ -13,11 +14,7 @@ using http::Method;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr std::size_t kMany = 10'000;
-#else
-constexpr std::size_t kMany = 100'000;
-#endif
+constexpr std::size_t kMany = kSanitized ? 10'000 : 100'000;
 
 /// Where a request stands when its wait ends.
 struct Place {

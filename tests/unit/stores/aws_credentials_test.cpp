@@ -3,6 +3,7 @@
 
 #include "aws_testing.hpp"
 #include "stores/aws/credentials_text.hpp"
+#include "stores/aws/providers.hpp"
 #include "stores/aws/session.hpp"
 
 using namespace unum;
@@ -169,15 +170,49 @@ TEST_CASE("roles are assumed through profiles, with what they ask for", "[aws]")
       });
 }
 
-TEST_CASE("a role may stand on credentials of the environment", "[aws]") {
+TEST_CASE("a role may stand on credentials of the environment, a container or an instance",
+          "[aws]") {
   ON_EACH_PORT(reactor);
   CleanEnvironment environment;
   environment.set("AWS_REGION", "us-east-1");
-  environment.write(".aws/config",
-                    "[default]\nrole_arn = arn:r\ncredential_source = Environment\n");
-  std::vector<std::string> seen;
-  with_chain(reactor, in_turn({sts_answer("role")}, &seen), [&](Chain& chain) -> Task<void> {
+  environment.unset("AWS_EC2_METADATA_DISABLED");
+  const auto answer_all = [](Peer& peer) -> Task<void> {
+    while (const auto request = co_await peer.read_request()) {
+      const std::string line = first_line(*request);
+      std::string body = json_credentials("instance", "Token");
+      if (line.starts_with("POST ")) {
+        // Which key the role is asked for with, as its own key.
+        const std::string signature = header_of(*request, "authorization");
+        const std::size_t key = signature.find("Credential=") + 11;
+        body = sts_answer("role-of-" + signature.substr(key, signature.find('/', key) - key))
+                   .substr(std::string("200 OK\n\n").size());
+      } else if (line.starts_with("PUT ")) {
+        body = "metadata-token";
+      } else if (line == "GET /container HTTP/1.1") {
+        body = json_credentials("container", "Token");
+      } else if (line == "GET /latest/meta-data/iam/security-credentials/ HTTP/1.1") {
+        body = "some-role";
+      }
+      co_await peer.answer("200 OK", body);
+    }
+  };
+  with_chain(reactor, answer_all, [&](Chain& chain) -> Task<void> {
     environment.set("AWS_ENDPOINT_URL_STS", chain.server.origin());
+    environment.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", chain.server.origin() + "/container");
+    environment.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", chain.server.origin());
+    // Beside it stands what the chain itself would prefer: the environment alone would do.
+    for (const auto& [source, role] : {std::pair{"EcsContainer", "role-of-container"},
+                                       std::pair{"Ec2InstanceMetadata", "role-of-instance"}}) {
+      CAPTURE(source);
+      environment.write(".aws/config", std::string("[default]\nrole_arn = arn:r\n"
+                                                   "credential_source = ") +
+                                           source + "\n");
+      const std::string id = co_await id_of(*chain.source);
+      CHECK(id == std::string(role) + " from profile default, role arn:r");
+      chain.source->invalidate();
+    }
+    environment.write(".aws/config",
+                      "[default]\nrole_arn = arn:r\ncredential_source = Environment\n");
     const auto error = co_await error_of(chain.source->get(Wait{far_away()}));
     REQUIRE(error);
     CHECK(error->message() ==
@@ -185,11 +220,40 @@ TEST_CASE("a role may stand on credentials of the environment", "[aws]") {
           "AWS_SECRET_ACCESS_KEY are not set");
     environment.set("AWS_ACCESS_KEY_ID", "env");
     environment.set("AWS_SECRET_ACCESS_KEY", kSecret);
-    // The environment alone would do: the profile is asked by name of a source of its own.
-    const auto source = aws::default_credentials(reactor, chain.http);
-    const std::string id = co_await id_of(*source);
-    CHECK(id == "env from environment");
+    // The chain itself would stop at the environment, so the profile alone is asked.
+    const auto profile = aws::profile_provider(reactor, chain.http);
+    const aws::Finding of_environment = co_await profile->fetch(Wait{far_away()});
+    REQUIRE(of_environment.credentials);
+    CHECK(of_environment.credentials->access_key_id == "role-of-env");
   });
+}
+
+TEST_CASE("services next door are not asked through a proxy", "[aws]") {
+  ON_EACH_PORT(reactor);
+  CleanEnvironment environment;
+  environment.unset("AWS_EC2_METADATA_DISABLED");
+  Server proxy(reactor, answers("of another machine"));
+  for (const char* variable : {"http_proxy", "all_proxy"}) {
+    environment.set(variable, proxy.origin());
+    const std::vector<std::string> of_instance = {
+        "200 OK\n\nt", "200 OK\n\nrole", "200 OK\n\n" + json_credentials("instance", "Token")};
+    with_chain(reactor, in_turn(of_instance), [&](Chain& chain) -> Task<void> {
+      environment.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", chain.server.origin());
+      const std::string id = co_await id_of(*chain.source);
+      CHECK(id == "instance from EC2 instance metadata, role role");
+    });
+    const std::string of_container = "200 OK\n\n" + json_credentials("container", "Token");
+    with_chain(reactor, in_turn({of_container}), [&](Chain& chain) -> Task<void> {
+      environment.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", chain.server.origin() + "/x");
+      const std::string id = co_await id_of(*chain.source);
+      CHECK(id == "container from container endpoint");
+    });
+    environment.unset("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    environment.unset(variable);
+  }
+  CHECK(proxy.accepted() == 0);
+  const auto stop = [&]() -> Task<void> { co_await proxy.stop(); };
+  reactor.run(stop());
 }
 
 TEST_CASE("profiles that cannot work say why", "[aws]") {

@@ -128,7 +128,7 @@ TEST_CASE("expected errors are returned, others are thrown with all there is to 
     CHECK(denied->message() ==
           "GetObject bucket/key: AccessDenied: said the service (HTTP 403, "
           "request R2, s3 in us-east-1 at " +
-              service.server.origin() + ")");
+              service.server.origin() + "); credentials used: test");
     call.expected = {};
     const auto not_found = co_await error_of(service.client.send(call));
     REQUIRE(not_found);

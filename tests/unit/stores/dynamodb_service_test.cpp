@@ -6,6 +6,7 @@
 
 #include "base/json.hpp"
 #include "catch.hpp"
+#include "support/fixtures.hpp"
 #include "unit/reactor/http_server.hpp"
 #include "unit/stores/dynamodb_support.hpp"
 
@@ -44,6 +45,8 @@ class Service {
   }
 
   std::map<std::string, int> asked;
+  /// Operations whose next request is never answered.
+  std::set<std::string> silent;
 
   /// Opens a store, runs the body, closes the store.
   template <class Body>
@@ -64,6 +67,10 @@ class Service {
       const std::string target = test::header_of(*request, "x-amz-target");
       const std::string operation = target.substr(target.find('.') + 1);
       ++asked[operation];
+      if (silent.erase(operation) != 0) {
+        co_await peer.until_gone();
+        co_return;
+      }
       const std::string body = test::body_of(*request);
       Answer answer = handler_(operation, body);
       if (answer.body == "{}" && operation == "DescribeTable") answer.body = kFitting;
@@ -378,4 +385,45 @@ TEST_CASE("a name that no table can have is refused before anything is asked", "
     CHECK(refused->kind() == ErrorKind::invalid);
     CHECK(refused->code() == "Unum.InvalidStoreName");
   }
+}
+
+TEST_CASE("UNUM_HEDGE_MS: a slow read is asked for a second time, a write never", "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  test::EnvironmentGuard environment;
+  environment.set("UNUM_HEDGE_MS", "20");
+  environment.set("AWS_MAX_ATTEMPTS", "1");
+  Service service(reactor, [](const std::string& operation, const std::string& body) -> Answer {
+    if (operation == "BatchGetItem") return {"200 OK", batch_reply(keys_in(body), {})};
+    if (operation == "GetItem") return {"200 OK", R"({"Item":{"User":{"S":"1"}}})"};
+    return {};
+  });
+  service.silent = {"DescribeTable"};
+  const std::unique_ptr<DataStore> store = service.open();
+  CHECK(service.asked["DescribeTable"] == 2);
+  const SessionContext context = store->session_context("session");
+  service.silent = {"BatchGetItem", "GetItem"};
+  const auto body = [&]() -> Task<void> {
+    const std::vector<Pointer> pointers = pointers_of(*store, context, 3);
+    const std::vector<std::string> values = co_await store->read_input(context, pointers);
+    CHECK(values.size() == 3);
+    CHECK(service.asked["BatchGetItem"] == 2);
+    const ItemId item{"F", ItemKind::outcome};
+    const std::optional<std::string> value = co_await store->get(context, item);
+    CHECK(value == "1");
+    CHECK(service.asked["GetItem"] == 2);
+  };
+  reactor.run(body());
+  service.silent = {"PutItem"};
+  service.asked.clear();
+  const SessionContext bound = context.bound_to("G");
+  const Wait wait{reactor.now() + std::chrono::milliseconds(200)};
+  try {
+    reactor.run(store->write_return_value(bound, "1", wait));
+    FAIL("nobody answered, and yet it was written");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::timeout);
+  }
+  CHECK(service.asked["PutItem"] == 1);
+  reactor.run(store->close());
+  service.stop();
 }

@@ -8,6 +8,7 @@
 
 #include "conformance/fan_in_names.hpp"
 #include "reactor/wait_list.hpp"
+#include "support/sanitized.hpp"
 #include "unit/reactor/ports.hpp"
 #include "unum/data_store.hpp"
 #include "unum/task_group.hpp"
@@ -196,6 +197,7 @@ TEST_CASE("case 20: in every order of up to three contributors' calls the fan-in
   reactor.run(create_store(reactor, "memory", "orders"));
   const std::unique_ptr<DataStore> inner = reactor.run(open_store(reactor, "memory", "orders"));
   for (const Setting& setting : settings) {
+    if (test::kSanitized && setting.orders_min > 10'000) continue;  // minutes
     for (const bool shared : {true, false}) {
       if (!shared && !setting.also_apart) continue;
       CHECK(try_all_orders(reactor, *inner, setting.roles, shared, setting.claims) >=

@@ -1,9 +1,13 @@
 // The Redis store itself: what it costs, what it checks at open, how it names its keys.
 #include <algorithm>
 #include <array>
+#include <map>
 
+#include "conformance/fan_in_names.hpp"
 #include "conformance/stores_under_test.hpp"
+#include "reactor/redis/client.hpp"
 #include "stores/redis/keys.hpp"
+#include "support/fixtures.hpp"
 #include "support/redis_server.hpp"
 
 using namespace unum;
@@ -186,6 +190,204 @@ TEST_CASE("the documented least permissions suffice, and less is told at open", 
   CHECK(wrong.kind() == ErrorKind::denied);
   CHECK(wrong.code() == "WRONGPASS");
   CHECK_FALSE(has(wrong, "topsecret"));
+}
+
+TEST_CASE("UNUM_REDIS_TTL_SECONDS: every key of a session expires, at no round trip more",
+          "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer server(reactor);
+  const std::string user = "redis://unum:secret@" + server.address();
+  server.command({"ACL", "SETUSER", "unum", "on", ">secret", "~unum:*", "+@all", "-expire"});
+  test::EnvironmentGuard environment;
+  std::vector<std::string> told;
+  StoreOptions options;
+  options.warn = [&](std::string_view text) { told.emplace_back(text); };
+  const test::Names names("F", 3);
+  const auto fill = [&](DataStore& store, const std::string& session) {
+    const SessionContext context = store.session_context(session);
+    const std::uint64_t before = store.counters().requests;
+    // A fan-in under way, one that is wanted, one that is claimed; a long value, a report.
+    for (const std::size_t place : {0u, 1u}) {
+      const FanIn fan_in{"Sink", &names, place, FanInRole::contributor};
+      reactor.run(store.commit(context.bound_to(names.name(place)), "1", std::span(&fan_in, 1)));
+    }
+    const test::Names more("F", 4);
+    const FanIn wanted{"Wanted", &more, 2, FanInRole::wanter};
+    reactor.run(store.commit(context.bound_to(names.name(2)), "1", std::span(&wanted, 1)));
+    const test::Names one("G", 1);
+    const FanIn claimed{"Claimed", &one, 0, FanInRole::contributor};
+    reactor.run(store.commit(context.bound_to(one.name(0)), "1", std::span(&claimed, 1)));
+    reactor.run(store.create(context, id("Long", ItemKind::outcome), std::string(2 << 20, '1')));
+    reactor.run(store.put(context, id("F", ItemKind::report), "1"));
+    return store.counters().requests - before;
+  };
+  // Milliseconds to live of every key of a session; -1: for ever.
+  const auto lives = [&](const std::string& session) {
+    std::map<std::string, long> found;
+    redis::Client client(reactor, redis::parse_address(server.address()));
+    const std::string pattern = "unum:{" + session + "}*";
+    const std::vector<std::string_view> keys{"KEYS", pattern};
+    for (const redis::Reply& key : reactor.run(client.call({}, keys)).elements)
+      found[key.text] = std::stol(server.command({"PTTL", key.text}));
+    return found;
+  };
+
+  const std::unique_ptr<DataStore> plain = open(reactor, user, options);
+  const std::uint64_t requests = fill(*plain, "stays");
+  const std::map<std::string, long> staying = lives("stays");
+  // Values, index, under-way; marks and looks of two; wanted; claim.
+  CHECK(staying.size() == 6 + 2 + 4 + 1 + 1);
+  for (const auto& [key, milliseconds] : staying) {
+    CAPTURE(key);
+    CHECK(milliseconds == -1);
+  }
+  CHECK(told.empty());
+
+  environment.set("UNUM_REDIS_TTL_SECONDS", "600");
+  const Error denied = open_error(reactor, user);  // found out before anything is written
+  CHECK(denied.kind() == ErrorKind::denied);
+  CHECK(denied.code() == "NOPERM");
+  server.command({"ACL", "SETUSER", "unum", "+expire"});
+  const std::unique_ptr<DataStore> expiring = open(reactor, user, options);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].find("expire 600 s after they were written (UNUM_REDIS_TTL_SECONDS)") !=
+        std::string::npos);
+  CHECK(told[0].find("secret") == std::string::npos);
+  CHECK(fill(*expiring, "goes") == requests);
+  const std::map<std::string, long> going = lives("goes");
+  CHECK(going.size() == staying.size());
+  for (const auto& [key, milliseconds] : going) {
+    CAPTURE(key);
+    CHECK(milliseconds > 500'000);
+    CHECK(milliseconds <= 600'000);
+  }
+  // What has expired was never there: it is written anew, and the session ends with its last key.
+  const SessionContext context = expiring->session_context("goes");
+  const std::string value = "unum:{goes}:" + names.name(0) + "-output";
+  server.command({"PEXPIRE", value, "0"});
+  CHECK_FALSE(
+      reactor.run(expiring->check_value_exist(context, expiring->pointer(context, names.name(0)))));
+  CHECK(reactor.run(test::write(*expiring, context, names.name(0), "2")));
+  for (const auto& [key, milliseconds] : going) server.command({"PEXPIRE", key, "0"});
+  CHECK(reactor.run(expiring->list_sessions()) == std::vector<std::string>{"stays"});
+
+  for (const char* bad : {"0", "-1", "1h", "99999999999999999999", "9999999999"}) {
+    environment.set("UNUM_REDIS_TTL_SECONDS", bad);
+    const Error error = open_error(reactor, user);
+    CHECK(error.kind() == ErrorKind::invalid);
+    CHECK(has(error, "UNUM_REDIS_TTL_SECONDS is \"" + std::string(bad) + "\""));
+  }
+}
+
+namespace {
+
+bool says(RedisServer& server, const std::vector<std::string>& command, std::string_view text) {
+  return server.command(command).find(text) != std::string::npos;
+}
+
+template <class Holds>
+void until(const char* what, const Holds& holds) {
+  const Deadline deadline = test::far_away();
+  while (!holds()) {
+    if (Clock::now() >= deadline) FAIL("waited for too long until " << what);
+  }
+}
+
+/// A cluster of one primary with all slots, and its replica.
+struct ReplicatedCluster {
+  explicit ReplicatedCluster(Reactor& reactor)
+      : primary(reactor, settings(bus)), replica(reactor, settings(test::free_port())) {
+    primary.command({"CLUSTER", "ADDSLOTSRANGE", "0", "16383"});
+    const std::string id_of_primary = primary.command({"CLUSTER", "MYID"});
+    replica.command(
+        {"CLUSTER", "MEET", "127.0.0.1", std::to_string(primary.port()), std::to_string(bus)});
+    until("they met", [&] { return says(replica, {"CLUSTER", "NODES"}, id_of_primary); });
+    replica.command({"CLUSTER", "REPLICATE", id_of_primary});
+    until("the replica has a copy", [&] {
+      return says(replica, {"INFO", "replication"}, "master_link_status:up");
+    });
+    // A primary tells of a replica once that has told how far it is, which is nowhere at first.
+    primary.command({"SET", "something", "1"});
+    primary.command({"DEL", "something"});
+    until("the primary tells of the replica", [&] {
+      redis::Client client(reactor, redis::parse_address(primary.address()));
+      const std::vector<std::string_view> slots{"CLUSTER", "SLOTS"};
+      const std::vector<redis::Reply> ranges = reactor.run(client.call({}, slots)).elements;
+      return ranges.size() == 1 && ranges[0].elements.size() == 4;
+    });
+    for (RedisServer* server : {&primary, &replica})
+      until("all is well", [&] { return says(*server, {"CLUSTER", "INFO"}, "cluster_state:ok"); });
+  }
+  static std::vector<std::string> settings(unsigned bus_port) {
+    return {"--cluster-enabled",          "yes", "--cluster-port", std::to_string(bus_port),
+            "--repl-diskless-sync-delay", "0"};
+  }
+
+  const unsigned bus = test::free_port();
+  RedisServer primary;
+  RedisServer replica;
+};
+
+/// How many MGETs a server was sent.
+int mgets(RedisServer& server) {
+  const std::string stats = server.command({"INFO", "commandstats"});
+  const std::size_t at = stats.find("cmdstat_mget:calls=");
+  return at == std::string::npos ? 0 : std::stoi(stats.substr(at + 19));
+}
+
+}  // namespace
+
+TEST_CASE("ReadConsistency: eventual reads inputs from a cluster's replicas, and nothing else",
+          "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  ReplicatedCluster cluster(reactor);
+  RedisServer& primary = cluster.primary;
+  RedisServer& replica = cluster.replica;
+  StoreOptions options;
+  options.read_consistency = ReadConsistency::eventual;
+  const std::unique_ptr<DataStore> store = open(reactor, primary.address(), options);
+  const SessionContext context = store->create_session_context();
+  reactor.run(write_many(*store, context, 250));
+  const std::vector<Pointer> all = pointers_to(*store, context, 250);
+  CHECK(primary.command({"WAIT", "1", "0"}) == "1");
+  const auto read_all = [&] {
+    const std::vector<std::string> values = reactor.run(store->read_input(context, all));
+    REQUIRE(values.size() == 250);
+    for (std::size_t i = 0; i < values.size(); ++i) CHECK(values[i] == std::to_string(i));
+  };
+  read_all();
+  CHECK(mgets(replica) == 3);
+  CHECK(mgets(primary) == 0);
+  const StoreCounters warm = store->counters();
+  read_all();
+  CHECK(store->counters().requests == warm.requests + 3);
+  CHECK(store->counters().connections == warm.connections);
+
+  // Looks and fan-ins are the primary's, and a replica that lags is no reason to fail.
+  const test::Names names("G", 1);
+  const FanIn fan_in{"Sink", &names, 0, FanInRole::contributor};
+  CHECK(replica.command({"CONFIG", "SET", "replica-read-only", "no"}) == "OK");
+  CHECK(replica.command({"FLUSHALL"}) == "OK");
+  CHECK(reactor.run(store->check_values_exist(context, all)));
+  const CommitResult result =
+      reactor.run(store->commit(context.bound_to("G-unumIndex-0"), "1", std::span(&fan_in, 1)));
+  CHECK(result.fan_ins.at(0).status == FanInState::Status::claimed);
+  read_all();
+  CHECK(mgets(replica) == 9);
+  CHECK(mgets(primary) == 3);
+  const std::vector<Pointer> nowhere{store->pointer(context, "Nowhere")};
+  CHECK(error_of(reactor, store->read_input(context, nowhere)).kind() == ErrorKind::not_found);
+
+  // Without its replica the primary serves everything.
+  replica.kill();
+  read_all();
+  CHECK(mgets(primary) >= 6);
+  // Strong reads never asked it.
+  const std::unique_ptr<DataStore> strong = open(reactor, primary.address());
+  replica.start();
+  const int before = mgets(replica);
+  CHECK(reactor.run(strong->read_input(context, all)).size() == 250);
+  CHECK(mgets(replica) == before);
 }
 
 TEST_CASE("what the server's settings put at risk is told once, at open", "[redis]") {

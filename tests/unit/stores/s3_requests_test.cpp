@@ -167,7 +167,7 @@ std::uint64_t requests_of_fan_in(Reactor& reactor, DataStore& store, std::size_t
 
 }  // namespace
 
-TEST_CASE("case 22: a fan-in of 1, 10 and 1,000 costs two to four requests a contributor",
+TEST_CASE("case 22: a fan-in of 1, 10 and 1,000 costs one to four requests a contributor",
           "[s3-server]") {
   ON_EACH_S3_PORT();
   const std::unique_ptr<DataStore> store = open_s3(reactor, name);
@@ -183,7 +183,7 @@ TEST_CASE("case 22: a fan-in of 1, 10 and 1,000 costs two to four requests a con
   reactor.run(store->close());
 }
 
-TEST_CASE("case 22: a fan-in of 10,000 costs two to four requests a contributor",
+TEST_CASE("case 22: a fan-in of 10,000 costs one to four requests a contributor",
           "[s3-server][wide]") {
   if (test::s3_server() == nullptr) UNUM_SKIP("UNUM_TEST_S3 names no server");
   Reactor reactor;

@@ -2,11 +2,13 @@
 // answers that are not to be trusted.
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "conformance/stores_under_test.hpp"
 #include "s3_server.hpp"
+#include "support/fixtures.hpp"
 #include "unit/reactor/http_server.hpp"
 #include "unum/task_group.hpp"
 
@@ -38,6 +40,8 @@ struct FakeS3 {
   using Reply = std::function<Answer(const std::string& request)>;
 
   Reply reply;
+  /// Which requests are never answered.
+  std::function<bool(const std::string& request)> silent;
   bool keep_alive = true;
   std::vector<std::string> requests;
   test::Server server;
@@ -56,6 +60,10 @@ struct FakeS3 {
       const std::optional<std::string> request = co_await peer.read_request();
       if (!request) co_return;
       requests.push_back(*request);
+      if (silent && silent(*request)) {
+        co_await peer.until_gone();
+        co_return;
+      }
       const Answer answer = reply(*request);
       std::string headers = answer.headers;
       if (!keep_alive) headers += "Connection: close\r\n";
@@ -338,5 +346,42 @@ TEST_CASE("a server that closes each connection is served, one connection a requ
   const std::vector<std::string> values = reactor.run(store->read_input(context, pointers));
   CHECK(values == std::vector<std::string>(200, "\"v\""));
   CHECK(fake.server.accepted() == 201);
+  end(reactor, fake, store.get());
+}
+
+TEST_CASE("UNUM_HEDGE_MS: a slow read of any kind is asked for a second time, a write never") {
+  ON_EACH_PORT(reactor);
+  test::EnvironmentGuard environment;
+  environment.set("UNUM_HEDGE_MS", "20");
+  FakeS3 fake(reactor, supporting([](const std::string& request) {
+                if (!is(request, "GET", "list-type=2")) return Answer{"200 OK", "\"value\""};
+                return Answer{"200 OK", "<ListBucketResult></ListBucketResult>"};
+              }));
+  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const SessionContext context = store->session_context("session");
+  // Each request that was never seen before hangs.
+  std::set<std::string> seen;
+  fake.silent = [&](const std::string& request) {
+    return seen.insert(first_line(request).substr(0, first_line(request).find_first_of("?&")))
+        .second;
+  };
+  const auto body = [&]() -> Task<void> {
+    const std::optional<std::string> value = co_await store->get(context, kOutcomeF);
+    CHECK(value == "\"value\"");
+    CHECK(fake.count("GET", "F-output") == 2);
+    const Pointer pointer = store->pointer(context, "F");
+    const bool exists = co_await store->check_value_exist(context, pointer);
+    CHECK(exists);
+    CHECK(fake.count("HEAD", "F-output") == 2);
+    const std::vector<ListedItem> items = co_await store->list(context);
+    CHECK(items.empty());
+    CHECK(fake.count("GET", "list-type=2") == 2);
+  };
+  reactor.run(body());
+  const SessionContext bound = context.bound_to("G");
+  const Wait wait{reactor.now() + std::chrono::milliseconds(200)};
+  const Error error = test::error_of(reactor, store->write_return_value(bound, "1", wait));
+  CHECK(error.kind() == ErrorKind::timeout);
+  CHECK(fake.count("PUT", "G-output") == 1);
   end(reactor, fake, store.get());
 }
