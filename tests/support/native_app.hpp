@@ -1,6 +1,8 @@
 // Whole workflows of C++ functions in this process, for tests: IR as JSON text, code as lambdas.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -139,7 +141,9 @@ class FailingStore final : public DataStore {
   Task<void> before(const Wait& wait) {
     if (left_ > 0 || (left_ == 0 && how_ == How::dies_after_effect)) co_return;
     if (how_ != How::falls_silent) die();
-    co_await reactor().sleep_until(wait.deadline, wait.stop);
+    // Not for ever: who never gives up is to fail a test, not to hang it.
+    const Deadline end = std::min(wait.deadline, reactor().now() + std::chrono::seconds(30));
+    co_await reactor().sleep_until(end, wait.stop);
     throw Error(ErrorKind::cancelled, "test", "Cancelled", "no answer came");
   }
   void after() {
