@@ -432,6 +432,12 @@ TEST_CASE("a session removed by one and begun again is seen by another who had i
     co_await store.remove(context, items);
     CHECK_AWAITED(test::write(*other, context, "F", "3"), it);
     CHECK_AWAITED(store.get(context, kOutcomeF), it == "3");
+    // The same for a read of many, whose first sight of the new session it is.
+    co_await store.remove(context, items);
+    co_await test::write(store, context, "F", "4");
+    co_await test::write(store, context, "G", "5");
+    const std::vector<Pointer> both{other->pointer(context, "F"), other->pointer(context, "G")};
+    CHECK_AWAITED(other->read_input(context, both), it == (std::vector<std::string>{"4", "5"}));
   };
   reactor.run(body());
 }
