@@ -37,17 +37,17 @@ export CCACHE_SLOPPINESS=pch_defines,time_macros
 results=$PWD/build-test/results
 step() { printf '\n== %s (%d:%02d)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
 
-# build DIRECTORY MESON-OPTION...
+# build DIRECTORY TARGET MESON-OPTION...
 build() {
-  local directory=$1
-  shift
+  local directory=$1 target=$2
+  shift 2
   if [ -f "$directory/build.ninja" ]; then
     meson configure "$directory" "$@" >/dev/null
   else
     meson setup "$directory" "$@" >"$directory.log" 2>&1 || { cat "$directory.log" && return 1; }
     rm "$directory.log"
   fi
-  ninja -C "$directory"
+  ninja -C "$directory" "$target"
 }
 
 # run_tests DIRECTORY RESULTS MESON-TEST-ARGUMENT...
@@ -68,7 +68,7 @@ run_plain() {
 
 failed_runs=()
 step "Building the release build, warnings as errors"
-build build-test -Dwerror=true -Dbenchmarks=true
+build build-test all -Dwerror=true -Dbenchmarks=true
 rm -rf "$results"
 step "Testing the release build"
 run_tests build-test release
@@ -77,7 +77,7 @@ UNUM_REACTOR=epoll run_tests build-test release-epoll --suite app
 
 step "Building with the address and undefined-behaviour sanitizers"
 # Not optimised: that takes a third of the time to build.
-build build-asan -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false \
+build build-asan unit-tests -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false \
   -Doptimization=0 -Ddebug=true
 step "Testing with the sanitizers"
 run_tests build-asan asan --suite unit --timeout-multiplier 3
@@ -89,6 +89,7 @@ fi
 
 if [ "$thorough" = yes ]; then
   step "Testing the applications with the sanitizers"
+  ninja -C build-asan
   run_tests build-asan asan-apps --suite app --suite chaos --timeout-multiplier 3
   step "Testing the applications with the sanitizers on epoll"
   UNUM_REACTOR=epoll run_tests build-asan asan-epoll --suite app --suite network \
