@@ -44,20 +44,21 @@ constexpr std::size_t kListedBytesMax = 128;
 // Single looks before a listing: most times when something is missing, the first one tells.
 constexpr std::size_t kLooksBeforeListing = 4;
 
-/// Opens what is in the kernel's caches; -EAGAIN for what would need the disk. Kernels before 5.12
-/// and some sandboxes have no such call: there it is a plain open.
-int open_cached(int directory, const char* file) noexcept {
+/// Opens what is in the kernel's caches; -EAGAIN for what would need the disk, and for a name that
+/// nobody has looked for yet. Kernels before 5.12 and some sandboxes have no such call: there it is
+/// a plain open, as it is in a directory where that does not wait.
+int open_cached(const Directory& directory, const char* file) noexcept {
   static bool supported = true;
-  if (supported) {
+  if (supported && !directory.made_here) {
     open_how how{};
     how.flags = kReadFlags;
     how.resolve = RESOLVE_CACHED;
-    const long fd = ::syscall(SYS_openat2, directory, file, &how, sizeof how);
+    const long fd = ::syscall(SYS_openat2, directory.fd.get(), file, &how, sizeof how);
     if (fd >= 0) return static_cast<int>(fd);
     if (errno != EINVAL && errno != ENOSYS && errno != EPERM && errno != E2BIG) return -errno;
     supported = false;
   }
-  const int fd = ::openat(directory, file, kReadFlags);
+  const int fd = ::openat(directory.fd.get(), file, kReadFlags);
   return fd >= 0 ? fd : -errno;
 }
 
@@ -101,7 +102,7 @@ Error unreadable(int error, int directory, const char* file) {
 FsStore::Look FsStore::read_cached(const Directory& directory, const char* file, bool with_stamp,
                                    CacheGuess& guess, Found& out) {
   ++counters_.requests;
-  const Descriptor open(open_cached(directory.fd.get(), file));
+  const Descriptor open(open_cached(directory, file));
   if (open.get() == -ENOENT) return Look::absent;
   if (open.get() == -EAGAIN) {
     guess.was_asked(false);

@@ -73,6 +73,7 @@ Task<DirectoryPtr> SessionDirectories::descend(DirectoryPtr from,
     const int above = from->fd.get();
     const char* name = component.c_str();
     int fd = -ENOENT;
+    bool made_here = false;
     // Somebody may remove an empty directory between our making and opening it.
     for (int attempt = 0; fd == -ENOENT && attempt < 8; ++attempt) {
       ++counters_.requests;
@@ -91,6 +92,7 @@ Task<DirectoryPtr> SessionDirectories::descend(DirectoryPtr from,
       } else if (::mkdirat(above, name, kDirectoryMode) != 0) {
         made = -errno;
       }
+      made_here = made == 0;
       if (made < 0 && made != -EEXIST) {
         if (made == -ENOENT && is_gone(*from)) {
           throw Error(ErrorKind::not_found, "fs", "ENOENT",
@@ -103,6 +105,7 @@ Task<DirectoryPtr> SessionDirectories::descend(DirectoryPtr from,
     if (fd < 0) throw file_error(-fd, "opening the directory", above, name);
     ++counters_.connections;
     from = std::make_shared<Directory>(Descriptor(fd), from, component);
+    from->made_here = made_here;
   }
   co_return from;
 }

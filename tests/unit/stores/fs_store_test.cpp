@@ -140,6 +140,23 @@ TEST_CASE(
   CHECK(store->counters().flushes == before + 1);
 }
 
+TEST_CASE("in a session that was begun here a look for what is not there is one call") {
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const SessionContext context = store->session_context("S");
+  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  const std::uint64_t requests = store->counters().requests;
+  const std::uint64_t entries = reactor.counters().kernel_entries;
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = "G" + std::to_string(i);
+    const ItemId absent{name, ItemKind::outcome};
+    CHECK_FALSE(reactor.run(store->get(context, absent)));
+  }
+  CHECK(store->counters().requests == requests + 100);
+  CHECK(reactor.counters().kernel_entries == entries);
+}
+
 TEST_CASE("what a fan-in was seen to hold is on the disk before it is claimed") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
