@@ -1,5 +1,6 @@
 // Calls of Python functions through the pool, beside the bare pipes of the same shim, beside
 // multiprocessing.Pool, and beside starting an interpreter each time.
+#include <sched.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -7,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -163,15 +165,45 @@ Task<void> start_interpreters(Reactor& reactor, std::size_t count) {
   }
 }
 
+/// This thread, and what it starts, on one processor. Where two that take turns run, the kernel
+/// chooses, and on an idle machine it may send each message to a processor that sleeps: five times
+/// the time of a call, for either of two alternatives, by chance.
+class OneProcessor {
+ public:
+  OneProcessor() {
+    static const int processor = ::sched_getcpu();
+    ::sched_getaffinity(0, sizeof before_, &before_);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(processor), &one);
+    ::sched_setaffinity(0, sizeof one, &one);
+  }
+  ~OneProcessor() { ::sched_setaffinity(0, sizeof before_, &before_); }
+  OneProcessor(const OneProcessor&) = delete;
+  OneProcessor& operator=(const OneProcessor&) = delete;
+
+ private:
+  cpu_set_t before_;
+};
+
 /// What a comparison needs, and the end of it.
 struct Bench {
   Code code;
   Reactor reactor;
   std::vector<FunctionCode> functions = code.functions(20);
   WorkerPool pool{reactor, functions, {.running_max = 2}};
-  BareWorker bare{functions[0]};
+  WorkerPool one_worker{reactor, functions, {.running_max = 1}};
+  std::optional<BareWorker> bare;
   PythonPool python_pool{bench::size(1000, 10)};
-  ~Bench() { reactor.run(pool.shutdown()); }
+  Bench() {
+    const OneProcessor here;
+    bare.emplace(functions[0]);
+    reactor.run(calls_one_by_one(one_worker, 1));
+  }
+  ~Bench() {
+    reactor.run(pool.shutdown());
+    reactor.run(one_worker.shutdown());
+  }
 };
 
 /// Made and ended by main: coroutines cannot run once the thread's own objects are gone.
@@ -182,8 +214,14 @@ void register_all() {
   const std::size_t calls = bench::size(500, 5);
   bench::compare(
       "Python call", "bare pipes of the shim", 1.3, calls, 101,
-      [=, &b] { b.reactor.run(calls_one_by_one(b.pool, calls)); },
-      [=, &b] { b.bare.calls(calls); });
+      [=, &b] {
+        const OneProcessor here;
+        b.reactor.run(calls_one_by_one(b.one_worker, calls));
+      },
+      [=, &b] {
+        const OneProcessor here;
+        b.bare->calls(calls);
+      });
   const std::size_t many = bench::size(1000, 10);
   bench::compare(
       "Python call, 2 workers", "multiprocessing.Pool(2)", 1.0, many, 51,
