@@ -60,8 +60,11 @@ def prepared(name, build):
 def environment(operation):
     endpoint = os.environ["UNUM_TEST_HTTP" if operation.startswith("s3") else "UNUM_TEST_DYNAMODB"]
     service = "S3" if operation.startswith("s3") else "DYNAMODB"
-    return dict(os.environ, AWS_ACCESS_KEY_ID="unum-test", AWS_SECRET_ACCESS_KEY="unum-test-secret",
-                AWS_REGION="us-east-1", AWS_EC2_METADATA_DISABLED="true",
+    # What else the machine says to the SDKs (a CA bundle, a proxy) would measure the machine.
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith("AWS_") and not name.lower().endswith("_proxy")}
+    return dict(kept, AWS_ACCESS_KEY_ID="unumtest", AWS_SECRET_ACCESS_KEY="unum-test-secret",
+                AWS_REGION="us-east-1", AWS_DEFAULT_REGION="us-east-1", AWS_EC2_METADATA_DISABLED="true",
                 AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null",
                 **{f"AWS_ENDPOINT_URL_{service}": endpoint})
 

@@ -1,8 +1,9 @@
 // unum's side of the comparison with other SDKs: the same objects or keys through its stores.
 //
-// Usage: unum-peer s3-get|s3-head|dynamodb-batch|dynamodb-fill CONTAINER SESSION COUNT IN_FLIGHT
-// ROUNDS Prints {"cpu_us", "wall_us"} a request, as the other peers do. `dynamodb-fill` writes the
-// values that the peers read.
+// Usage: unum-peer OPERATION CONTAINER SESSION COUNT IN_FLIGHT ROUNDS
+// where OPERATION is one of s3-get, s3-head, dynamodb-batch, dynamodb-fill. Prints
+// {"cpu_us", "wall_us"} a request, as the other peers do. `dynamodb-fill` writes the values that the
+// peers read.
 #include <sys/resource.h>
 
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "unum/data_store.hpp"
+#include "unum/error.hpp"
 #include "unum/task_group.hpp"
 
 using namespace unum;
@@ -45,26 +47,31 @@ Task<void> fill(DataStore& store, const SessionContext& context, const std::vect
   co_await for_each_bounded(all.size(), 64, write);
 }
 
-void once(Reactor& reactor, DataStore& store, const SessionContext& context,
-          const std::vector<Pointer>& all, bool look_only) {
-  if (!look_only) {
-    reactor.run(store.read_input(context, all));
-  } else if (!reactor.run(store.check_values_exist(context, all))) {
-    std::fprintf(stderr, "unum-peer: a value is missing\n");
-    std::exit(1);
-  }
+/// By HEAD, value by value: of all at once the store would ask by listing, in one request.
+Task<void> look(DataStore& store, const SessionContext& context, const std::vector<Pointer>& all,
+                std::size_t in_flight) {
+  const auto one = [&](std::size_t i) -> Task<void> {
+    const bool there = co_await store.check_value_exist(context, all[i]);
+    if (!there) throw Error(ErrorKind::not_found, "peer", "Unum.Missing", all[i].name());
+  };
+  co_await for_each_bounded(all.size(), in_flight, one);
 }
 
 int compare(Reactor& reactor, DataStore& store, const SessionContext& context,
-            const std::vector<Pointer>& all, std::string_view operation, std::size_t rounds) {
-  const bool look_only = operation == "s3-head";
-  once(reactor, store, context, all, look_only);
+            const std::vector<Pointer>& all, std::string_view operation, std::size_t in_flight,
+            std::size_t rounds) {
+  const auto once = [&] {
+    if (operation == "s3-head") {
+      reactor.run(look(store, context, all, in_flight));
+    } else {
+      reactor.run(store.read_input(context, all));
+    }
+  };
+  once();
   const StoreCounters before = store.counters();
   const double cpu = cpu_seconds();
   const auto wall = std::chrono::steady_clock::now();
-  for (std::size_t round = 0; round < rounds; ++round) {
-    once(reactor, store, context, all, look_only);
-  }
+  for (std::size_t round = 0; round < rounds; ++round) once();
   const double cpu_used = cpu_seconds() - cpu;
   const std::chrono::duration<double> wall_used = std::chrono::steady_clock::now() - wall;
   const auto requests = static_cast<double>(store.counters().requests - before.requests);
@@ -91,7 +98,8 @@ int main(int argc, char** argv) {
     if (operation.ends_with("fill")) {
       reactor.run(fill(*store, context, all));
     } else {
-      code = compare(reactor, *store, context, all, operation, std::strtoul(argv[6], nullptr, 10));
+      code = compare(reactor, *store, context, all, operation, options.in_flight_max,
+                     std::strtoul(argv[6], nullptr, 10));
     }
     reactor.run(store->close());
     return code;
