@@ -25,7 +25,7 @@ def bars(rows, top, scale):
         lines += [
             f'<text x="{LEFT - 8}" y="{y + BAR - 3}" text-anchor="end">{NAMES[row["peer"]]}</text>',
             f'<rect x="{LEFT}" y="{y}" width="{length:.1f}" height="{BAR}" fill="{tone}"/>',
-            f'<text x="{LEFT + length + 6:.1f}" y="{y + BAR - 3}">{row["cpu_us"]:.3g}</text>']
+            f'<text x="{LEFT + length + 6:.1f}" y="{y + BAR - 3}">{row["cpu_us"]:,.0f}</text>']
     return lines
 
 
