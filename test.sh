@@ -5,10 +5,10 @@
 # Usage: ./test.sh [--thorough]
 #   --thorough   besides: clang-tidy, and the sanitizers over all that needs servers (an hour on two cores)
 #
-# Counted are test cases. In CI (CI=true) a skipped one is a failure. Two builds, in build-test/ and
-# build-asan/ (the address and undefined-behaviour sanitizers), are kept for the next run. In each of
-# them the unit tests run once (they cover both reactor ports themselves); in the first the application
-# tests run twice, on the port that the machine offers and on epoll. Real servers
+# Counted are test cases. In CI (CI=true) a skipped one is a failure. Two builds, in build-test/ and in
+# build-clang/ (clang, with the address and undefined-behaviour sanitizers), are kept for the next run.
+# In each of them the unit tests run once (they cover both reactor ports themselves); in the first the
+# application tests run twice, on the port that the machine offers and on epoll. Real servers
 # (tests/with-servers.py) are started once around all of it.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -75,12 +75,14 @@ run_tests build-test release
 step "Testing the applications on epoll"
 UNUM_REACTOR=epoll run_tests build-test release-epoll --suite app
 
-step "Building with the address and undefined-behaviour sanitizers"
+step "Building with clang and its address and undefined-behaviour sanitizers"
+ccache=$(command -v ccache || true)
+export CC="$ccache clang$clang" CXX="$ccache clang++$clang"
 # Not optimised: that takes a third of the time to build.
-build build-asan unit-tests -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false \
+build build-clang unit-tests -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false \
   -Doptimization=0 -Ddebug=true
 step "Testing with the sanitizers"
-run_tests build-asan asan --suite unit --timeout-multiplier 3
+run_tests build-clang asan --suite unit --timeout-multiplier 3
 
 if [ "${CI:-}" = true ]; then
   step "Form"
@@ -89,10 +91,10 @@ fi
 
 if [ "$thorough" = yes ]; then
   step "Testing the applications with the sanitizers"
-  ninja -C build-asan
-  run_tests build-asan asan-apps --suite app --suite chaos --timeout-multiplier 3
+  ninja -C build-clang
+  run_tests build-clang asan-apps --suite app --suite chaos --timeout-multiplier 3
   step "Testing the applications with the sanitizers on epoll"
-  UNUM_REACTOR=epoll run_tests build-asan asan-epoll --suite app --suite network \
+  UNUM_REACTOR=epoll run_tests build-clang asan-epoll --suite app --suite network \
     --timeout-multiplier 3
   step "clang-tidy"
   run_plain lint clang-tidy tools/lint.sh tidy build-test

@@ -43,7 +43,26 @@ need_to_test() {
   need catch2 have_library catch2
   need libbenchmark-dev have_library benchmark
   need nodejs have_node
+  need_clang
   need_servers
+}
+
+# The sanitizers' build is one of clang, so that a second compiler sees the code and warns: one from 16
+# on that can sanitize, or else Debian's. $clang is the suffix of its commands then, "-16" or none.
+can_sanitize() {
+  [ "$("clang++$1" -dumpversion | cut -d . -f 1)" -ge 16 ] && have_sanitizer "clang++$1"
+}
+have_sanitizer() {
+  echo 'int main() {}' | "$1" -std=c++20 -fsanitize=address,undefined -x c++ -o /dev/null -
+}
+need_clang() {
+  for clang in "" -{16..21}; do
+    if can_sanitize "$clang" >/dev/null 2>&1; then return; fi
+  done
+  clang=
+  # What Debian 12 calls "clang" is 14.
+  if (. /etc/os-release && [ "${VERSION_ID:-}" = 12 ]); then clang=-16; fi
+  missing_packages+=("clang$clang" "libclang-rt$clang-dev")
 }
 
 # What tests/with-servers.py starts or builds its servers with; it installs the rest itself. No

@@ -2,8 +2,8 @@
 //
 // Usage: unum-peer OPERATION CONTAINER SESSION COUNT IN_FLIGHT ROUNDS
 // where OPERATION is one of s3-get, s3-head, dynamodb-batch, dynamodb-fill. Prints
-// {"cpu_us", "wall_us"} a request, as the other peers do. `dynamodb-fill` writes the values that the
-// peers read.
+// {"cpu_us", "wall_us"} a request, as the other peers do. `dynamodb-fill` writes the values that
+// the peers read.
 #include <sys/resource.h>
 
 #include <chrono>
