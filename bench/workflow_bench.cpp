@@ -51,8 +51,8 @@ class Directory {
     if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
     path_ = path;
   }
-  /// Removed when the program ends: ext4 makes files slowly where many were deleted in the last
-  /// minutes.
+  /// Removed when the program ends: without a journal ext4 makes files slowly where many were
+  /// deleted in the last minutes (docs/performance.md).
   ~Directory() {
     static struct Leftovers {
       std::vector<std::string> paths;
