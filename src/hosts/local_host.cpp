@@ -242,10 +242,9 @@ Task<void> LocalHost::run_steps(const std::string& payload) {
   begin_entry(payload);
   co_await steps_.drain();
   if (stop_->requested() || !failures_.empty()) co_return;
-  const bool orphaned = co_await has_orphaned_claim();
-  if (orphaned) {
-    // Whoever claimed has died before it invoked: delivering everything again finds the claim's
-    // owner.
+  const bool stalled = co_await has_stalled_fan_in();
+  if (stalled) {
+    // Delivering everything again finds the claim's owner, and tells the store again who is there.
     origins_.clear();
     finals_.clear();
     instances_ = 0;
@@ -272,13 +271,24 @@ Task<void> LocalHost::watch_store(StopToken told_to_end, StopToken run_ended) {
   stores_stop_->request("the run has ended and the data store does not answer");
 }
 
-Task<bool> LocalHost::has_orphaned_claim() {
+/// Whether a fan-in has all that it needs and nobody goes on from it: whoever claimed it died
+/// before it invoked, or the store lost what a contributor told it.
+Task<bool> LocalHost::has_stalled_fan_in() {
   const Wait wait = store_wait();
   const SessionContext context = store_.session_context(session_);
   for (const auto& [aggregator, record] : fan_ins_) {
-    if (!record.taken || origins_.contains(aggregator)) continue;
-    const Pointer outcome = store_.pointer(context, aggregator);
-    if (!co_await store_.check_value_exist(context, outcome, wait)) co_return true;
+    if (origins_.contains(aggregator)) continue;
+    if (record.taken) {
+      const Pointer outcome = store_.pointer(context, aggregator);
+      if (!co_await store_.check_value_exist(context, outcome, wait)) co_return true;
+    } else if (record.wanted) {
+      std::vector<Pointer> inputs;
+      inputs.reserve(record.set->size());
+      for (std::size_t place = 0; place < record.set->size(); ++place) {
+        inputs.push_back(store_.pointer(context, record.set->name(place)));
+      }
+      if (co_await store_.check_values_exist(context, inputs, wait)) co_return true;
+    }
   }
   co_return false;
 }
@@ -288,13 +298,13 @@ bool LocalHost::is_contributor(const FinalCandidate& candidate) const {
                      [&](const std::string& name) { return fan_ins_.at(name).wanted; });
 }
 
-/// Fan-ins that somebody wants and nobody can complete any more.
+/// Fan-ins that somebody wants and nobody completed.
 Task<void> LocalHost::report_incomplete() {
   const Wait wait = store_wait();
   constexpr std::size_t kNamedMax = 10;
   const SessionContext context = store_.session_context(session_);
   for (const auto& [aggregator, record] : fan_ins_) {
-    if (!record.wanted || origins_.contains(aggregator)) continue;
+    if (!record.wanted || record.taken || origins_.contains(aggregator)) continue;
     std::string missing;
     std::size_t count = 0;
     for (std::size_t place = 0; place < record.set->size(); ++place) {
@@ -303,7 +313,12 @@ Task<void> LocalHost::report_incomplete() {
       if (co_await store_.check_value_exist(context, outcome, wait)) continue;
       if (++count <= kNamedMax) missing += (missing.empty() ? "" : ", ") + name;
     }
-    if (count == 0) continue;
+    if (count == 0) {
+      failures_.push_back({"", "Unum.UnclaimedFanIn",
+                           aggregator + " has all its inputs, and the data store told none of " +
+                               "their writers so: it has lost an update"});
+      continue;
+    }
     if (count > kNamedMax) missing += " and " + std::to_string(count - kNamedMax) + " more";
     failures_.push_back({"", "Unum.IncompleteFanIn",
                          aggregator + " waits for instances that never ran: " + missing});

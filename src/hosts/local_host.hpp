@@ -116,7 +116,7 @@ class LocalHost final : private Invoker {
   /// For calls of the store: they go on for a little when the run was told to end.
   Wait store_wait() const { return {kNoDeadline, stores_stop_->token()}; }
   bool is_contributor(const FinalCandidate& candidate) const;
-  Task<bool> has_orphaned_claim();
+  Task<bool> has_stalled_fan_in();
   Task<void> report_incomplete();
   RunResult conclude();
   void reset();

@@ -18,7 +18,7 @@ class Certificates:
         self.certificate = os.path.join(directory, "server.pem")
         self.key = os.path.join(directory, "server.key")
 
-    def make(self):
+    def make(self, names=NAMES):
         os.makedirs(self.directory, exist_ok=True)
         authority_key = os.path.join(self.directory, "ca.key")
         self.request("/CN=unum tests", self.authority, authority_key,
@@ -27,7 +27,7 @@ class Certificates:
         self.request("/CN=localhost", self.certificate, self.key,
                      "-CA", self.authority, "-CAkey", authority_key,
                      "-addext", "basicConstraints=critical,CA:FALSE",
-                     "-addext", f"subjectAltName={NAMES}")
+                     "-addext", f"subjectAltName={names}")
         os.unlink(authority_key)
 
     @staticmethod

@@ -74,7 +74,7 @@ struct StoreDied {};
 
 /// A store that dies at its n-th operation, before or after it took effect, and at all that follow;
 /// or that answers none of them any more, until its caller gives up.
-class FailingStore final : public DataStore {
+class FailingStore : public DataStore {
  public:
   enum class How { dies_before_effect, dies_after_effect, falls_silent };
   FailingStore(Reactor& reactor, DataStore& inner, int operations_before, How how)

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <string>
 
 #include "base/json.hpp"
@@ -287,6 +288,36 @@ TEST_CASE("a fan-in that can never complete fails the run and names who never ra
   REQUIRE(result.failures.front().error == "Unum.IncompleteFanIn");
   REQUIRE(result.failures.front().cause.find(
               "A waits for instances that never ran: C-unumIndex-1") != std::string::npos);
+}
+
+TEST_CASE("what a store forgets of a fan-in is told again once; then the run fails") {
+  /// Each time it forgets, the contributor's last step is as if it had not been made.
+  class ForgetfulStore final : public FailingStore {
+   public:
+    ForgetfulStore(Reactor& reactor, DataStore& inner, int times)
+        : FailingStore(reactor, inner, std::numeric_limits<int>::max(), How::dies_before_effect),
+          times_(times) {}
+    Task<std::vector<FanInState>> join(const SessionContext& context,
+                                       std::span<const FanIn> fan_ins, Wait wait) override {
+      if (times_-- > 0) co_return std::vector<FanInState>(fan_ins.size());
+      co_return co_await DataStore::join(context, fan_ins, wait);
+    }
+
+   private:
+    int times_;
+  };
+  World world("memory");
+  NativeApp app = map_and_fan_in();
+  ForgetfulStore forgetful(world.reactor, *world.store, 3);
+  require_result(world.reactor.run(app.run(world.reactor, forgetful, "once", "[1,2,3]")),
+                 "[1,2,3]");
+  REQUIRE(app.runs.at("A") == 1);
+  ForgetfulStore hopeless(world.reactor, *world.store, 6);
+  const RunResult result = world.reactor.run(app.run(world.reactor, hopeless, "always", "[1,2,3]"));
+  REQUIRE(result.status == RunResult::Status::failed);
+  REQUIRE(result.failures.size() == 1);
+  REQUIRE(result.failures.front().error == "Unum.UnclaimedFanIn");
+  REQUIRE(result.failures.front().cause.starts_with("A has all its inputs"));
 }
 
 TEST_CASE("case 28: a fan-in of one branch gives a list of one value") {
