@@ -19,16 +19,27 @@ CODE_IN_DOCUMENT = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 
 
+def walked():
+    """The tree without what .gitignore names: builds, caches, fetched subprojects."""
+    names = []
+    for folder, folders, files in os.walk(ROOT):
+        place = os.path.relpath(folder, ROOT)
+        folders[:] = [name for name in folders
+                      if name not in (".git", ".cache", ".unum", "__pycache__")
+                      and not (place == "." and name.startswith("build"))
+                      and (place != "subprojects" or name == "packagefiles")]
+        names += [os.path.normpath(os.path.join(place, name)) for name in files]
+    return names
+
+
 def source_files():
     """Every file of the tree that is in git or could be added to it: neither ignored nor built."""
     command = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         listed = subprocess.run(command, check=True, capture_output=True).stdout
         names = listed.decode().split("\0")
-    except (OSError, subprocess.CalledProcessError):
-        names = [os.path.relpath(os.path.join(folder, name), ROOT)
-                 for top in ("docs", "src", "include", "tests", "bench", "examples")
-                 for folder, _, files in os.walk(os.path.join(ROOT, top)) for name in files]
+    except (OSError, subprocess.CalledProcessError):  # no git here
+        names = walked()
     return sorted(name for name in names if name and os.path.isfile(os.path.join(ROOT, name)))
 
 
