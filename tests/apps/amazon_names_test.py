@@ -10,11 +10,11 @@ import http.server
 import json
 import os
 import ssl
-import threading
 import unittest
 import uuid
 
 from harness import DONE, AppTest, example_cases, read_json
+from loopback_server import LoopbackServer
 from network_stores import AWS
 from servers.certificates import Certificates
 
@@ -39,29 +39,15 @@ class Request:
         return self.host, self.method, self.path.partition("?")[0]
 
 
-class Amazon(http.server.ThreadingHTTPServer):
+class Amazon(LoopbackServer):
     """A proxy whose tunnels all end at moto; what goes through them is written down."""
 
-    daemon_threads = True
-
     def __init__(self, moto, certificates):
-        super().__init__(("127.0.0.1", 0), Tunnel)
+        super().__init__(Tunnel)
         self.moto = moto
-        self.requests = []
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificates.certificate, certificates.key)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-
-    def handle_error(self, request, client_address):
-        """A client that hangs up says so itself."""
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
 
 
 class Tunnel(http.server.BaseHTTPRequestHandler):
@@ -117,8 +103,8 @@ class AtAmazonsNames(AppTest):
         self.amazon = self.enterContext(amazon)
         nothing = dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE",
                                  "AWS_SESSION_TOKEN", "no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"), "")
-        self.environment = {**AWS, **nothing, "AWS_REGION": REGION, "HTTPS_PROXY": amazon.url, "https_proxy": amazon.url,
-                            "AWS_CA_BUNDLE": certificates.authority}
+        self.environment = {**AWS, **nothing, "AWS_REGION": REGION, "AWS_CA_BUNDLE": certificates.authority,
+                            "HTTPS_PROXY": amazon.url, "https_proxy": amazon.url}
         self.own_name = f"unum-{uuid.uuid4().hex[:16]}"
 
     def ask(self, *arguments, **environment):

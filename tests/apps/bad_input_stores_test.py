@@ -7,12 +7,12 @@ import json
 import os
 import socket
 import ssl
-import threading
 import unittest
 import urllib.request
 import uuid
 
 from harness import DONE, MACHINE, USAGE, AppTest, Function
+from loopback_server import LoopbackServer
 from network_stores import AWS
 from servers.certificates import Certificates
 from servers.process import can_connect, free_port, running
@@ -54,31 +54,17 @@ def table(status="ACTIVE", key="Name"):
                                  "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}]}})
 
 
-class Scripted(http.server.ThreadingHTTPServer):
+class Scripted(LoopbackServer):
     """A service that answers as `answer(method, path, headers)` says: (status, body) or (status, body, headers)."""
-
-    daemon_threads = True
 
     def __init__(self, answer, address="127.0.0.1", tls=None):
         self.answer = answer
-        self.requests = []
-        super().__init__((address, 0), Handler)
+        super().__init__(Handler, address)
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(tls.certificate, tls.key)
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.url = f"{'https' if tls else 'http'}://{address}:{self.server_address[1]}"
-
-    def handle_error(self, request, client_address):
-        """Clients that hang up are what these tests are about."""
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}).start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
