@@ -10,8 +10,11 @@
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 using Catch::Approx;
+using Catch::Matchers::ContainsSubstring;
 #else
 #include <catch2/catch.hpp>
+/// As version 3 calls it.
+inline auto ContainsSubstring(const std::string& text) { return Catch::Contains(text); }
 #endif
 
 namespace unum::test {

@@ -66,7 +66,9 @@ class Redis(Server):
         return False
 
     def variables(self):
-        return {"UNUM_TEST_REDIS": self.address}
+        # Tests start servers of their own, by name.
+        path = os.environ.get("PATH", os.defpath)
+        return {"UNUM_TEST_REDIS": self.address, "PATH": path + os.pathsep + os.path.dirname(self.program)}
 
 
 class RedisTls(Redis):

@@ -94,6 +94,7 @@ Task<std::vector<std::optional<std::string>>> DynamoDbStore::get_outcomes(
 
   std::vector<std::optional<std::string>>& values = found.values;
   std::vector<std::size_t> large;
+  large.reserve(found.heads.size());
   for (const auto& [index, head] : found.heads) large.push_back(index);
   const auto assemble = [&](std::size_t i) -> Task<void> {
     const std::size_t index = large[i];

@@ -54,9 +54,9 @@ TEST_CASE("an exception is a failure with its type, its message and the user's o
   CHECK_FALSE(ended.result.succeeded);
   CHECK(ended.result.error == "TooMany");
   CHECK(ended.result.cause.starts_with("7 are too many\n"));
-  CHECK_THAT(ended.result.cause, Catch::Contains("app.py\", line 4, in deep") &&
-                                     Catch::Contains("in lambda_handler") &&
-                                     !Catch::Contains("python_worker"));
+  CHECK_THAT(ended.result.cause, ContainsSubstring("app.py\", line 4, in deep") &&
+                                     ContainsSubstring("in lambda_handler") &&
+                                     !ContainsSubstring("python_worker"));
   CHECK(workers.value("F", "1") == "1");
   CHECK(workers.pool().counters().started == 1);
 }
@@ -67,7 +67,7 @@ TEST_CASE("a long cause is shortened in the middle") {
   const Ended ended = workers.call("F");
   CHECK(ended.result.error == "ValueError");
   CHECK(ended.result.cause.size() < 64 * 1024);
-  CHECK_THAT(ended.result.cause, Catch::Contains("characters left out"));
+  CHECK_THAT(ended.result.cause, ContainsSubstring("characters left out"));
 }
 
 TEST_CASE("case 33: a handler that does not import, or is not there, fails with the reason") {
@@ -96,9 +96,9 @@ TEST_CASE("case 33: a handler that does not import, or is not there, fails with 
       const Ended ended = workers.call("F");
       REQUIRE_FALSE(ended.error.has_value());
       CHECK(ended.result.error == one.error);
-      CHECK_THAT(ended.result.cause, Catch::Contains(one.cause) &&
-                                         !Catch::Contains("python_worker") &&
-                                         !Catch::Contains("frozen importlib"));
+      CHECK_THAT(ended.result.cause, ContainsSubstring(one.cause) &&
+                                         !ContainsSubstring("python_worker") &&
+                                         !ContainsSubstring("frozen importlib"));
     }
   }
 }
@@ -130,7 +130,7 @@ TEST_CASE("an exit in the handler is a failure and the next call has a fresh wor
   const Ended ended = workers.call("F", "0");
   REQUIRE_FALSE(ended.error.has_value());
   CHECK(ended.result.error == "Runtime.ExitError");
-  CHECK_THAT(ended.result.cause, Catch::Contains("3"));
+  CHECK_THAT(ended.result.cause, ContainsSubstring("3"));
   CHECK(pid_of(workers, "F") != before);
 }
 
@@ -167,9 +167,9 @@ TEST_CASE(
     CHECK(ended.error->code() == "Unum.WorkerCrashed");
     CHECK(ended.error->origin() == "worker");
     CHECK_THAT(ended.error->message(),
-               Catch::Contains(one.message) && Catch::Contains("F-unumIndex-0"));
-    CHECK_THAT(ended.error->message(), Catch::Contains("about to"));
-    CHECK_THAT(workers.output, Catch::Contains("F-unumIndex-0|about to\n"));
+               ContainsSubstring(one.message) && ContainsSubstring("F-unumIndex-0"));
+    CHECK_THAT(ended.error->message(), ContainsSubstring("about to"));
+    CHECK_THAT(workers.output, ContainsSubstring("F-unumIndex-0|about to\n"));
     pid_of(workers, "F");
     pid_of(workers, "G");
     CHECK(workers.pool().counters().crashed == 1);
@@ -185,7 +185,7 @@ TEST_CASE("a worker started without the fork server crashes the same way") {
   const Ended ended = workers.call("F", "0");
   REQUIRE(ended.error.has_value());
   CHECK_THAT(ended.error->message(),
-             Catch::Contains("signal 9 (SIGKILL)") && Catch::Contains("about to"));
+             ContainsSubstring("signal 9 (SIGKILL)") && ContainsSubstring("about to"));
   pid_of(workers, "F");
 }
 
@@ -240,7 +240,7 @@ TEST_CASE("a call without an answer ends at its time-out, and its process group 
   REQUIRE(ended.error.has_value());
   CHECK(ended.error->kind() == ErrorKind::timeout);
   CHECK(ended.error->code() == "States.Timeout");
-  CHECK_THAT(ended.error->message(), Catch::Contains("1.5 s") && Catch::Contains("about to"));
+  CHECK_THAT(ended.error->message(), ContainsSubstring("1.5 s") && ContainsSubstring("about to"));
   const std::size_t at = workers.output.find("pids ");
   REQUIRE(at != std::string::npos);
   long worker = 0;
@@ -272,7 +272,7 @@ TEST_CASE("a deadline of the caller's ends a call, and one that waits for a plac
   workers.reactor.run(group.drain());
   REQUIRE(ended.size() == 3);
   REQUIRE(ended[0].error.has_value());
-  CHECK_THAT(ended[0].error->message(), Catch::Contains("no worker was free"));
+  CHECK_THAT(ended[0].error->message(), ContainsSubstring("no worker was free"));
   REQUIRE(ended[1].error.has_value());
   CHECK(ended[1].error->kind() == ErrorKind::timeout);
   CHECK_FALSE(ended[2].error.has_value());
@@ -313,11 +313,11 @@ TEST_CASE("a stop ends the call that runs with SIGTERM, and the one that waits; 
     }
     ++cancelled;
     CHECK(end.error->kind() == ErrorKind::cancelled);
-    CHECK_THAT(end.error->message(), Catch::Contains("Ctrl-C"));
+    CHECK_THAT(end.error->message(), ContainsSubstring("Ctrl-C"));
   }
   CHECK(cancelled == 2);
   workers.reactor.run(workers.pool().shutdown());
-  CHECK_THAT(workers.output, Catch::Contains("F|ready\nF|cleaning up\n"));
+  CHECK_THAT(workers.output, ContainsSubstring("F|ready\nF|cleaning up\n"));
 }
 
 TEST_CASE("shutting down ends what runs, what waits and what is idle, also what ignores SIGTERM") {
@@ -407,7 +407,7 @@ TEST_CASE("when the host is killed, its workers end too") {
   int status = 0;
   REQUIRE(::waitpid(host, &status, 0) == host);
   REQUIRE(WIFSIGNALED(status));
-  REQUIRE_THAT(text, Catch::Contains("ready"));
+  REQUIRE_THAT(text, ContainsSubstring("ready"));
   const std::size_t line = text.find('\n');
   REQUIRE(line != std::string::npos);
   const long worker = std::stol(text.substr(line + 1));

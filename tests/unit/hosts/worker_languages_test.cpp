@@ -139,7 +139,8 @@ TEST_CASE("what goes wrong in Node is told by name") {
       const Ended ended = workers.call("F");
       if (ended.error) FAIL(ended.error->message());
       CHECK(ended.result.error == one.error);
-      CHECK_THAT(ended.result.cause, Catch::Contains(one.cause) && !Catch::Contains("node_worker"));
+      CHECK_THAT(ended.result.cause,
+                 ContainsSubstring(one.cause) && !ContainsSubstring("node_worker"));
     }
   }
 }
@@ -152,9 +153,9 @@ TEST_CASE("a Node worker that ends or does not answer is a crash or a time-out")
   node(workers, "Rubbish",
        "exports.handler = () => { require('fs').writeSync(4, 'some rubbish, long enough'); };");
   workers.functions[1].timeout = std::chrono::milliseconds(400);
-  CHECK_THAT(workers.call("Killed").error->message(), Catch::Contains("SIGKILL"));
+  CHECK_THAT(workers.call("Killed").error->message(), ContainsSubstring("SIGKILL"));
   CHECK(workers.call("Busy").error->code() == "States.Timeout");
-  CHECK_THAT(workers.call("Rubbish").error->message(), Catch::Contains("file descriptor 4"));
+  CHECK_THAT(workers.call("Rubbish").error->message(), ContainsSubstring("file descriptor 4"));
 }
 
 TEST_CASE("large events and results go through Node") {
@@ -200,13 +201,14 @@ TEST_CASE("what goes wrong in an executable is told") {
   const Ended failed = workers.call("Fails");
   CHECK(failed.result.error == "Runtime.ExitError");
   CHECK_THAT(failed.result.cause,
-             Catch::Contains("exit code 3") && Catch::Contains("the disk is full"));
+             ContainsSubstring("exit code 3") && ContainsSubstring("the disk is full"));
   CHECK(workers.call("Rubbish").result.error == "Runtime.MarshalError");
   CHECK(workers.call("Nan").result.error == "Runtime.MarshalError");
   const Ended killed = workers.call("Killed");
   REQUIRE(killed.error.has_value());
   CHECK(killed.error->kind() == ErrorKind::disconnected);
-  CHECK_THAT(killed.error->message(), Catch::Contains("SIGKILL") && Catch::Contains("about to"));
+  CHECK_THAT(killed.error->message(),
+             ContainsSubstring("SIGKILL") && ContainsSubstring("about to"));
   const Ended hung = workers.call("Hangs");
   REQUIRE(hung.error.has_value());
   CHECK(hung.error->code() == "States.Timeout");
@@ -222,7 +224,7 @@ TEST_CASE("a program that cannot be run says so at the call") {
   for (const char* name : {"F", "G"}) {
     const Ended ended = workers.call(name);
     REQUIRE(ended.error.has_value());
-    CHECK_THAT(ended.error->message(), Catch::Contains("bootstrap"));
+    CHECK_THAT(ended.error->message(), ContainsSubstring("bootstrap"));
   }
 }
 
@@ -260,7 +262,7 @@ TEST_CASE("what goes wrong in a native function is told, and a crash ends its wo
       const Ended ended = workers.call("N");
       if (ended.error) FAIL(ended.error->message());
       CHECK(ended.result.error == one.error);
-      CHECK_THAT(ended.result.cause, Catch::Contains(one.cause));
+      CHECK_THAT(ended.result.cause, ContainsSubstring(one.cause));
     }
   }
   Workers workers;
@@ -268,8 +270,9 @@ TEST_CASE("what goes wrong in a native function is told, and a crash ends its wo
   const Ended crashed = workers.call("N", "{}");
   REQUIRE(crashed.error.has_value());
   // A worker that is built with a sanitizer reports the crash itself, and exits.
-  CHECK_THAT(crashed.error->message(), Catch::Contains("SIGSEGV") || Catch::Contains("SIGABRT") ||
-                                           Catch::Contains("AddressSanitizer"));
+  CHECK_THAT(crashed.error->message(), ContainsSubstring("SIGSEGV") ||
+                                           ContainsSubstring("SIGABRT") ||
+                                           ContainsSubstring("AddressSanitizer"));
   CHECK(workers.value("N", "1") == "null");
 }
 
@@ -283,6 +286,6 @@ TEST_CASE("a shared object that is missing or none is told") {
     const Ended ended = workers.call(name);
     if (ended.error) FAIL(ended.error->message());
     CHECK(ended.result.error == "Runtime.ImportModuleError");
-    CHECK_THAT(ended.result.cause, Catch::Contains(".so"));
+    CHECK_THAT(ended.result.cause, ContainsSubstring(".so"));
   }
 }

@@ -233,22 +233,22 @@ TEST_CASE("what is missing is told before anything runs") {
   };
   SECTION("a code directory") {
     workers.add("F", CodeKind::python, "app.lambda_handler").directory = "/nowhere/at/all";
-    CHECK_THAT(message(), Catch::Contains("F") && Catch::Contains("/nowhere/at/all"));
+    CHECK_THAT(message(), ContainsSubstring("F") && ContainsSubstring("/nowhere/at/all"));
   }
   SECTION("an executable") {
     workers.add("F", CodeKind::executable, "count");
-    CHECK_THAT(message(), Catch::Contains("bootstrap") && Catch::Contains("/F/count"));
+    CHECK_THAT(message(), ContainsSubstring("bootstrap") && ContainsSubstring("/F/count"));
   }
   SECTION("an interpreter") {
     workers.python("F", "");
     ::setenv("UNUM_PYTHON", "/no/such/python", 1);
     const std::string text = message();
     ::unsetenv("UNUM_PYTHON");
-    CHECK_THAT(text, Catch::Contains("/no/such/python") && Catch::Contains("UNUM_PYTHON"));
+    CHECK_THAT(text, ContainsSubstring("/no/such/python") && ContainsSubstring("UNUM_PYTHON"));
   }
   SECTION("a function") {
     const Ended ended = workers.call("Nobody");
     REQUIRE(ended.error.has_value());
-    CHECK_THAT(ended.error->message(), Catch::Contains("Nobody"));
+    CHECK_THAT(ended.error->message(), ContainsSubstring("Nobody"));
   }
 }
