@@ -128,6 +128,8 @@ bool is_old_temporary(int directory, const DirectoryEntry& entry) noexcept {
 Task<std::unique_ptr<DataStore>> open_fs_store(Reactor& reactor, std::string_view given,
                                                const StoreOptions& given_options) {
   const std::string name(given);
+  // The caller's may be gone after the first wait.
+  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
   const StoreOptions options = given_options;
   const int fd = co_await reactor.open_at(AT_FDCWD, name.c_str(), O_RDONLY | O_DIRECTORY);
   if (fd == -ENOENT) throw no_such_store(name);

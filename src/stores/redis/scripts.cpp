@@ -11,10 +11,7 @@ std::string keep(Expiry expiry) {
          ") end\n";
 }
 
-}  // namespace
-
-std::string commit_script(Expiry expiry) {
-  return keep(expiry) + R"lua(
+constexpr const char* kCommit = R"lua(
 local now
 local function note(name, always)
   if not now then
@@ -141,7 +138,10 @@ for i = 1, fan_ins do
 end
 return reply
 )lua";
-}
+
+}  // namespace
+
+std::string commit_script(Expiry expiry) { return keep(expiry) + kCommit; }
 
 std::string put_script(Expiry expiry) {
   return keep(expiry) + R"lua(
