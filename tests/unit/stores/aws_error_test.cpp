@@ -78,7 +78,8 @@ TEST_CASE("bodies that are none of a service leave the status", "[aws]") {
   CHECK(read(std::string("\0\xff\xfe", 3)).code == "503");
   const Fault long_one =
       read("<Error><Code>C</Code><Message>" + std::string(499, 'a') + "\xC3\xA4</Message></Error>");
-  CHECK(long_one.message == std::string(499, 'a') + "...");
+  // GCC 14 takes what operator+ gives for out of bounds here.
+  CHECK(long_one.message == std::string(499, 'a').append("..."));
 }
 
 TEST_CASE("kinds say what to do about an error", "[aws]") {
