@@ -5,34 +5,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cstdlib>
 #include <filesystem>
-#include <new>
 #include <string>
 
+#include "allocation_count.hpp"
 #include "ratio.hpp"
 #include "reactor/files.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task_group.hpp"
-
-namespace {
-
-std::atomic<std::size_t> allocation_count{0};
-
-[[gnu::noinline]] void* counted(std::size_t size) {
-  allocation_count.fetch_add(1, std::memory_order_relaxed);
-  void* block = std::malloc(size);
-  if (block == nullptr) throw std::bad_alloc();
-  return block;
-}
-[[gnu::noinline]] void release(void* block) { std::free(block); }
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void operator delete(void* block) noexcept { release(block); }
-void operator delete(void* block, std::size_t) noexcept { release(block); }
 
 namespace {
 
@@ -187,9 +168,9 @@ void count_allocations(benchmark::State& state) {
   const std::size_t count = bench::size(100'000, 100);
   reactor.run(beside(reactor, count, 4, true));  // fills the pool of frames
   for ([[maybe_unused]] auto once : state) {
-    const std::size_t before = allocation_count.load();
+    const std::size_t before = bench::allocation_count.load();
     reactor.run(beside(reactor, count, 4, true));
-    const std::size_t made = allocation_count.load() - before;
+    const std::size_t made = bench::allocation_count.load() - before;
     // The bounded loop's own slots and closure are the only ones, however many awaits there are.
     state.counters["allocations"] = static_cast<double>(made);
     state.counters["awaits"] = static_cast<double>(count);

@@ -2,26 +2,10 @@
 //
 // The other alternative of each pair is what one pays without keeping anything: a signer made for
 // the request. Allocations are counted over all that is signed.
-#include <atomic>
-#include <cstdlib>
-#include <new>
 
+#include "allocation_count.hpp"
 #include "ratio.hpp"
 #include "stores/aws/sigv4.hpp"
-
-namespace {
-
-std::atomic<unsigned long long> allocations{0};
-
-}  // namespace
-
-void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* block = std::malloc(size == 0 ? 1 : size)) return block;
-  throw std::bad_alloc();
-}
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
 
 using namespace unum;
 
@@ -82,10 +66,10 @@ void register_all() {
           std::string target;
           std::vector<std::string> headers;
           sign(signer, one, target, headers);
-          const auto before = allocations.load();
+          const auto before = bench::allocation_count.load();
           for (std::size_t i = 0; i < count; ++i) sign(signer, one, target, headers);
-          const double each =
-              static_cast<double>(allocations.load() - before) / static_cast<double>(count);
+          const double each = static_cast<double>(bench::allocation_count.load() - before) /
+                              static_cast<double>(count);
           std::printf("%s: %.3f allocations a signature\n", one.name, each);
         },
         [one, count] {
