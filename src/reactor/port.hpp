@@ -69,7 +69,7 @@ constexpr bool waits_for_readiness(Opcode opcode) noexcept { return opcode >= Op
 // Operations with the kernel at once. What ends by itself queues beyond its limit. What waits for
 // others must not (it may wait for one that stands behind it), and fails with -ENOBUFS: far above
 // the descriptors that a process usually may have.
-inline constexpr std::size_t kEndingInFlightMax = 1023;
+inline constexpr std::size_t kEndingInFlightMax = 1022;
 inline constexpr std::size_t kWaitingInFlightMax = 3072;
 
 class Port {

@@ -27,14 +27,17 @@ namespace {
 // Entries of the submission queue: one flush of a full queue costs a system call, so a tick's
 // worth.
 constexpr unsigned kSubmissionEntries = 512;
-// Space for the completion of everything in flight and of its cancellation, and for the helpers'
-// event.
+// Space for the completion of everything in flight and of its cancellation, for the helpers' event,
+// the alarm, and its move.
 constexpr unsigned kCompletionEntries = 8192;
-static_assert(2 * (kEndingInFlightMax + kWaitingInFlightMax) + 2 <= kCompletionEntries);
+static_assert(2 * (kEndingInFlightMax + kWaitingInFlightMax) + 4 <= kCompletionEntries);
 constexpr std::uint64_t kCancellationBit = 1;
 // User data that is no operation's address.
 constexpr std::uint64_t kHelperEvent = 2;
 constexpr std::uint64_t kNobody = 4;
+constexpr std::uint64_t kAlarm = 6;
+// A wait that ends sooner brings its own time-out; the alarm is for what mostly does not come.
+constexpr std::chrono::milliseconds kShortWait{1};
 
 struct RingFlags {
   unsigned flags;
@@ -262,19 +265,48 @@ class UringPort final : public Port {
     check_entered(result);
   }
 
+  /// A wait's own time-out is a timer that the kernel starts and cancels each time (0.7 us). The
+  /// alarm stays, and is moved only for a nearer deadline; it may end a wait for nothing.
   void enter_until(Deadline until) noexcept {
+    if (until >= alarm_at_) {
+      enter(1);
+      return;
+    }
     const auto left = until - Clock::now();
     if (left <= Clock::duration::zero()) {
       enter(0);
-      return;
+    } else if (left < kShortWait) {
+      __kernel_timespec timeout = timespec_of(left);
+      io_uring_cqe* cqe = nullptr;
+      ++counters.kernel_entries;
+      check_entered(io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr));
+    } else {
+      set_alarm_and_wait(until);
     }
-    const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
-    __kernel_timespec timeout{};
-    timeout.tv_sec = nanoseconds / 1'000'000'000;
-    timeout.tv_nsec = nanoseconds % 1'000'000'000;
-    io_uring_cqe* cqe = nullptr;
-    ++counters.kernel_entries;
-    check_entered(io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr));
+  }
+
+  void set_alarm_and_wait(Deadline until) noexcept {
+    io_uring_sqe* sqe = next_entry();  // may take completions first, the alarm's among them
+    alarm_time_ = timespec_of(until.time_since_epoch());
+    unsigned wait_for = 1;
+    if (alarm_at_ == kNoDeadline) {
+      io_uring_prep_timeout(sqe, &alarm_time_, 0, IORING_TIMEOUT_ABS);
+      io_uring_sqe_set_data64(sqe, kAlarm);
+    } else {
+      io_uring_prep_timeout_update(sqe, &alarm_time_, kAlarm, IORING_TIMEOUT_ABS);
+      io_uring_sqe_set_data64(sqe, kNobody);
+      wait_for = 2;  // moving it completes at once
+    }
+    alarm_at_ = until;
+    enter(ready_.empty() ? wait_for : 0);
+  }
+
+  static __kernel_timespec timespec_of(Clock::duration time) noexcept {
+    const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
+    __kernel_timespec result{};
+    result.tv_sec = nanoseconds / 1'000'000'000;
+    result.tv_nsec = nanoseconds % 1'000'000'000;
+    return result;
   }
 
   static void check_entered(int result) noexcept {
@@ -294,6 +326,8 @@ class UringPort final : public Port {
       const std::uint64_t data = cqe.user_data;
       if (data == kHelperEvent) {
         helpers_ready = true;
+      } else if (data == kAlarm) {
+        alarm_at_ = kNoDeadline;
       } else if (data != kNobody) {
         auto& operation = *reinterpret_cast<Operation*>(data & ~kCancellationBit);
         on_completion(operation, (data & kCancellationBit) != 0, cqe.res);
@@ -332,7 +366,9 @@ class UringPort final : public Port {
   OperationList cancels_;  ///< In flight, their cancellation not yet written.
   OperationList calls_;
   std::optional<HelperThreads> helpers_;
-  Descriptor event_;  ///< For a foreign loop, once it has asked.
+  Descriptor event_;                 ///< For a foreign loop, once it has asked.
+  Deadline alarm_at_ = kNoDeadline;  ///< Not later than the kernel's only lasting timer, if any.
+  __kernel_timespec alarm_time_{};   ///< The same; read by the kernel when it takes the entry.
 };
 
 /// A NOP through the ring, for real: a filter may allow the setup and refuse the rest.

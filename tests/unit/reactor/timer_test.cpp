@@ -62,6 +62,56 @@ TEST_CASE("sleepers wake in the order of their deadlines and not before") {
   CHECK(order == std::vector<int>{-5, 0, 3, 6, 9});
 }
 
+TEST_CASE("a nearer deadline ends the wait, whatever was waited for before") {
+  ON_EACH_PORT(reactor);
+  const Deadline start = Clock::now();
+  const auto sleep = [&](std::chrono::microseconds time) -> Task<void> {
+    const Deadline until = Clock::now() + time;
+    co_await reactor.sleep_until(until);
+    CHECK(Clock::now() >= until);
+  };
+  TaskGroup group;
+  StopSource stop;
+  const auto sleep_long = [&](int seconds) -> Task<void> {
+    const bool came =
+        co_await reactor.sleep_until(start + std::chrono::seconds(seconds), stop.token());
+    CHECK_FALSE(came);
+  };
+  const auto body = [&]() -> Task<void> {
+    for (int round = 0; round < 20; ++round) {
+      group.spawn(sleep_long(200 - round));  // each is the nearest of all
+      co_await sleep(milliseconds(3));
+      co_await sleep(std::chrono::microseconds(200));
+      co_await sleep(milliseconds(2));
+    }
+    stop.request("enough");
+    co_await group.drain();
+    co_await sleep(milliseconds(5));
+  };
+  reactor.run(body());
+  CHECK(Clock::now() < start + std::chrono::seconds(60));
+}
+
+TEST_CASE("a deadline that was given up does not end a later one's wait") {
+  ON_EACH_PORT(reactor);
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  reactor.prepare_stream(ends[0]);
+  const auto body = [&]() -> Task<void> {
+    std::byte byte{};
+    REQUIRE(::write(ends[1], "x", 1) == 1);
+    int result = co_await reactor.stream_read(ends[0], {&byte, 1}, Wait{soon(4), {}});
+    CHECK(result == 1);
+    const Deadline later = soon(30);
+    result = co_await reactor.stream_read(ends[0], {&byte, 1}, Wait{later, {}});
+    CHECK(result == -ETIME);
+    CHECK(Clock::now() >= later);
+  };
+  reactor.run(body());
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
 TEST_CASE("a stop request wakes a sleeper") {
   ON_EACH_PORT(reactor);
   StopSource stop;
