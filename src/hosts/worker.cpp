@@ -17,11 +17,9 @@
 namespace unum {
 namespace {
 
-// What one read takes: a pipe's default capacity. A larger answer is read to a buffer of its own.
-constexpr std::size_t kBufferBytes = 64 * 1024;
 // Up to here the event is put behind its head, so that a call is one write.
 constexpr std::size_t kOneWriteBytesMax = 48 * 1024;
-// Buffers above this size are given back after the call.
+// A request's buffer above this size is given back after the call.
 constexpr std::size_t kKeptBytesMax = 1024 * 1024;
 // A process whose response pipe has closed is ending; if it has not by then, it closed the pipe
 // itself.
@@ -30,11 +28,7 @@ constexpr std::chrono::milliseconds kEndPatience{1000};
 }  // namespace
 
 Worker::Worker(Reactor& reactor, WorkerProcess process, WorkerPipes pipes, const OutputSink& sink)
-    : reactor_(reactor),
-      process_(std::move(process)),
-      pipes_(std::move(pipes)),
-      output_(sink),
-      buffer_(kBufferBytes) {
+    : reactor_(reactor), process_(std::move(process)), pipes_(std::move(pipes)), output_(sink) {
   reactor_.prepare_stream(pipes_.responses.get());
 }
 
@@ -42,6 +36,7 @@ void Worker::load(const FunctionCode& code, const Variables* environment) {
   UNUM_ASSERT(code_ == nullptr);
   code_ = &code;
   output_.set_function(code.function);
+  result_name_ = "the result of " + code.function;
   worker::append_load(request_, code, environment);
 }
 
@@ -80,7 +75,16 @@ Task<UserResult> Worker::call(const UserCall& call, Wait wait) {
   sent_ = 0;
   output_.begin_call(call);
   const Wait inner{deadline, stop.token()};
-  Fault fault = co_await send(call.input, inner);
+  const bool together = request_.size() + call.input.size() <= kOneWriteBytesMax;
+  if (together) request_ += call.input;
+  std::string_view request = request_;
+  const std::string_view event = together ? std::string_view() : call.input;
+  Fault fault = write_now(request);
+  if (fault == Fault::none && !(request.empty() && event.empty())) {
+    fault = co_await send_rest(request, event, inner);
+  }
+  request_.clear();
+  if (request_.capacity() > kKeptBytesMax) request_ = std::string();
   if (fault == Fault::none) fault = co_await receive(inner);
   current_call_ = nullptr;
   UserResult result;
@@ -98,115 +102,83 @@ Worker::Fault Worker::fault_of(int result) const noexcept {
   return Fault::closed;
 }
 
-Task<Worker::Fault> Worker::send(std::string_view event, Wait wait) {
-  const bool whole = request_.size() + event.size() <= kOneWriteBytesMax;
-  if (whole) request_ += event;
-  Fault fault = co_await send_part(request_, wait);
-  request_.clear();
-  if (request_.capacity() > kKeptBytesMax) request_ = std::string();
-  if (!whole && fault == Fault::none) fault = co_await send_part(event, wait);
-  co_return fault;
-}
-
-Task<Worker::Fault> Worker::send_part(std::string_view bytes, Wait wait) {
+/// Writes what the pipe takes at once, and takes it off `bytes`.
+Worker::Fault Worker::write_now(std::string_view& bytes) noexcept {
   while (!bytes.empty()) {
     const ssize_t count = ::write(pipes_.requests.get(), bytes.data(), bytes.size());
     if (count > 0) {
       sent_ += static_cast<std::size_t>(count);
       bytes.remove_prefix(static_cast<std::size_t>(count));
     } else if (errno == EAGAIN) {
-      const int ready = co_await reactor_.poll(pipes_.requests.get(), POLLOUT, wait);
-      if (ready < 0) co_return fault_of(ready);
+      break;
     } else if (errno != EINTR) {
-      co_return Fault::closed;
+      return Fault::closed;
     }
   }
-  co_return Fault::none;
+  return Fault::none;
 }
 
-Task<Worker::Fault> Worker::fill(char* to, std::size_t bytes, std::size_t& filled, Wait wait) {
-  int count = 0;
-  if (ended_) {
-    // What it wrote before it ended counts; reading must not wait for more.
-    const std::size_t there = std::min(bytes, bytes_available(pipes_.responses.get()));
-    count = there == 0 ? 0 : static_cast<int>(::read(pipes_.responses.get(), to, there));
-    if (count <= 0) co_return Fault::ended;
-  } else {
-    count = co_await reactor_.stream_read(pipes_.responses.get(),
-                                          std::as_writable_bytes(std::span(to, bytes)), wait);
-    if (count == -ECANCELED && ended_) co_return Fault::none;  // once more, for what is left
-    if (count == 0) co_return Fault::closed;
-    if (count < 0) co_return fault_of(count);
+Task<Worker::Fault> Worker::send_rest(std::string_view request, std::string_view event, Wait wait) {
+  for (std::string_view part : {request, event}) {
+    Fault fault = write_now(part);
+    while (fault == Fault::none && !part.empty()) {
+      const int ready = co_await reactor_.poll(pipes_.requests.get(), POLLOUT, wait);
+      fault = ready < 0 ? fault_of(ready) : write_now(part);
+    }
+    if (fault != Fault::none) co_return fault;
   }
-  filled += static_cast<std::size_t>(count);
   co_return Fault::none;
 }
 
-/// Reads one frame: its header to `header_`, its payload to `buffer_` or `large_`.
+/// What a process that has ended wrote before; reading must not wait for more.
+int Worker::read_left(std::span<char> space) noexcept {
+  const std::size_t there = std::min(space.size(), bytes_available(pipes_.responses.get()));
+  if (there == 0) return 0;
+  return static_cast<int>(::read(pipes_.responses.get(), space.data(), there));
+}
+
 Task<Worker::Fault> Worker::receive(Wait wait) {
-  buffered_ = 0;
-  while (buffered_ < worker::kHeaderBytes) {
-    const Fault fault =
-        co_await fill(buffer_.data() + buffered_, buffer_.size() - buffered_, buffered_, wait);
-    if (fault != Fault::none) co_return fault;
-  }
-  const auto header = worker::parse_header(std::string_view(buffer_.data(), buffered_));
-  if (!header) co_return Fault::nonsense;
-  header_ = *header;
-  const std::size_t frame_bytes = worker::kHeaderBytes + header_.payload_bytes;
-  if (buffered_ > frame_bytes) co_return Fault::nonsense;  // more than was asked for
-  if (frame_bytes <= buffer_.size()) {
-    while (buffered_ < frame_bytes) {
-      const Fault fault =
-          co_await fill(buffer_.data() + buffered_, frame_bytes - buffered_, buffered_, wait);
-      if (fault != Fault::none) co_return fault;
+  answer_.clear();
+  while (true) {
+    const std::span<char> space = answer_.space();
+    if (space.empty()) co_return Fault::none;
+    int count = 0;
+    if (ended_) {
+      count = read_left(space);
+      if (count <= 0) co_return Fault::ended;
+    } else {
+      count = co_await reactor_.stream_read(pipes_.responses.get(), std::as_writable_bytes(space),
+                                            wait);
+      if (count == -ECANCELED && ended_) continue;  // once more, for what is left
+      if (count == 0) co_return Fault::closed;
+      if (count < 0) co_return fault_of(count);
     }
-    co_return Fault::none;
+    if (!answer_.add(static_cast<std::size_t>(count))) co_return Fault::nonsense;
   }
-  large_.assign(buffer_.data() + worker::kHeaderBytes, buffered_ - worker::kHeaderBytes);
-  std::size_t filled = large_.size();
-  large_.resize(header_.payload_bytes);
-  while (filled < large_.size()) {
-    // In pieces: one read of hundreds of megabytes would be cancelled as a whole.
-    const std::size_t piece = std::min(large_.size() - filled, kKeptBytesMax);
-    const Fault fault = co_await fill(large_.data() + filled, piece, filled, wait);
-    if (fault != Fault::none) co_return fault;
-  }
-  co_return Fault::none;
 }
 
 /// False if the frame is no answer to this call.
 bool Worker::take_answer(UserResult& result) {
-  const bool is_large = worker::kHeaderBytes + header_.payload_bytes > buffer_.size();
-  std::string large = std::exchange(large_, std::string());
-  const std::string_view payload =
-      is_large ? std::string_view(large)
-               : std::string_view(buffer_.data() + worker::kHeaderBytes, header_.payload_bytes);
-  const auto answer = worker::parse_answer(header_.type, payload);
+  const std::string_view payload = answer_.payload();
+  const auto answer = worker::parse_answer(answer_.type(), payload);
   if (!answer || answer->sequence != sequence_) return false;
   if (answer->retires) usable_ = false;
   if (!answer->succeeded) {
     result = UserResult::failure(std::string(answer->error), std::string(answer->cause));
-    return true;
-  }
-  if (answer->value.size() > kValueBytesMax) {
-    result = UserResult::failure(
-        "Unum.ResultTooLarge", fmt::format("the result of {} has {} bytes; the limit is {}",
-                                           code_->function, answer->value.size(), kValueBytesMax));
-    return true;
-  }
-  try {
-    json::validate(answer->value, "the result of " + code_->function);
-  } catch (const Error& error) {
-    result = UserResult::failure("Runtime.MarshalError", error.message());
-    return true;
-  }
-  if (is_large) {
-    large.erase(0, large.size() - answer->value.size());
-    result = UserResult::success(std::move(large));
+  } else if (answer->value.size() > kValueBytesMax) {
+    result = UserResult::failure("Unum.ResultTooLarge",
+                                 fmt::format("{} has {} bytes; the limit is {}", result_name_,
+                                             answer->value.size(), kValueBytesMax));
   } else {
-    result = UserResult::success(std::string(answer->value));
+    try {
+      json::validate(answer->value, result_name_);
+      result = UserResult::success(answer_.take_payload(payload.size() - answer->value.size()));
+      return true;
+    } catch (const Error& error) {
+      result = UserResult::failure("Runtime.MarshalError", error.message());
+    }
   }
+  answer_.clear();
   return true;
 }
 

@@ -4,10 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "hosts/answer_buffer.hpp"
 #include "hosts/worker_output.hpp"
 #include "hosts/worker_pool.hpp"
 #include "hosts/worker_process.hpp"
@@ -55,10 +56,10 @@ class Worker {
   struct CallGuard;
 
   void prepare_request(const UserCall& call, Deadline deadline);
-  Task<Fault> send(std::string_view event, Wait wait);
-  Task<Fault> send_part(std::string_view bytes, Wait wait);
+  Fault write_now(std::string_view& bytes) noexcept;
+  Task<Fault> send_rest(std::string_view request, std::string_view event, Wait wait);
+  int read_left(std::span<char> space) noexcept;
   Task<Fault> receive(Wait wait);
-  Task<Fault> fill(char* to, std::size_t bytes, std::size_t& filled, Wait wait);
   Fault fault_of(int result) const noexcept;
   bool take_answer(UserResult& result);
   Task<void> watch_output();
@@ -69,11 +70,9 @@ class Worker {
   WorkerPipes pipes_;
   WorkerOutput output_;
   const FunctionCode* code_ = nullptr;
-  std::string request_;       ///< The load frame, when it is due, and the head of the call's.
-  std::vector<char> buffer_;  ///< Header and beginning of an answer.
-  std::size_t buffered_ = 0;
-  std::string large_;  ///< A payload that does not fit in the buffer.
-  worker::FrameHeader header_{};
+  std::string request_;  ///< The load frame, when it is due, and the head of the call's.
+  AnswerBuffer answer_;
+  std::string result_name_;  ///< How messages call what it returns.
   std::uint32_t sequence_ = 0;
   std::size_t sent_ = 0;  ///< Bytes written of the call.
   bool call_never_began_ = false;

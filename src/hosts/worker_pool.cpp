@@ -64,14 +64,13 @@ class WorkerPool::Impl {
   Entry& entry_of(std::string_view function);
   void look_up(Entry& entry);
 
-  Task<void> acquire_place(const UserCall& call, Wait wait);
+  Task<void> wait_for_place(const UserCall& call, Wait wait);
   void release_place(bool hand_over_here) noexcept;
 
   Task<UserResult> call_worker(Entry& entry, const UserCall& call, Wait wait);
   Task<UserResult> call_executable(Entry& entry, const UserCall& call, Wait wait);
   void settle_fault(const SharedWorker& worker, const Error& error);
 
-  Task<SharedWorker> worker_for(Entry& entry);
   SharedWorker take_idle(const Entry& entry);
   void keep_idle(SharedWorker worker);
   Task<SharedWorker> start_worker(Entry& entry);
@@ -179,12 +178,7 @@ struct WorkerPool::Impl::Place {
   void hand_over() { std::exchange(pool, nullptr)->release_place(true); }
 };
 
-Task<void> WorkerPool::Impl::acquire_place(const UserCall& call, Wait wait) {
-  if (wait.stop.stop_requested()) throw cancelled(call, wait.stop.reason());
-  if (counters_.running < options_.running_max && places_.empty()) {
-    ++counters_.running;
-    co_return;
-  }
+Task<void> WorkerPool::Impl::wait_for_place(const UserCall& call, Wait wait) {
   const int woken = co_await places_.wait(reactor_, wait);
   if (woken == 0) co_return;  // whoever woke us left its place to us
   if (woken == -ETIME) {
@@ -217,7 +211,12 @@ void WorkerPool::Impl::release_place(bool hand_over_here) noexcept {
 Task<UserResult> WorkerPool::Impl::call(const UserCall& call, Wait wait) {
   Entry& entry = entry_of(call.function);
   if (shutdown_ != Shutdown::no) throw cancelled(call, stop_.reason());
-  co_await acquire_place(call, wait);
+  if (wait.stop.stop_requested()) throw cancelled(call, wait.stop.reason());
+  if (counters_.running < options_.running_max && places_.empty()) {
+    ++counters_.running;
+  } else {
+    co_await wait_for_place(call, wait);
+  }
   Place place{this};
   ++counters_.calls;
   look_up(entry);

@@ -2,6 +2,7 @@
 #include "hosts/worker_protocol.hpp"
 
 #include <algorithm>
+#include <concepts>
 #include <cstring>
 
 #include "base/json.hpp"
@@ -14,9 +15,29 @@ namespace {
 // A payload is a value and its head.
 constexpr std::size_t kPayloadBytesMax = kValueBytesMax + 256 * 1024;
 
-void append_little_endian(std::string& out, std::uint64_t number, std::size_t bytes) {
-  for (std::size_t i = 0; i < bytes; ++i) out.push_back(static_cast<char>(number >> (8 * i)));
-}
+/// Integers as they stand in a frame, one after the other.
+template <std::size_t Size>
+class Integers {
+ public:
+  template <std::unsigned_integral Number>
+  Integers& put(Number number) noexcept {
+    for (std::size_t i = 0; i < sizeof number; ++i) {
+      bytes_[used_++] = static_cast<char>(number >> (8 * i));
+    }
+    return *this;
+  }
+  Integers& put_header(FrameType type, std::size_t payload_bytes) noexcept {
+    for (const char byte : kMagic) bytes_[used_++] = byte;
+    // The type's three zero bytes come with it.
+    put(static_cast<std::uint32_t>(static_cast<unsigned char>(type)));
+    return put(static_cast<std::uint32_t>(payload_bytes));
+  }
+  std::string_view text() const noexcept { return {bytes_, Size}; }
+
+ private:
+  char bytes_[Size];
+  std::size_t used_ = 0;
+};
 
 std::uint32_t read_u32(const char* at) {
   std::uint32_t number = 0;
@@ -41,10 +62,7 @@ void append_member(std::string& out, std::string_view key, std::string_view text
 }  // namespace
 
 void append_header(std::string& out, FrameType type, std::size_t payload_bytes) {
-  out.append(kMagic, sizeof kMagic);
-  out.push_back(static_cast<char>(type));
-  out.append(3, '\0');
-  append_little_endian(out, payload_bytes, 4);
+  out += Integers<kHeaderBytes>().put_header(type, payload_bytes).text();
 }
 
 void append_load(std::string& out, const FunctionCode& code,
@@ -88,16 +106,19 @@ void append_call(std::string& out, const UserCall& call, std::uint32_t sequence,
   }
   const std::string_view trace =
       call.traceparent.size() <= kTraceparentBytesMax ? call.traceparent : std::string_view();
-  append_header(out, FrameType::call,
-                kCallHeadBytes + call.instance.size() + call.session.size() + trace.size() +
-                    call.input.size());
-  append_little_endian(out, sequence, 4);
-  append_little_endian(out, milliseconds_left, 4);
-  append_little_endian(out, static_cast<std::uint64_t>(std::max(call.attempt, 0)), 4);
-  append_little_endian(out, call.instance.size(), 2);
-  append_little_endian(out, call.session.size(), 2);
-  append_little_endian(out, trace.size(), 2);
-  append_little_endian(out, 0, 2);
+  const auto size16 = [](std::string_view text) { return static_cast<std::uint16_t>(text.size()); };
+  out +=
+      Integers<kHeaderBytes + kCallHeadBytes>()
+          .put_header(FrameType::call, kCallHeadBytes + call.instance.size() + call.session.size() +
+                                           trace.size() + call.input.size())
+          .put(sequence)
+          .put(milliseconds_left)
+          .put(static_cast<std::uint32_t>(std::max(call.attempt, 0)))
+          .put(size16(call.instance))
+          .put(size16(call.session))
+          .put(size16(trace))
+          .put(std::uint16_t{0})
+          .text();
   out += call.instance;
   out += call.session;
   out += trace;
