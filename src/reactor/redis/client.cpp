@@ -56,13 +56,21 @@ const CodeKind* find_code(std::string_view code) noexcept {
   return found == kCodes.end() ? nullptr : &*found;
 }
 
+// How a server says inside a script what is NOPERM outside of one; all have the code ERR. The last
+// is that of Redis 8, the others that of 7.0.
+constexpr std::string_view kDenialsInScripts[] = {
+    "can't run this command or subcommand",
+    "can't access at least one of the keys",
+    "ACL failure in script",
+};
+
 /// The code as if the command had been sent by itself: a script that fails on a command passes the
 /// command's error on, in older servers inside a text of its own.
 std::string_view code_of(const Reply& reply) noexcept {
   const std::string_view text = reply.text;
-  if (text.find("can't run this command or subcommand") != std::string_view::npos ||
-      text.find("can't access at least one of the keys") != std::string_view::npos)
-    return "NOPERM";
+  for (const std::string_view denial : kDenialsInScripts) {
+    if (text.find(denial) != std::string_view::npos) return "NOPERM";
+  }
   if (text.starts_with("ERR Error running script")) {
     for (const CodeKind& each : kCodes) {
       if (text.find("-" + std::string(each.code) + " ") != std::string_view::npos) return each.code;

@@ -206,6 +206,10 @@ TEST_CASE("errors that do not pass are told at once, by their kind", "[redis]") 
       {"ERR unknown command", ErrorKind::bug},
       {"ERR The user executing the script can't run this command or subcommand script",
        ErrorKind::denied},
+      {"ERR ACL failure in script: User u has no permissions to run the 'set' command script: 2e02",
+       ErrorKind::denied},
+      {"ERR ACL failure in script: No permissions to access a key script: 8187, on @user_script:1.",
+       ErrorKind::denied},
   };
   for (const auto& [text, kind] : kinds) {
     INFO(text);

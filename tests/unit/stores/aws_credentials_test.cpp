@@ -280,7 +280,7 @@ TEST_CASE("profiles that cannot work say why", "[aws]") {
   for (const auto& [config, expected] : cases) {
     CAPTURE(config);
     environment.write(".aws/config", config);
-    with_chain(reactor, answers(""), [&, expected = expected](Chain& chain) -> Task<void> {
+    with_chain(reactor, answers(""), [&](Chain& chain) -> Task<void> {
       const auto error = co_await error_of(chain.source->get(Wait{far_away()}));
       REQUIRE(error);
       INFO(error->message());
@@ -383,7 +383,7 @@ TEST_CASE("metadata that are not there are a finding, broken ones an error", "[a
       {{"200 OK\n\nt", "200 OK\n\nrole", "200 OK\n\n" + expired}, ""}};
   for (const auto& [script, expected] : cases) {
     CAPTURE(expected);
-    with_chain(reactor, in_turn(script), [&, expected = expected](Chain& chain) -> Task<void> {
+    with_chain(reactor, in_turn(script), [&](Chain& chain) -> Task<void> {
       environment.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", chain.server.origin());
       const auto error = co_await error_of(chain.source->get(Wait{far_away()}));
       REQUIRE(error.has_value() == !expected.empty());
