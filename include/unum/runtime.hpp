@@ -106,11 +106,12 @@ struct StepReport {
   bool adopted =
       false;  ///< The outcome was there already: user code did not run, or lost the race.
   bool user_code_ran = false;
-  std::string error;  ///< Of a failed step.
+  std::string error;  ///< Of a failed step, or of one whose failure was caught.
   std::string cause;
   std::size_t invocations = 0;  ///< How many instances this step invoked.
   std::vector<FanInReport> fan_ins;
-  /// The outcome's JSON text, when the step invoked nothing and no fan-in is known to need it.
+  /// The result's JSON text, when the step invoked nothing and no fan-in is known to need it. Empty
+  /// else, and when the result had been collected.
   std::string result;
   std::uint64_t result_bytes = 0;
   /// Contributors disagree on a fan-in: a failure of the run as a whole. Readable, both sides

@@ -1,6 +1,8 @@
 // Well-formed sequences of UTF-8, by the table of RFC 3629, section 4.
 #include "base/utf8.hpp"
 
+#include <simdjson.h>
+
 namespace unum {
 
 Utf8Character utf8_character(std::string_view text, std::size_t place) noexcept {
@@ -21,6 +23,10 @@ Utf8Character utf8_character(std::string_view text, std::size_t place) noexcept 
     if ((byte(i) & 0xC0u) != 0x80) return {0, i};
   }
   return {length, length};
+}
+
+bool is_utf8(std::string_view text) noexcept {
+  return simdjson::validate_utf8(text.data(), text.size());
 }
 
 }  // namespace unum

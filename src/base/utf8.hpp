@@ -16,4 +16,7 @@ struct Utf8Character {
 /// The character at `place`, which must be within the text.
 Utf8Character utf8_character(std::string_view text, std::size_t place) noexcept;
 
+/// Whether all of the text is UTF-8.
+bool is_utf8(std::string_view text) noexcept;
+
 }  // namespace unum

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "base/build_config.hpp"
+#include "base/utf8.hpp"
 
 namespace unum::cli {
 namespace {
@@ -19,13 +20,35 @@ constexpr const char* kExitCodes =
     "Exit codes: 0 done; 1 the workflow failed; 2 usage, or the application is refused;\n"
     "3 the store or the machine; 130 interrupted.";
 
+/// Not an unset variable of a shell, and text, since sessions stand in JSON.
+const CLI::Validator kText(
+    [](const std::string& text) -> std::string {
+      if (text.empty()) return "it must not be empty";
+      return is_utf8(text) ? "" : "it is not UTF-8";
+    },
+    "");
+
+constexpr double kSecondsMax = 1e9;  // thirty years
+
+const CLI::Validator kSeconds(
+    [](const std::string& text) -> std::string {
+      double seconds = 0;
+      const bool is_number = CLI::detail::lexical_cast(text, seconds);
+      return is_number && seconds > 0 && seconds <= kSecondsMax
+                 ? ""
+                 : fmt::format("\"{}\" is no number of seconds above 0 and up to {:g}", text,
+                               kSecondsMax);
+    },
+    "");
+
 void add_run_options(CLI::App& command, RunArguments& arguments) {
-  command.add_option("--store", arguments.store, "Data store, TYPE:NAME (default: the template's)");
+  command.add_option("--store", arguments.store, "Data store, TYPE:NAME (default: the template's)")
+      ->check(kText);
   command
       .add_option("--workers", arguments.workers, "Functions that run at once (default: the cores)")
       ->check(CLI::Range(1, 4096));
   command.add_option("--timeout", arguments.timeout_s, "Seconds until the whole run is given up")
-      ->check(CLI::PositiveNumber);
+      ->check(kSeconds);
   command.add_flag("--json", arguments.json, "One JSON object on stdout, also on failure");
   command.add_flag("--quiet", arguments.quiet, "No progress and no warnings");
   command.add_flag_callback(
@@ -38,9 +61,10 @@ CLI::App* add_run(CLI::App& app, RunArguments& arguments) {
   command->add_option("dir", arguments.directory, "The application's directory")->required();
   command->add_option("--input", arguments.input,
                       "Input of the entry function: JSON, @FILE, or - for stdin (default: {})");
-  command->add_option(
-      "--session", arguments.session,
-      "Session id; the same id again goes on from what is stored (default: a new one)");
+  command
+      ->add_option("--session", arguments.session,
+                   "Session id; the same id again goes on from what is stored (default: a new one)")
+      ->check(kText);
   add_run_options(*command, arguments);
   return command;
 }
@@ -48,7 +72,7 @@ CLI::App* add_run(CLI::App& app, RunArguments& arguments) {
 CLI::App* add_resume(CLI::App& app, RunArguments& arguments) {
   arguments.resume = true;
   CLI::App* command = app.add_subcommand("resume", "Go on with a session, with the input it has");
-  command->add_option("session", arguments.session, "The session's id")->required();
+  command->add_option("session", arguments.session, "The session's id")->required()->check(kText);
   command->add_option("dir", arguments.directory, "The application's directory")
       ->capture_default_str();
   add_run_options(*command, arguments);
@@ -66,10 +90,10 @@ CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
 
 CLI::App* add_inspect(CLI::App& app, InspectArguments& arguments) {
   CLI::App* command = app.add_subcommand("inspect", "Show the instances of a session");
-  command->add_option("session", arguments.session, "The session's id")->required();
+  command->add_option("session", arguments.session, "The session's id")->required()->check(kText);
   command->add_option("dir", arguments.directory, "The application's directory")
       ->capture_default_str();
-  command->add_option("--store", arguments.store, "Data store, TYPE:NAME");
+  command->add_option("--store", arguments.store, "Data store, TYPE:NAME")->check(kText);
   command->add_flag("--json", arguments.json, "One JSON object on stdout");
   return command;
 }

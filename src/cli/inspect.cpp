@@ -10,6 +10,7 @@
 
 #include "base/json.hpp"
 #include "cli/cli.hpp"
+#include "runtime/failure.hpp"
 #include "runtime/frames.hpp"
 #include "unum/task_group.hpp"
 
@@ -63,13 +64,9 @@ bool may_be_caught(const Instance& instance, const Catching& catching) {
 }
 
 std::string first_line_of_failure(std::string_view report) {
-  std::string error;
-  std::string cause;
-  for (const json::Member& member : json::members(report)) {
-    if (member.key == "Error") error = json::string_value(member.value);
-    if (member.key == "Cause") cause = json::string_value(member.value);
-  }
-  return error + ": " + cause.substr(0, cause.find('\n'));
+  const std::optional<StoredFailure> failure = parse_failure(report);
+  if (!failure) return "what is stored is not JSON";
+  return failure->error + ": " + failure->cause.substr(0, failure->cause.find('\n'));
 }
 
 /// Only its value tells a caught failure from a result.

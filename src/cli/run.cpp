@@ -10,6 +10,8 @@
 #include <cstring>
 
 #include "base/json.hpp"
+#include "base/limits.hpp"
+#include "base/utf8.hpp"
 #include "cli/cli.hpp"
 #include "cli/progress.hpp"
 #include "hosts/local_host.hpp"
@@ -31,6 +33,11 @@ std::string read_all(int fd, const std::string& what) {
     const ssize_t count = ::read(fd, text.data() + filled, kPieceBytes);
     text.resize(filled + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
     if (count == 0) return text;
+    if (text.size() > kValueBytesMax) {
+      throw Error(ErrorKind::invalid, "cli", "input",
+                  fmt::format("--input: {} is larger than {} bytes, the most that a value may have",
+                              what, kValueBytesMax));
+    }
     if (count < 0 && errno != EINTR) {
       throw Error(ErrorKind::invalid, "cli", "input",
                   fmt::format("--input: cannot read {}: {}", what, std::strerror(errno)));
@@ -47,6 +54,9 @@ std::string read_input_option(const std::string& option) {
     text = read_all(STDIN_FILENO, what);
   } else if (option.starts_with('@')) {
     what = option.substr(1);
+    if (what.empty()) {
+      throw Error(ErrorKind::invalid, "cli", "input", "--input @ needs the name of a file");
+    }
     const Descriptor file(::open(what.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) {
       throw Error(ErrorKind::invalid, "cli", "input",
@@ -56,8 +66,22 @@ std::string read_input_option(const std::string& option) {
   } else {
     text = option;
   }
-  json::validate(text, what);
+  try {
+    json::validate(text, what);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::invalid, "cli", "input", error.message());  // one too deep, too
+  }
   return text;
+}
+
+/// As a shell takes it for one word.
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
+  return word + "'";
 }
 
 FunctionCode code_of(const FunctionSettings& settings) {
@@ -73,21 +97,16 @@ FunctionCode code_of(const FunctionSettings& settings) {
   }
   code.kind = *kind;
   code.directory = std::filesystem::absolute(settings.code_dir).lexically_normal().string();
+  if (!is_utf8(code.directory)) {
+    throw Error(ErrorKind::invalid, "cli", "directory",
+                fmt::format("function {}: the path of its code is not UTF-8: {}", settings.name(),
+                            shell_word(code.directory)));
+  }
   code.handler = settings.handler;
   code.environment.assign(settings.environment.begin(), settings.environment.end());
   code.memory_mb = static_cast<int>(settings.memory_mb);
   code.timeout = std::chrono::seconds(settings.timeout_seconds);
   return code;
-}
-
-/// As a shell takes it for one word.
-std::string shell_word(const std::string& text) {
-  constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:@%+=,";
-  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string word = "'";
-  for (const char c : text) word += c == '\'' ? "'\\''" : std::string(1, c);
-  return word + "'";
 }
 
 bool is_cancelled(const std::exception_ptr& error) {
@@ -181,6 +200,11 @@ Task<std::string> ApplicationRun::kept_input(DataStore& store) {
                 fmt::format("there is no session {} of this application in {}:{}", session_,
                             store.type(), store.name()));
   }
+  try {
+    json::validate(*kept, fmt::format("the input that session {} was begun with", session_));
+  } catch (const Error& error) {
+    throw Error(ErrorKind::corrupt, "cli", "session", error.message());
+  }
   // By value, so that an input that looks like a payload is not taken for one again.
   std::string wrapped = R"({"Data":{"Source":"http","Value":)";
   wrapped += *kept;
@@ -273,10 +297,10 @@ Task<int> ApplicationRun::run_all() {
 /// The end of a sentence.
 std::string ApplicationRun::how_to_go_on() const {
   if (store_choice_.type == "memory") return "nothing of it is kept in memory";
-  std::string command = "go on with: unum resume " + shell_word(session_);
-  command += ' ' + shell_word(arguments_.directory);
-  if (!arguments_.store.empty()) command += " --store " + shell_word(arguments_.store);
-  return command;
+  std::string command = "go on with: unum resume ";
+  if (!arguments_.store.empty()) command += "--store " + shell_word(arguments_.store) + ' ';
+  if (session_.starts_with('-') || arguments_.directory.starts_with('-')) command += "-- ";
+  return command + shell_word(session_) + ' ' + shell_word(arguments_.directory);
 }
 
 int ApplicationRun::conclude(const RunResult& result) {

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 /// The file's whole text. Throws what the system says, and `exhausted` for more than an IR may
 /// have.
-std::string read_file(const fs::path& path) {
+std::string read_file(const fs::path& path, std::size_t bytes_max) {
   std::error_code code;
   const auto status = fs::status(path, code);
   if (code) throw system_error("ir", code.value(), "cannot read " + path.string());
@@ -37,9 +37,9 @@ std::string read_file(const fs::path& path) {
   char buffer[16 * 1024];
   while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, file.get())) {
     text.append(buffer, count);
-    if (text.size() > kIrBytesMax) {
+    if (text.size() > bytes_max) {
       throw Error(ErrorKind::exhausted, "ir", "Unum.Ir",
-                  path.string() + " is larger than " + std::to_string(kIrBytesMax) + " bytes");
+                  path.string() + " is larger than " + std::to_string(bytes_max) + " bytes");
     }
   }
   if (std::ferror(file.get()) != 0) throw system_error("ir", errno, "cannot read " + path.string());
@@ -83,7 +83,7 @@ class Reader {
     std::error_code code;
     if (!fs::is_directory(directory_, code)) {
       findings_.push_back({Severity::error, "template", "", 0,
-                           directory_.string() +
+                           (directory_.empty() ? "\"\"" : directory_.string()) +
                                (is_there(directory_) ? " is not a directory" : " does not exist") +
                                "; name the directory of an application"});
       return std::nullopt;
@@ -98,7 +98,7 @@ class Reader {
       return std::nullopt;
     }
     try {
-      return parse_template(read_file(path), kTemplateFile, findings_);
+      return parse_template(read_file(path, kYamlBytesMax), kTemplateFile, findings_);
     } catch (const Error& error) {
       findings_.push_back({Severity::error, "template", "", 0, error.message()});
       return std::nullopt;
@@ -145,7 +145,7 @@ class Reader {
       return;
     }
     try {
-      std::string text = read_file(entry.ir_path);
+      std::string text = read_file(entry.ir_path, kIrBytesMax);
       if (has_yaml) text = yaml_to_json(parse_yaml(text, entry.ir_source), entry.ir_source);
       ParsedIr parsed = parse_ir(text, entry.ir_source, order);
       for (const IrWarning& warning : parsed.warnings) {

@@ -15,6 +15,7 @@
 
 #include "base/json.hpp"
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 #include "unum/error.hpp"
 
 namespace unum {
@@ -337,6 +338,14 @@ YamlNode parse_yaml(std::string_view text, std::string_view source) {
   if (text.size() > kYamlBytesMax) {
     fail(ErrorKind::exhausted, source, 1,
          "the file is larger than " + std::to_string(kYamlBytesMax) + " bytes");
+  }
+  if (!is_utf8(text)) {
+    std::size_t place = 0;
+    while (const std::size_t length = utf8_character(text, place).length) place += length;
+    const auto lines_before =
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(place), '\n');
+    fail(ErrorKind::invalid, source, static_cast<std::size_t>(lines_before) + 1,
+         "the text is not UTF-8");
   }
   std::istringstream stream{std::string(text)};
   TreeBuilder builder(source);

@@ -2,6 +2,7 @@
 #include "hosts/local_host.hpp"
 
 #include <algorithm>
+#include <set>
 #include <tuple>
 
 #include "runtime/ir.hpp"
@@ -166,10 +167,12 @@ void LocalHost::record(const Entry& entry, StepReport report, int attempt) {
   for (std::string& text : report.disagreements) {
     failures_.push_back({"", "Unum.UnequalFanIn", std::move(text)});
   }
-  if (report.invocations == 0 && !contributed) {
-    candidate.result = std::move(report.result);
-    finals_.insert_or_assign(report.instance, std::move(candidate));
-  }
+  const bool caught = report.status == StepReport::Status::caught;
+  // Without a result it was collected: what followed from it is done.
+  if (report.invocations > 0 || contributed || (!caught && report.result.empty())) return;
+  candidate.result = std::move(report.result);
+  if (caught) candidate.failure = RunFailure{report.instance, report.error, report.cause, attempt};
+  finals_.insert_or_assign(report.instance, std::move(candidate));
 }
 
 void LocalHost::record_fan_in(const StepReport& report, const FanInReport& fan_in) {
@@ -241,10 +244,16 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
 Task<void> LocalHost::run_steps(const std::string& payload) {
   begin_entry(payload);
   co_await steps_.drain();
-  if (stop_->requested() || !failures_.empty()) co_return;
-  const bool stalled = co_await has_stalled_fan_in();
-  if (stalled) {
-    // Delivering everything again finds the claim's owner, and tells the store again who is there.
+  // Delivering everything again finds a claim's owner, and tells the store again who is there.
+  // Behind a fan-in that went on so there may be another one.
+  std::set<std::string> told_again;
+  while (!stop_->requested() && failures_.empty()) {
+    bool has_new = false;
+    std::vector<std::string> stalled = co_await stalled_fan_ins();
+    for (std::string& aggregator : stalled) {
+      has_new |= told_again.insert(std::move(aggregator)).second;
+    }
+    if (!has_new) break;
     origins_.clear();
     finals_.clear();
     instances_ = 0;
@@ -271,26 +280,27 @@ Task<void> LocalHost::watch_store(StopToken told_to_end, StopToken run_ended) {
   stores_stop_->request("the run has ended and the data store does not answer");
 }
 
-/// Whether a fan-in has all that it needs and nobody goes on from it: whoever claimed it died
-/// before it invoked, or the store lost what a contributor told it.
-Task<bool> LocalHost::has_stalled_fan_in() {
+/// The aggregators that have all they need and that nobody here went on to: another run of the
+/// session claimed them, or whoever did died before it invoked, or the store lost what a
+/// contributor told it.
+Task<std::vector<std::string>> LocalHost::stalled_fan_ins() {
   const Wait wait = store_wait();
   const SessionContext context = store_.session_context(session_);
+  std::vector<std::string> stalled;
   for (const auto& [aggregator, record] : fan_ins_) {
-    if (origins_.contains(aggregator)) continue;
-    if (record.taken) {
-      const Pointer outcome = store_.pointer(context, aggregator);
-      if (!co_await store_.check_value_exist(context, outcome, wait)) co_return true;
-    } else if (record.wanted) {
+    if (!record.wanted || origins_.contains(aggregator)) continue;
+    bool complete = record.taken;
+    if (!complete) {
       std::vector<Pointer> inputs;
       inputs.reserve(record.set->size());
       for (std::size_t place = 0; place < record.set->size(); ++place) {
         inputs.push_back(store_.pointer(context, record.set->name(place)));
       }
-      if (co_await store_.check_values_exist(context, inputs, wait)) co_return true;
+      complete = co_await store_.check_values_exist(context, inputs, wait);
     }
+    if (complete) stalled.push_back(aggregator);
   }
-  co_return false;
+  co_return stalled;
 }
 
 bool LocalHost::is_contributor(const FinalCandidate& candidate) const {
@@ -304,7 +314,7 @@ Task<void> LocalHost::report_incomplete() {
   constexpr std::size_t kNamedMax = 10;
   const SessionContext context = store_.session_context(session_);
   for (const auto& [aggregator, record] : fan_ins_) {
-    if (!record.wanted || record.taken || origins_.contains(aggregator)) continue;
+    if (!record.wanted || origins_.contains(aggregator)) continue;
     std::string missing;
     std::size_t count = 0;
     for (std::size_t place = 0; place < record.set->size(); ++place) {
@@ -316,7 +326,7 @@ Task<void> LocalHost::report_incomplete() {
     if (count == 0) {
       failures_.push_back({"", "Unum.UnclaimedFanIn",
                            aggregator + " has all its inputs, and the data store told none of " +
-                               "their writers so: it has lost an update"});
+                               "their writers to go on: it has lost an update"});
       continue;
     }
     if (count > kNamedMax) missing += " and " + std::to_string(count - kNamedMax) + " more";
@@ -350,11 +360,20 @@ RunResult LocalHost::conclude() {
   result.failures = std::move(failures_);
   result.instances = instances_;
   if (result.status != RunResult::Status::succeeded) return result;
+  std::erase_if(finals_, [&](const auto& item) { return is_contributor(item.second); });
+  for (auto& [instance, candidate] : finals_) {
+    if (candidate.failure) result.failures.push_back(std::move(*candidate.failure));
+  }
+  if (finals_.empty() && result.failures.empty()) {
+    result.failures.push_back({"", "Unum.NoResult",
+                               "no instance of session " + session_ +
+                                   " is an end of the workflow: its data store has lost some, or "
+                                   "their results were collected"});
+  }
   if (!result.failures.empty()) {
     result.status = RunResult::Status::failed;
     return result;
   }
-  std::erase_if(finals_, [&](const auto& item) { return is_contributor(item.second); });
   if (finals_.size() == 1) {
     result.result = std::move(finals_.begin()->second.result);
     return result;

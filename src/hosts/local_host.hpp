@@ -97,6 +97,7 @@ class LocalHost final : private Invoker {
   /// A step that invoked nothing and, as far as it knows, contributed to nothing.
   struct FinalCandidate {
     std::string result;
+    std::optional<RunFailure> failure;  ///< Caught, but nothing follows from it.
     std::vector<std::string> bystander_of;
   };
   class StoppableCode;
@@ -116,7 +117,7 @@ class LocalHost final : private Invoker {
   /// For calls of the store: they go on for a little when the run was told to end.
   Wait store_wait() const { return {kNoDeadline, stores_stop_->token()}; }
   bool is_contributor(const FinalCandidate& candidate) const;
-  Task<bool> has_stalled_fan_in();
+  Task<std::vector<std::string>> stalled_fan_ins();
   Task<void> report_incomplete();
   RunResult conclude();
   void reset();

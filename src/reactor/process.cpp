@@ -191,9 +191,13 @@ Error spawn_error(const SpawnOptions& options, const Plan& plan) {
     default: break;
   }
   const bool searched = options.argv.front().find('/') == std::string::npos;
+  const bool is_there = !searched && ::access(options.argv.front().c_str(), F_OK) == 0;
   return system_error("process", plan.error,
                       program + " cannot be run" +
-                          (searched && plan.error == ENOENT ? " (looked for it in PATH)" : ""));
+                          (plan.error != ENOENT ? ""
+                           : searched           ? " (looked for it in PATH)"
+                           : is_there ? " (what it says is its interpreter does not exist)"
+                                      : ""));
 }
 
 int wait_for(int pidfd, siginfo_t& info, int flags) noexcept {

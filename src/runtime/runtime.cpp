@@ -9,6 +9,8 @@
 #include <exception>
 
 #include "base/json.hpp"
+#include "base/utf8.hpp"
+#include "runtime/failure.hpp"
 #include "runtime/ir.hpp"
 #include "runtime/payload.hpp"
 #include "runtime/plan.hpp"
@@ -19,7 +21,7 @@ namespace {
 
 // The first byte of a stored outcome that is not a result; no JSON text begins with either.
 constexpr char kCaughtFailure = '!';
-constexpr char kCollected = '~';
+constexpr std::string_view kCollected = "~";
 
 /// Functions whose edges depend on a stored outcome are checkpointed whatever their IR says.
 bool is_checkpointed(const FunctionIr& ir, bool by_default) {
@@ -55,15 +57,6 @@ std::string array_of(const std::vector<std::string>& values) {
     out += value;
   }
   out += ']';
-  return out;
-}
-
-std::string failure_text(std::string_view error, std::string_view cause) {
-  std::string out = R"({"Error":)";
-  json::append_string(out, error);
-  out += R"(,"Cause":)";
-  json::append_string(out, cause);
-  out += '}';
   return out;
 }
 
@@ -110,6 +103,8 @@ struct Runtime::Step {
   Task<void> run_and_commit(UserCode& code, int attempt, const std::string& input);
   Task<void> commit(const Plan& plan, std::string_view outcome);
   Task<void> adopt(std::string outcome);
+  void check_stored(std::string_view value) const;
+  Plan plan_of_failure(std::string_view stored);
   Task<void> follow(const Plan& plan, std::vector<FanInState> states);
   Task<void> invoke_children(const Plan& plan);
   Task<void> fail(std::string error, std::string cause, int attempt);
@@ -225,7 +220,7 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
                   "the input " + data.pointers[i] + " of " + report.instance +
                       " is not the result of a function");
     }
-    if (values[i].front() != kCollected) continue;
+    if (values[i] != kCollected) continue;
     std::optional<std::string> own =
         co_await store().get(context, own_item(ItemKind::outcome), wait);
     if (own) co_return own;
@@ -298,16 +293,13 @@ Task<void> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
 Task<void> Runtime::Step::adopt(std::string outcome) {
   report.adopted = true;
   report.status = StepReport::Status::succeeded;
-  if (outcome.empty()) {
-    throw Error(ErrorKind::corrupt, "runtime", "Unum.NoValue",
-                "the stored outcome of " + report.instance + " is empty");
-  }
-  if (outcome.front() == kCollected) co_return;  // all that follows is done
+  if (outcome == kCollected) co_return;  // all that follows is done
   Plan plan;
-  if (outcome.front() == kCaughtFailure) {
+  if (outcome.starts_with(kCaughtFailure)) {
     report.status = StepReport::Status::caught;
-    plan = make_failure_plan(ir(), payload.frames, std::string_view(outcome).substr(1));
+    plan = plan_of_failure(std::string_view(outcome).substr(1));
   } else {
+    check_stored(outcome);
     plan = make_plan(ir(), payload.frames, outcome);
   }
   const std::vector<FanIn> fan_ins = fan_ins_of(plan);
@@ -315,6 +307,28 @@ Task<void> Runtime::Step::adopt(std::string outcome) {
   if (!fan_ins.empty()) states = co_await store().join(context, fan_ins, wait);
   co_await follow(plan, std::move(states));
   finish(plan, outcome);
+}
+
+// A store may be edited, cut short or damaged: its text is walked only once it is known to be JSON.
+
+void Runtime::Step::check_stored(std::string_view value) const {
+  try {
+    json::validate(value, "the stored outcome of " + report.instance);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::corrupt, "runtime", "Unum.NoValue", error.message());
+  }
+}
+
+Plan Runtime::Step::plan_of_failure(std::string_view stored) {
+  std::optional<StoredFailure> failure = parse_failure(stored);
+  if (!failure) {
+    throw Error(ErrorKind::corrupt, "runtime", "Unum.NoValue",
+                "the stored outcome of " + report.instance +
+                    " is a caught failure, but not {\"Error\": ..., \"Cause\": ...}");
+  }
+  report.error = std::move(failure->error);
+  report.cause = std::move(failure->cause);
+  return make_failure_plan(ir(), payload.frames, stored);
 }
 
 /// Runs the edges. They are independent: one that fails does not stop the others, then the step
@@ -407,10 +421,16 @@ void Runtime::Step::finish(const Plan& plan, std::string_view outcome) {
   const bool contributes =
       std::any_of(plan.fan_ins.begin(), plan.fan_ins.end(),
                   [](const auto& fan_in) { return fan_in->role() != FanInRole::bystander; });
-  if (report.invocations == 0 && !contributes) report.result = outcome;
+  if (report.invocations == 0 && !contributes && report.status == StepReport::Status::succeeded) {
+    report.result = outcome;
+  }
 }
 
 std::string entry_payload(std::string_view input, std::string_view session) {
+  if (!is_utf8(session)) {
+    throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
+                "the session's name is not UTF-8, as all text of a payload must be");
+  }
   json::validate(input, "the input");
   if (!is_payload(input)) return payload_by_value(json::trim(input), session, {}, {});
   const Payload payload = parse_payload(input);

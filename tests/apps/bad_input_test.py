@@ -43,6 +43,22 @@ class BadApplication(AppTest):
         write(self.path("a-file"), "")
         self.refused(USAGE, "run", self.path("a-file"), says="a-file")
 
+    def test_text_that_is_not_utf8(self):
+        application = self.template("Functions: {}")
+        with open(os.path.join(application, "unum-template.yaml"), "wb") as file:
+            file.write(b"Globals: {}\n# caf\xe9\nFunctions: {}\n")
+        self.refused_application(application, "unum-template.yaml:2: the text is not UTF-8")
+        application = self.one(name="other")
+        os.rename(application, os.fsencode(application) + b"\xe9")
+        self.refused(USAGE, "run", os.fsencode(application) + b"\xe9", says="is not UTF-8")
+
+    def test_input_that_is_none(self):
+        application = self.one()
+        self.refused(USAGE, "run", application, "--input", "@", says="--input @ needs the name of a file")
+        self.refused(USAGE, "run", application, "--input", "@" + self.path("none"), says="cannot open")
+        self.refused(USAGE, "run", application, "--input", "[" * 2000 + "]" * 2000, says="nested")
+        self.refused(USAGE, "run", application, "--input", "{]", says="not valid JSON")
+
     def test_yaml_that_is_none(self):
         self.refused_application(self.template("Globals: {\n  a: [\n"), "unum-template.yaml")
         self.refused_application(self.template("Globals:\n\tApplicationName: x\n"), "unum-template.yaml:2")

@@ -3,11 +3,12 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import unittest
 
 from harness import (DONE, FAILED, MACHINE, UNUM, USAGE, AppTest, Function, each, fan_in, outcomes,
-                     scalar, stored_files, write)
+                     scalar, session_directory, stored_files, write)
 
 DOUBLE = "def lambda_handler(event, context):\n    return event * 2\n"
 RAISE = "def lambda_handler(event, context):\n    raise ValueError('not today')\n"
@@ -40,7 +41,11 @@ class CommandLine(AppTest):
         self.refused(USAGE, "fly", says="fly")
         self.refused(USAGE, "run", ".", "--workers", "0", says="--workers")
         self.refused(USAGE, "run", ".", "--workers", "many", says="--workers")
-        self.refused(USAGE, "run", ".", "--timeout", "-1", says="--timeout")
+        for seconds in ("-1", "0", "nan", "inf", "1e10", "1d"):
+            self.refused(USAGE, "run", ".", f"--timeout={seconds}", says="number of seconds above 0")
+        for option in ("--store", "--session"):
+            self.refused(USAGE, "run", ".", option, "", says=f"{option}: it must not be empty")
+        self.refused(USAGE, "run", "", says='"" does not exist')
         self.refused(USAGE, "run", ".", "--speed", "9", says="--speed")
         self.refused(USAGE, "resume", says="session")
         self.refused(USAGE, "inspect", says="session")
@@ -161,6 +166,16 @@ class CommandLine(AppTest):
         self.assertIn("raise ValueError('not today')", ended.err)
         self.assertIn(f"unum resume f {application}", ended.err)
         self.assertEqual(["Fork"], sorted(outcomes(application, "f")))
+
+    def test_how_to_go_on_can_be_typed_whatever_the_names_are(self):
+        place = self.path("a store")
+        self.unum("store", "create", "fs:" + place, code=DONE)
+        application = self.application({"Only": Function(RAISE)}, name="it's")
+        ended = self.refused(FAILED, "run", application, "--session=-x", "--store", "fs:" + place,
+                             "--input", "1")
+        write(os.path.join(application, "only", "app.py"), DOUBLE)
+        command = re.search(r"go on with: unum (.*)", ended.err)[1]
+        self.unum(*shlex.split(command), code=DONE)
 
     def test_a_reader_of_stderr_that_goes_away_ends_no_run(self):
         application = self.application({
@@ -289,6 +304,17 @@ class CommandLine(AppTest):
                 table = self.unum("inspect", "look", *where, code=DONE).out
                 self.assertRegex(table, r"(?m)^Part-unumIndex-1 +caught .*  ZeroDivisionError: ")
 
+    def test_what_is_stored_and_damaged_is_named(self):
+        application = self.application({"Only": Function(RAISE)})
+        self.refused(FAILED, "run", application, "--session", "look")
+        stored = session_directory(application, "look")
+        write(os.path.join(stored, "Only-error.json"), "{bad")
+        table = self.unum("inspect", "look", application, code=DONE).out
+        self.assertRegex(table, r"(?m)^Only +failed .*what is stored is not JSON")
+        write(os.path.join(stored, "Only-input.json"), "{bad")
+        self.refused(MACHINE, "resume", "look", application,
+                     says="the input that session look was begun with: not valid JSON")
+
     def test_resume_goes_on_after_the_code_was_mended_without_running_what_is_done(self):
         application = self.application({
             "First": Function(self.counted("First", "return event + 1"), scalar("Second")),
@@ -321,14 +347,16 @@ class CommandLine(AppTest):
 
     def test_sessions_may_have_any_name_and_none_leaves_the_store(self):
         application = self.doubler()
-        for session in ("..", "a/b", "../../x", "", "\u00e9 \u4e2d", "x" * 3000, "."):
+        for session in ("..", "a/b", "../../x", "\u00e9 \u4e2d", "x" * 3000, "."):
             with self.subTest(session=session[:20]):
                 ended = self.unum("run", application, "--input", "3", "--session", session, "--json")
                 self.assertEqual(DONE, ended.code, ended)
-                if session:
-                    self.assertEqual(session, ended.json["session"])
-                    again = self.unum("inspect", session, application, "--json", code=DONE)
-                    self.assertEqual(session, again.json["session"])
+                self.assertEqual(session, ended.json["session"])
+                again = self.unum("inspect", session, application, "--json", code=DONE)
+                self.assertEqual(session, again.json["session"])
+        # Sessions stand in JSON: two of other bytes would be one there.
+        for command in (["run", application, "--session", b"\xff"], ["resume", b"\xfe", application]):
+            self.refused(USAGE, *command, says="it is not UTF-8")
         self.assertEqual([".unum", "double", "unum-template.yaml"], sorted(os.listdir(application)))
         self.assertEqual(["store"], os.listdir(os.path.join(application, ".unum")))
 

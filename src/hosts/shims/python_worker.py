@@ -309,7 +309,22 @@ def serve():
             if last:
                 os._exit(0)
         elif kind == LOAD:
-            function = Function(json.loads(payload))
+            function = load_function(json.loads(payload))
+
+
+def load_function(load):
+    try:
+        return Function(load)
+    except OSError as error:
+        leave(f"cannot enter the directory of {load['function']}: {error}")
+
+
+def leave(why):
+    """Ends a worker that cannot go on; the host shows its last output."""
+    try:
+        os.write(2, f"unum: the worker cannot go on: {why}\n".encode("utf-8", "backslashreplace"))
+    finally:
+        os._exit(BROKEN)
 
 
 def warm_up():
@@ -334,14 +349,7 @@ def guarded_serve():
     try:
         serve()
     except OSError as error:
-        try:
-            os.write(
-                2,
-                f"unum: the worker cannot go on: descriptors {REQUESTS} and {RESPONSES} are its own and "
-                f"must stay open: {error}\n".encode(),
-            )
-        finally:
-            os._exit(BROKEN)
+        leave(f"descriptors {REQUESTS} and {RESPONSES} are its own and must stay open: {error}")
 
 
 class ForkServer:

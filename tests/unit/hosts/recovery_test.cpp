@@ -169,7 +169,8 @@ TEST_CASE("case 4: who loses the race adopts the stored value and runs the edges
 }
 
 TEST_CASE("case 6: an entry that is delivered again with its session is the same workflow") {
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app = map_and_fan_in();
   const std::string payload = entry_payload("[1]", "given");
   const StepReport first = world.step(app, "M", payload);
@@ -214,7 +215,8 @@ TEST_CASE(
     "out or not") {
   const auto ir =
       GENERATE(as<std::string>(), R"({"Name": "F", "Start": false})", R"({"Name": "F"})");
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(ir);
   const Error error = error_of(world, app, "F", R"({"Data": {"Source": "http", "Value": 1}})");
@@ -223,7 +225,8 @@ TEST_CASE(
 }
 
 TEST_CASE("case 9: every end is a result or a reported error") {
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(R"({"Name": "S", "Start": true})", [](const UserCall&) -> std::string {
     throw CodeFailure{"ValueError", "no good\nTraceback ..."};
@@ -332,7 +335,8 @@ TEST_CASE("case 27: a map over what is no array fails the step before its checkp
 }
 
 TEST_CASE("case 33: an expression that cannot be evaluated fails the step before its checkpoint") {
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(R"({"Name": "S", "Start": true, "Next": [
       {"Name": "A", "InputType": "Scalar"},
@@ -373,7 +377,8 @@ TEST_CASE(
 
 TEST_CASE("output that is not JSON fails the step") {
   const auto text = GENERATE(as<std::string>(), "NaN", "", "[1,", "{'a': 1}", "1 2");
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(R"({"Name": "S", "Start": true})", [&](const UserCall&) { return text; });
   const StepReport report = world.step(app, "S", entry_payload("1", "s"));
@@ -386,7 +391,8 @@ TEST_CASE("what is no payload is the entry's input by value") {
   const auto input =
       GENERATE(as<std::string>(), "{}", "null", R"({"Data": 1})", R"({"Data": {"Source": "sqs"}})",
                R"({"Data": {}, "Session": "other"})");
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(R"({"Name": "S", "Start": true})");
   const StepReport report = world.step(app, "S", entry_payload(input, "s"));
@@ -452,7 +458,8 @@ TEST_CASE(
 }
 
 TEST_CASE("case 35: an edge for errors does not touch the success path") {
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(R"({"Name": "S", "Start": true, "Next": [{"Name": "A", "InputType": "Scalar"},
                                                    {"Name": "E", "InputType": "Error"}]})");

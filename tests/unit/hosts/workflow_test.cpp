@@ -74,6 +74,17 @@ NativeApp map_and_fan_in(const char* values = R"("F-unumIndex-*")") {
   return app;
 }
 
+/// A second fan-in behind the first.
+NativeApp two_fan_ins() {
+  NativeApp app;
+  app.add(map_to("M", "F", R"("Start": true, )"));
+  app.add(fan_in("F", "A", R"("F-unumIndex-*")", kPop));
+  app.add(map_to("A", "G"));
+  app.add(fan_in("G", "B", R"("G-unumIndex-*")", kPop));
+  app.add(terminal("B"));
+  return app;
+}
+
 }  // namespace
 
 TEST_CASE("case 10: fan-ins of 1, 2, 100, 1,000 and 10,000 branches complete, in order, once") {
@@ -156,7 +167,8 @@ TEST_CASE("case 16: nested maps of unequal widths fan in with the values of thei
 }
 
 TEST_CASE("case 17: a star and literals in one list complete") {
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(map_to("M", "F", R"("Start": true, )"));
   app.add(fan_in("F", "A", R"("M", "F-unumIndex-*")", kPop));
@@ -264,7 +276,8 @@ TEST_CASE(
 }
 
 TEST_CASE("a fan-in that nobody wants leaves its branches as ends") {
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(map_to("M", "F", R"("Start": true, )"));
   app.add(fan_in("F", "A", R"("F-unumIndex-*")",
@@ -274,7 +287,8 @@ TEST_CASE("a fan-in that nobody wants leaves its branches as ends") {
 }
 
 TEST_CASE("a fan-in that can never complete fails the run and names who never ran") {
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(one_of("S",
                  R"({"Name": "B", "InputType": "Scalar"}, 
@@ -306,7 +320,8 @@ TEST_CASE("what a store forgets of a fan-in is told again once; then the run fai
    private:
     int times_;
   };
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app = map_and_fan_in();
   ForgetfulStore forgetful(world.reactor, *world.store, 3);
   require_result(world.reactor.run(app.run(world.reactor, forgetful, "once", "[1,2,3]")),
@@ -320,15 +335,145 @@ TEST_CASE("what a store forgets of a fan-in is told again once; then the run fai
   REQUIRE(result.failures.front().cause.starts_with("A has all its inputs"));
 }
 
+TEST_CASE("a session that lost one branch's result goes on to its end, whoever had claimed") {
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  const auto claims = GENERATE(0, 1, 2);
+  const auto lost = GENERATE(0, 1, 2);
+  World world(type);
+  NativeApp app = two_fan_ins();
+  const SessionContext context = (*world.store).session_context("s");
+  for (const char* name : {"G", "F"}) {  // the second time, the first fan-in hides the second
+    app.late = fmt::format("{}-unumIndex-{}", name, claims);
+    require_result(world.run(app, "[1,2,3]"), "[1,2,3]");
+    for (const char* branch : {"F", "G"}) {
+      const ItemId outcome{fmt::format("{}-unumIndex-{}", branch, lost), ItemKind::outcome};
+      world.reactor.run((*world.store).remove(context, std::span(&outcome, 1), {}));
+    }
+    app.late = fmt::format("{}-unumIndex-{}", name, lost);
+    require_result(world.run(app, "[1,2,3]"), "[1,2,3]");
+  }
+}
+
+TEST_CASE("two runs of one session at once both have its result") {
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
+  for (int round = 0; round < 9; ++round) {
+    const std::string session = "s" + std::to_string(round);
+    NativeApp apps[] = {two_fan_ins(), two_fan_ins()};
+    apps[0].late = fmt::format("F-unumIndex-{}", round / 3);
+    apps[1].late = fmt::format("F-unumIndex-{}", round % 3);
+    RunResult results[2];
+    const auto both = [&](std::size_t i) -> Task<void> {
+      results[i] = co_await apps[i].run(world.reactor, *world.store, session, "[1,2,3]");
+    };
+    world.reactor.run(for_each_bounded(2, 2, both));
+    for (const RunResult& result : results) require_result(result, "[1,2,3]");
+  }
+}
+
+TEST_CASE("what is stored and is no outcome fails the run, and says whose it is") {
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  const auto text =
+      GENERATE(as<std::string>(), "garbage{", "", "1 2", "~ ", "!", R"(!{"Error":)", "![]");
+  const auto name = GENERATE(as<std::string>(), "F-unumIndex-1", "A");
+  CAPTURE(text);
+  World world(type);
+  NativeApp app = map_and_fan_in();
+  require_result(world.run(app, "[1,2,3]"), "[1,2,3]");
+  const SessionContext context = (*world.store).session_context("s");
+  world.reactor.run((*world.store).put(context, {name, ItemKind::outcome}, text, {}));
+  const RunResult result = world.run(app, "[1,2,3]");
+  REQUIRE(result.status == RunResult::Status::failed);
+  REQUIRE(result.failures.size() == 1);
+  REQUIRE(result.failures.front().instance == name);
+  REQUIRE(result.failures.front().error == "Unum.NoValue");
+  REQUIRE(result.failures.front().cause.find(name) != std::string::npos);
+}
+
+TEST_CASE("a run whose last result was collected says so") {
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
+  NativeApp app = map_and_fan_in();
+  require_result(world.run(app, "[1]"), "[1]");
+  const SessionContext context = (*world.store).session_context("s");
+  world.reactor.run((*world.store).put(context, {"A", ItemKind::outcome}, "~", {}));
+  const RunResult result = world.run(app, "[1]");
+  REQUIRE(result.status == RunResult::Status::failed);
+  REQUIRE(result.failures.front().error == "Unum.NoResult");
+}
+
+TEST_CASE("a failure that was caught is one again when its edge is gone") {
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
+  const auto fails = [](const UserCall&) -> std::string {
+    throw CodeFailure{"ValueError", "no good"};
+  };
+  NativeApp before;
+  before.add(R"({"Name": "S", "Start": true, "Next": [{"Name": "A", "InputType": "Scalar"},
+                                                      {"Name": "E", "InputType": "Error"}]})",
+             fails);
+  before.add(terminal("A"));
+  before.add(terminal("E"));
+  require_result(world.run(before, "1"), R"({"Error":"ValueError","Cause":"no good"})");
+  NativeApp after;
+  after.add(scalar("S", "A", R"("Start": true, )"), fails);
+  after.add(terminal("A"));
+  const RunResult result = world.run(after, "1");
+  REQUIRE(result.status == RunResult::Status::failed);
+  REQUIRE(result.failures.size() == 1);
+  REQUIRE(result.failures.front().instance == "S");
+  REQUIRE(result.failures.front().error == "ValueError");
+  REQUIRE(result.failures.front().cause == "no good");
+  REQUIRE(after.runs.empty());
+}
+
+TEST_CASE("an instance with two ways in fails the run and names both") {
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
+  NativeApp app;
+  app.add(one_of("S",
+                 R"({"Name": "A", "InputType": "Scalar", "Conditional": "$ret > 1"},
+                    {"Name": "B", "InputType": "Scalar", "Conditional": "$ret < 5"})",
+                 true));
+  const char* const pop = R"("Next Payload Modifiers": ["Pop"], )";
+  app.add(scalar("A", "Z", pop));
+  app.add(scalar("B", "Z", pop));
+  app.add(terminal("Z"));
+  require_result(world.run(app, "1", "one"), "1");
+  const RunResult result = world.run(app, "3", "two");
+  REQUIRE(result.status == RunResult::Status::failed);
+  REQUIRE(result.failures.front().error == "Unum.SecondWayIn");
+  REQUIRE(result.failures.front().cause.find(
+              "Z was invoked by A-unumIndex-0 and by B-unumIndex-1") != std::string::npos);
+}
+
+TEST_CASE("several empty maps that end in one aggregator invoke it once") {
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
+  NativeApp app;
+  app.add(one_of("S",
+                 R"({"Name": "F", "InputType": "Map", "OnEmpty": {"Name": "A"}},
+                    {"Name": "G", "InputType": "Map", "OnEmpty": {"Name": "A"}})",
+                 true));
+  const char* const both = R"("F-unumIndex-*", "G-unumIndex-*")";
+  app.add(fan_in("F", "A", both, kPop));
+  app.add(fan_in("G", "A", both, kPop));
+  app.add(terminal("A"));
+  require_result(world.run(app, "[]"), "[]");
+  REQUIRE(app.runs.at("A") == 1);
+}
+
 TEST_CASE("case 28: a fan-in of one branch gives a list of one value") {
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app = map_and_fan_in();
   require_result(world.run(app, R"(["only"])"), R"(["only"])");
 }
 
 TEST_CASE("case 29: the join after a choice has one name, whichever branch was taken") {
   const auto input = GENERATE(1, 5, 9);
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(one_of(
       "S",
@@ -351,7 +496,8 @@ TEST_CASE("case 29: the join after a choice has one name, whichever branch was t
 
 TEST_CASE("case 30: index order is innermost first at every depth from 1 to 5") {
   const auto depth = GENERATE(1, 2, 3, 4, 5);
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   for (int level = 0; level < depth; ++level) {
     const std::string name = "L" + std::to_string(level);
@@ -391,7 +537,8 @@ TEST_CASE("case 31: a loop with an index gives every round a name of its own") {
 }
 
 TEST_CASE("case 33: a result full of quotes and code is only a string") {
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(one_of("S",
                  R"({"Name": "A", "InputType": "Scalar", "Exclusive": true, 
@@ -414,7 +561,8 @@ TEST_CASE("case 40: payload overhead of a branch does not grow with the width of
     std::size_t largest = 0;
     std::size_t count = 0;
   };
-  World world("memory");
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
   NativeApp app;
   app.add(map_to("M", "F", R"("Start": true, )"));
   std::size_t largest[2] = {};

@@ -8,7 +8,10 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 
+#include "base/json.hpp"
 #include "ports.hpp"
 #include "reactor/files.hpp"
 
@@ -164,6 +167,34 @@ TEST_CASE("a lack of descriptors is an error, never a reason for the other port"
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::exhausted);
   CHECK(error->code() == "EMFILE");
+}
+
+TEST_CASE(
+    "an application runs to the same result where io_uring is refused, and one line says so") {
+  const int error = GENERATE(EPERM, ENOSYS);
+  const char* binary = std::getenv("UNUM_BINARY");
+  const char* root = std::getenv("UNUM_SOURCE_ROOT");
+  if (binary == nullptr || root == nullptr) UNUM_SKIP("UNUM_BINARY names no program");
+  const Variable variable("UNUM_REACTOR", "");
+  // On the file system, which takes another way on each port.
+  const char* const script =
+      "dir=$(mktemp -d) && trap 'rm -r \"$dir\"' EXIT && \"$0\" store create fs:\"$dir\" && "
+      "\"$0\" run \"$1/examples/nested-maps\" --input @\"$1/examples/nested-maps/input.json\" "
+      "--store fs:\"$dir\"";
+  const std::string output = output_under_filter(error, [&] {
+    ::execl("/bin/sh", "sh", "-c", script, binary, root, nullptr);
+    return 1;
+  });
+  if (output.empty()) UNUM_SKIP("this machine allows no seccomp filter");
+  CAPTURE(output);
+  const std::string line =
+      std::string("reactor: epoll (io_uring_setup was refused with ") + name_of(error);
+  CHECK(output.find(line) != std::string::npos);
+  CHECK(output.find("reactor:") == output.rfind("reactor:"));
+  std::ifstream file(std::string(root) + "/examples/nested-maps/expected.json");
+  const std::string expected(std::istreambuf_iterator<char>(file), {});
+  REQUIRE_FALSE(expected.empty());
+  CHECK(output.find(json::minify(expected)) != std::string::npos);
 }
 
 TEST_CASE("the command `unum doctor` says that io_uring is refused, and why") {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include "ports.hpp"
 #include "reactor/files.hpp"
 #include "reactor/signals.hpp"
+#include "support/scratch.hpp"
 
 using namespace unum;
 using namespace unum::test;
@@ -131,6 +133,15 @@ TEST_CASE("what cannot be run is an error that names it") {
   CHECK(failure(options).message() ==
         "the program \"no-such-program-here\" cannot be run (looked for it in PATH): "
         "No such file or directory");
+  const Scratch scratch;
+  const std::string script = scratch / "script";
+  std::ofstream(script) << "#!/no/such/interpreter\n";
+  REQUIRE(::chmod(script.c_str(), 0700) == 0);
+  options.argv = {script};
+  CHECK(failure(options).message() ==
+        "the program \"" + script +
+            "\" cannot be run (what it says is its interpreter does not exist): "
+            "No such file or directory");
   options.argv = {"/etc/passwd"};
   CHECK(failure(options).kind() == ErrorKind::denied);
   CHECK(failure(options).code() == "EACCES");
