@@ -11,8 +11,10 @@
 
 #include "base/json.hpp"
 #include "catch.hpp"
+#include "support/foreign_loop.hpp"
 #include "support/native_app.hpp"
 #include "support/sanitized.hpp"
+#include "unit/reactor/ports.hpp"
 
 using namespace unum;
 using namespace unum::test;
@@ -576,6 +578,18 @@ TEST_CASE("case 40: payload overhead of a branch does not grow with the width of
     largest[i] = catcher.largest;
   }
   REQUIRE(largest[1] <= largest[0] + 16);  // digits of index, size and element
+}
+
+TEST_CASE("a foreign loop drives a workflow, its store and the runtime around each handler") {
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  const auto loop = GENERATE(Loop::poll, Loop::nested_epoll);
+  ON_EACH_PORT(reactor);
+  FreshStore store(reactor, type);
+  NativeApp app = two_fan_ins();
+  app.late = "F-unumIndex-7";
+  ForeignLoop foreign(reactor, loop);
+  require_result(foreign.run(app.run(reactor, *store, "s", numbers(100))), numbers(100));
+  REQUIRE(app.runs.at("B") == 1);
 }
 
 TEST_CASE("at most as many results as steps in flight are computed and not yet on the disk") {
