@@ -404,6 +404,38 @@ TEST_CASE("a run whose last result was collected says so") {
   REQUIRE(result.failures.front().error == "Unum.NoResult");
 }
 
+TEST_CASE("an aggregator whose input was collected fails and says which") {
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
+  NativeApp app = map_and_fan_in();
+  require_result(world.run(app, "[1,2]"), "[1,2]");
+  const SessionContext context = (*world.store).session_context("s");
+  world.reactor.run((*world.store).put(context, {"F-unumIndex-0", ItemKind::outcome}, "~", {}));
+  const ItemId last{"A", ItemKind::outcome};
+  world.reactor.run((*world.store).remove(context, std::span(&last, 1), {}));
+  const RunResult result = world.run(app, "[1,2]");
+  REQUIRE(result.status == RunResult::Status::failed);
+  REQUIRE(result.failures.front().instance == "A");
+  REQUIRE(result.failures.front().error == "Unum.CollectedInput");
+  REQUIRE(result.failures.front().cause.find("F-unumIndex-0") != std::string::npos);
+  REQUIRE(app.runs.at("A") == 1);
+}
+
+TEST_CASE("a map in a map in a map ends at 64 levels, before a checkpoint is written") {
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
+  NativeApp app;
+  app.add(map_to("M", "M", R"("Start": true, )"));
+  const RunResult result = world.run(app, std::string(70, '[') + "1" + std::string(70, ']'));
+  REQUIRE(result.status == RunResult::Status::failed);
+  REQUIRE(result.failures.size() == 1);
+  REQUIRE(result.failures.front().error == "Unum.TooDeep");
+  std::string deepest = "M-unumIndex-0";
+  for (int level = 1; level < 64; ++level) deepest += ".0";
+  REQUIRE(result.failures.front().instance == deepest);
+  REQUIRE(result.instances == 64);
+}
+
 TEST_CASE("a failure that was caught is one again when its edge is gone") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
