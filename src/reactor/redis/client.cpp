@@ -185,10 +185,7 @@ Task<Reply> Client::send(Node* fixed, std::uint16_t slot, Arguments arguments, W
   }
   const Turn turn{*room_};
 
-  Attempts attempts{.fixed = fixed,
-                    .slot = slot,
-                    .wait = wait,
-                    .give_up = std::min(wait.deadline, reactor_.now() + options_.retry_for)};
+  Attempts attempts{.fixed = fixed, .slot = slot, .wait = wait, .give_up = wait.deadline};
   for (;;) {
     std::optional<Error> failure;
     try {
@@ -260,6 +257,9 @@ void Client::check_open() const {
 /// Delays the next attempt, or throws the failure when none is left.
 Task<void> Client::wait_to_retry(Attempts& attempts, const Error& failure) {
   check_open();
+  if (attempts.failures == 0) {
+    attempts.give_up = std::min(attempts.give_up, reactor_.now() + options_.retry_for);
+  }
   const Deadline next = reactor_.now() + attempts.backoff.delay(attempts.failures++);
   if (opening_ && failure.kind() == ErrorKind::disconnected) throw failure;
   if (next >= attempts.give_up) throw failure;

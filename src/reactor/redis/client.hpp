@@ -35,9 +35,10 @@ struct ClientOptions {
   /// A command that has no reply after this long counts as lost and is sent again, by another
   /// connection; a deadline that is nearer counts.
   std::chrono::milliseconds request_timeout{30'000};
-  /// How long a command is tried again while its server is away, loading, failing over or moving
-  /// slots; a deadline that is nearer counts.
-  std::chrono::milliseconds retry_for{10'000};
+  /// How long after its first failure a command is tried again while its server is away, loading,
+  /// failing over or moving slots; a deadline that is nearer counts. A cluster replaces a primary
+  /// that is silent for 15 s (cluster-node-timeout).
+  std::chrono::milliseconds retry_for{20'000};
   /// Whether `call_replica` has anybody to ask: in a cluster, each primary's replicas.
   bool read_replicas = false;
 };

@@ -88,7 +88,8 @@ std::optional<Redirect> parse_redirect(std::string_view error, std::string_view 
   const auto port = number<std::uint16_t>(place.substr(colon + 1));
   if (!port || *port == 0) return std::nullopt;
   redirect.slot = *slot;
-  redirect.to.host = colon == 0 ? asked_host : place.substr(0, colon);
+  const std::string_view host = place.substr(0, colon);
+  redirect.to.host = host.empty() || host == "?" ? asked_host : host;
   redirect.to.port = *port;
   return redirect;
 }

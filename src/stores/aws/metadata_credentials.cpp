@@ -1,5 +1,6 @@
 // Credentials that the machine gives: containers (ECS, EKS Pod Identity) and EC2 instances.
 #include <fcntl.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <array>
@@ -191,7 +192,8 @@ class InstanceProvider final : public CredentialsProvider {
   bool outlives_expiration() const noexcept override { return true; }
 
   Task<Finding> fetch(Wait wait) override {
-    if (environment("AWS_EC2_METADATA_DISABLED").value_or("") == "true") {
+    const std::string disabled = environment("AWS_EC2_METADATA_DISABLED").value_or("");
+    if (::strcasecmp(disabled.c_str(), "true") == 0) {
       co_return Finding{{}, "AWS_EC2_METADATA_DISABLED is true"};
     }
     const auto ask_it = [&](http::Client& http) { return ask(http, wait); };

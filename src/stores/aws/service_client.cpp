@@ -40,12 +40,18 @@ struct Target {
 };
 
 /// What a request is made of, kept for its memory.
+/// What a signature claims.
+struct Signed {
+  WallTime claimed{};     ///< When it was made, by the service's clock as far as it was known.
+  unsigned renewals = 0;  ///< How often credentials had been renewed until then.
+};
+
 struct Parts {
   std::string target;
   std::string path;
   std::vector<std::string> headers;
   std::size_t header_count = 0;
-  WallTime signed_at{};
+  Signed signed_as;
   std::shared_ptr<const Target> sent_to;
 };
 
@@ -120,11 +126,12 @@ class ServiceClient::Impl {
   static Task<void> run_leg(Race& race, std::size_t leg, http::Request request, Wait wait);
   Task<Outcome> send_once(http::Request request, Wait wait);
 
-  Verdict judge(const Call& call, const Outcome& outcome, WallTime signed_at, Mended& mended);
+  Verdict judge(const Call& call, const Outcome& outcome, const Signed& as, Mended& mended);
   bool try_anew_at_once(const Call& call, const Fault& fault, const http::Response& response,
-                        WallTime signed_at, Mended& mended);
+                        const Signed& as, Mended& mended);
   bool correct_clock(const Call& call, const Fault& fault, const http::Response& response,
-                     WallTime signed_at);
+                     WallTime claimed);
+  bool means_expired_token(const Call& call, const Fault& fault);
   void refuse_if_damaged(Outcome& outcome) const;
   [[noreturn]] void fail(const Call& call, const Outcome& outcome, const Fault& fault,
                          const Retry& retry);
@@ -142,6 +149,7 @@ class ServiceClient::Impl {
   std::shared_ptr<const Target> target_;
   std::optional<Signer> signer_;
   std::chrono::seconds skew_{0};  ///< The service's clock less ours.
+  unsigned renewals_ = 0;         ///< How often credentials were given back as expired.
   std::vector<std::unique_ptr<Parts>> spare_;
   ServiceCounters counters_;
 };
@@ -200,8 +208,8 @@ void ServiceClient::Impl::sign(const Call& call, const Credentials& credentials,
   const bool protected_by_tls =
       call.unsigned_payload && target_->tls && target_->endpoint.service == "s3";
   const bool in_query = call.signing == Signing::query && (call.body.empty() || protected_by_tls);
-  parts.signed_at = wall_now();
-  const WallTime now = parts.signed_at + skew_;
+  const WallTime now = wall_now() + skew_;
+  parts.signed_as = {now, renewals_};
   RequestToSign to_sign{.method = http::to_string(call.method),
                         .host = target_->host,
                         .path = request.target,
@@ -343,7 +351,7 @@ Task<Reply> ServiceClient::Impl::send(const Call& call, Wait wait) {
     }
     refuse_if_damaged(outcome);
 
-    Verdict verdict = judge(call, outcome, (*lease).signed_at, mended);
+    Verdict verdict = judge(call, outcome, (*lease).signed_as, mended);
     if (verdict.done) {
       retry.succeeded();
       co_return Reply{std::move(*outcome.response), std::move(verdict.fault.code)};
@@ -379,7 +387,7 @@ void ServiceClient::Impl::refuse_if_damaged(Outcome& outcome) const {
 }
 
 ServiceClient::Impl::Verdict ServiceClient::Impl::judge(const Call& call, const Outcome& outcome,
-                                                        WallTime signed_at, Mended& mended) {
+                                                        const Signed& as, Mended& mended) {
   Verdict verdict;
   if (!outcome.response) {
     const ErrorKind kind = outcome.error->kind();
@@ -400,7 +408,7 @@ ServiceClient::Impl::Verdict ServiceClient::Impl::judge(const Call& call, const 
   fault = read_fault(response, protocol_);
   verdict.done = contains(call.expected, fault.code);
   if (verdict.done) return verdict;
-  verdict.at_once = try_anew_at_once(call, fault, response, signed_at, mended);
+  verdict.at_once = try_anew_at_once(call, fault, response, as, mended);
   verdict.failure = failure_of(fault, response.status);
   if (success || contains(call.retried, fault.code)) verdict.failure = Failure::transient;
   if (verdict.failure) verdict.asked = retry_after(response, wall_now());
@@ -409,28 +417,39 @@ ServiceClient::Impl::Verdict ServiceClient::Impl::judge(const Call& call, const 
 
 /// Whether what the answer complains of was mended, so that the call can be made again at once.
 bool ServiceClient::Impl::try_anew_at_once(const Call& call, const Fault& fault,
-                                           const http::Response& response, WallTime signed_at,
+                                           const http::Response& response, const Signed& as,
                                            Mended& mended) {
   if (call.signing == Signing::none) return false;
-  if (!mended.clock_corrected && correct_clock(call, fault, response, signed_at)) {
+  if (!mended.clock_corrected && correct_clock(call, fault, response, as.claimed)) {
     mended.clock_corrected = true;
     return true;
   }
-  if (!mended.credentials_renewed && is_expired_token(fault.code)) {
+  if (!mended.credentials_renewed && means_expired_token(call, fault)) {
     mended.credentials_renewed = true;
-    credentials_.invalidate();
+    // Of many that were under way with the same token one gives it back.
+    if (as.renewals == renewals_) {
+      credentials_.invalidate();
+      ++renewals_;
+    }
     return true;
   }
   return false;
 }
 
+/// A HEAD is answered without a reason; with a token, an expired one is the usual reason of a 400.
+bool ServiceClient::Impl::means_expired_token(const Call& call, const Fault& fault) {
+  if (is_expired_token(fault.code)) return true;
+  if (call.method != http::Method::head || fault.code != "400") return false;
+  const Credentials* const credentials = credentials_.peek();
+  return credentials != nullptr && !credentials->session_token.empty();
+}
+
 bool ServiceClient::Impl::correct_clock(const Call& call, const Fault& fault,
-                                        const http::Response& response, WallTime signed_at) {
+                                        const http::Response& response, WallTime claimed) {
   const bool certain = is_clock_skew(fault.code);
   if (!certain && !may_be_clock_skew(fault.code, response.status)) return false;
   const std::optional<WallTime> date = parse_http_date(response.header("date"));
   if (!date || !response.header("age").empty()) return false;  // a cache's date is an old one
-  const WallTime claimed = signed_at + skew_;
   const bool too_early = *date + kSkewAllowed < claimed;
   const bool too_late = call.signing == Signing::query ? *date > claimed + kQueryLifetime
                                                        : *date > claimed + kSkewAllowed;
@@ -483,6 +502,10 @@ void ServiceClient::Impl::fail(const Call& call, const Outcome& outcome, const F
   if (kind == ErrorKind::denied && credentials != nullptr) {
     message += "; credentials used: " + credentials->source;
     if (is_expired_token(fault.code)) message += "; new ones are needed";
+  }
+  if (call.method == http::Method::head && fault.code == "400") {
+    message +=
+        "; a HEAD is answered without the reason, credentials that have expired are the usual one";
   }
   const std::string_view region = response.header("x-amz-bucket-region");
   if (!region.empty() && region != endpoint.region) {

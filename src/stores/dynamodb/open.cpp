@@ -59,20 +59,25 @@ Task<std::optional<TableDescription>> describe(Table& table, Wait wait) {
   co_return table.parser().table(answer.body);
 }
 
+/// Whether a table that is not found may still come: what one asks about it right after it was made
+/// may be answered from before.
+enum class Absence : bool { is_final, may_pass };
+
 /// Waits until the table can be used. Throws when there is none, or it is on its way out.
 Task<TableDescription> wait_until_active(Reactor& reactor, Table& table,
                                          const aws::Endpoint& endpoint,
-                                         std::optional<TableDescription> seen,
+                                         std::optional<TableDescription> seen, Absence absence,
                                          std::chrono::seconds at_most, const StoreOptions& options,
                                          Wait wait) {
   bool told = false;
   wait.deadline = std::min(wait.deadline, reactor.now() + at_most);
   Pauses pauses(std::chrono::milliseconds(50));
   while (true) {
-    if (!seen) throw_no_table(table, endpoint);
-    check_key(table, endpoint, *seen);
-    if (seen->status == "ACTIVE" || seen->status == "UPDATING") co_return std::move(*seen);
-    if (seen->status != "CREATING") {
+    if (!seen && absence == Absence::is_final) throw_no_table(table, endpoint);
+    if (seen) check_key(table, endpoint, *seen);
+    const std::string_view status = seen ? std::string_view(seen->status) : "CREATING";
+    if (status == "ACTIVE" || status == "UPDATING") co_return std::move(*seen);
+    if (status != "CREATING") {
       throw Error(ErrorKind::not_found, "dynamodb", "Unum.TableNotActive",
                   "the table " + table.name() + " at " + endpoint.origin + " (region " +
                       endpoint.region + ") is " + seen->status +
@@ -124,9 +129,9 @@ Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::stri
   try {
     Table table(reactor, *session.service, table_name);
     std::optional<TableDescription> description = co_await describe(table, wait);
-    settings.table_bytes = (co_await wait_until_active(reactor, table, session.service->endpoint(),
-                                                       std::move(description), tuning.creation_wait,
-                                                       settings.options, wait))
+    settings.table_bytes = (co_await wait_until_active(
+                                reactor, table, session.service->endpoint(), std::move(description),
+                                Absence::is_final, tuning.creation_wait, settings.options, wait))
                                .bytes;
     co_await check_writable(table, wait);
   } catch (...) {
@@ -165,7 +170,8 @@ Task<bool> create_dynamodb_store(Reactor& reactor, std::string_view name, Wait w
     }
     const StoreOptions nobody_told;
     co_await wait_until_active(reactor, table, session.service->endpoint(), std::move(description),
-                               kCreateWait, nobody_told, wait);
+                               made ? Absence::may_pass : Absence::is_final, kCreateWait,
+                               nobody_told, wait);
     if (made && expires) {
       co_await table.call(Operation::time_to_live, time_to_live_body(table.name()), {}, {}, wait);
     }

@@ -183,8 +183,11 @@ Task<bool> make_bucket(aws::ServiceClient& service, const std::string& bucket, W
   call.method = http::Method::head;
   call.expected = kHeadBucketOutcomes;
   const aws::Reply there = co_await service.send(call, wait);
-  // Also one of another region, which opening finds.
-  if (there.error_code != "404" && there.error_code != "403") co_return false;
+  // Also one of another region, which opening finds. Without a region, a refusal says nothing of
+  // the bucket (400: of the token, perhaps): the answer to the next request has a reason with it.
+  if (there.error_code.empty()) co_return false;
+  const bool of_a_region = !there.response.header("x-amz-bucket-region").empty();
+  if (of_a_region && there.error_code != "404" && there.error_code != "403") co_return false;
   std::string body;
   // Amazon's first region is named by no constraint; others of one endpoint take theirs or none.
   const std::string& region = service.endpoint().region;

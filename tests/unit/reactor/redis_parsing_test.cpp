@@ -145,6 +145,7 @@ TEST_CASE("redirects and topologies are read, and nonsense is refused", "[redis]
   CHECK(moved->to == Place{"10.0.0.1", 6381});
   CHECK(parse_redirect("ASK 1 ::1:7000", "asked")->to == Place{"::1", 7000});
   CHECK(parse_redirect("MOVED 1 :7000", "asked")->to == Place{"asked", 7000});
+  CHECK(parse_redirect("MOVED 1 ?:7000", "asked")->to == Place{"asked", 7000});
   for (const char* text : {"ERR x", "MOVED", "MOVED x 1:1", "MOVED 16384 h:1", "MOVED 1 h",
                            "MOVED 1 h:0", "ASK 1 h:99999"}) {
     INFO(text);

@@ -61,6 +61,7 @@ TEST_CASE("without credentials the error lists every place and what was found th
   ON_EACH_PORT(reactor);
   CleanEnvironment environment;
   environment.set("AWS_ACCESS_KEY_ID", "id");
+  environment.set("AWS_EC2_METADATA_DISABLED", "True");
   with_chain(reactor, answers(""), [&](Chain& chain) -> Task<void> {
     const auto error = co_await error_of(chain.source->get(Wait{far_away()}));
     REQUIRE(error);

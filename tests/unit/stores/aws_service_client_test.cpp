@@ -390,6 +390,38 @@ TEST_CASE("a clock that is wrong is corrected by the service's, for later calls,
   with_service(reactor, service, body);
 }
 
+TEST_CASE("a wrong clock is corrected for all requests that were under way", "[aws]") {
+  ON_EACH_PORT(reactor);
+  const auto now = aws::WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1) + 12h);
+  const std::string date = "Date: " + http_date(now + 1h) + "\r\n";
+  aws::RetryPolicy policy = at_once();
+  policy.wall_clock = [&] { return now; };
+  int early = 0;
+  Service service(
+      reactor,
+      [&](Peer& peer) -> Task<void> {
+        while (const auto request = co_await peer.read_request()) {
+          const bool is_early = request->find("X-Amz-Date=20260101T12") != std::string::npos;
+          early += is_early ? 1 : 0;
+          // None is answered before all have been signed by the wrong clock.
+          while (early < 4) co_await reactor.sleep_until(Clock::now() + 1ms);
+          if (is_early) {
+            co_await peer.answer("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>", date);
+          } else {
+            co_await peer.answer("200 OK", "value");
+          }
+        }
+      },
+      "s3", aws::Protocol::rest_xml, policy);
+  const auto one = [&](std::size_t) -> Task<void> {
+    const Reply reply = co_await service.client.send(get_call());
+    CHECK(reply.response.body == "value");
+  };
+  const auto body = [&]() -> Task<void> { co_await for_each_bounded(4, 4, one); };
+  with_service(reactor, service, body);
+  CHECK(early == 4);
+}
+
 TEST_CASE("an answer that a cache kept does not set the clock", "[aws]") {
   ON_EACH_PORT(reactor);
   const auto now = aws::WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1));
@@ -447,6 +479,29 @@ TEST_CASE("an expired token is renewed once a call", "[aws]") {
     CHECK(error->kind() == ErrorKind::denied);
     CHECK(error->code() == "ExpiredToken");
     CHECK(!repeats_a_secret(error->message()));
+    CHECK(credentials.generation == 3);
+    CHECK(seen.size() == 4);
+  };
+  with_service(reactor, service, body);
+}
+
+TEST_CASE("a HEAD that is refused without a reason gets a new token once", "[aws]") {
+  ON_EACH_PORT(reactor);
+  std::vector<std::string> seen;
+  Service service(
+      reactor,
+      in_turn({"400 Bad Request\n\n", kOk, "400 Bad Request\n\n", "400 Bad Request\n\n"}, &seen));
+  Renewed credentials;
+  aws::ServiceClient client(reactor, service.http, credentials, service.endpoint("s3"),
+                            aws::Protocol::rest_xml, at_once());
+  const auto body = [&]() -> Task<void> {
+    Call call = get_call("HeadObject bucket/key");
+    call.method = http::Method::head;
+    co_await client.send(call);
+    CHECK(credentials.generation == 2);
+    const auto error = co_await error_of(client.send(call));
+    REQUIRE(error);
+    CHECK(error->message().find("credentials that have expired") != std::string::npos);
     CHECK(credentials.generation == 3);
     CHECK(seen.size() == 4);
   };

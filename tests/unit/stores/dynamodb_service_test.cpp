@@ -371,6 +371,25 @@ TEST_CASE("a table that is being created is waited for, but not for ever", "[dyn
   service.stop();
 }
 
+TEST_CASE("a table that was just made may not be found for a moment", "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  std::string creating = kFitting;
+  creating.replace(creating.find("ACTIVE"), 6, "CREATING");
+  creating.replace(creating.find("\"Table\""), 7, "\"TableDescription\"");
+  int described = 0;
+  Service service(reactor, [&](const std::string& operation, const std::string&) -> Answer {
+    if (operation == "CreateTable") return {"200 OK", creating};
+    if (operation == "DescribeTable" && ++described < 3) {
+      return {"400 Bad Request",
+              R"({"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"})"};
+    }
+    return {};
+  });
+  CHECK(reactor.run(create_store(reactor, "dynamodb", "orders")));
+  CHECK(described == 3);
+  service.stop();
+}
+
 TEST_CASE("a name that no table can have is refused before anything is asked", "[dynamodb]") {
   Reactor reactor;
   for (const std::string name : {"ab", "with space", "a/b", "\xc3\xa9t\xc3\xa9"}) {

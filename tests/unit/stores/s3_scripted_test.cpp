@@ -143,12 +143,16 @@ TEST_CASE("a bucket that refuses the condition is refused, too") {
 
 TEST_CASE("a bucket of another region is followed there") {
   ON_EACH_PORT(reactor);
-  const auto way = GENERATE(0, 1);
+  const auto way = GENERATE(0, 1, 2);
   FakeS3 fake(reactor, [way](const std::string& request) {
     if (test::header_of(request, "authorization").find("/eu-west-1/s3/") != std::string::npos)
       return kLost;
     if (way == 0) {
       return Answer{"301 Moved Permanently", error_body("PermanentRedirect"),
+                    "x-amz-bucket-region: eu-west-1\r\n"};
+    }
+    if (way == 1) {
+      return Answer{"307 Temporary Redirect", error_body("TemporaryRedirect"),
                     "x-amz-bucket-region: eu-west-1\r\n"};
     }
     return Answer{"400 Bad Request",
@@ -157,6 +161,27 @@ TEST_CASE("a bucket of another region is followed there") {
   const std::unique_ptr<DataStore> store = open_fake(reactor);
   CHECK(fake.requests.size() == 2);
   end(reactor, fake, store.get());
+}
+
+TEST_CASE("a bucket is made unless it is known to be there") {
+  ON_EACH_PORT(reactor);
+  struct Case {
+    const char* head;
+    const char* header;
+    bool made;
+  };
+  const Case given =
+      GENERATE(Case{"404 Not Found", "", true}, Case{"400 Bad Request", "", true},
+               Case{"301 Moved Permanently", "x-amz-bucket-region: eu-west-1\r\n", false},
+               Case{"200 OK", "", false});
+  CAPTURE(given.head);
+  FakeS3 fake(reactor, [&](const std::string& request) {
+    if (request.starts_with("HEAD ")) return Answer{given.head, "", given.header};
+    return Answer{"200 OK", ""};
+  });
+  CHECK(reactor.run(create_store(reactor, "s3", "bucket")) == given.made);
+  CHECK(fake.requests.size() == (given.made ? 2 : 1));
+  end(reactor, fake, nullptr);
 }
 
 TEST_CASE("a redirect that leads nowhere is explained") {
