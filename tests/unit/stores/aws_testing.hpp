@@ -139,4 +139,11 @@ inline aws::Call get_call(std::string_view what = "GetObject bucket/key") {
   return call;
 }
 
+inline const std::string kOk = "200 OK\n\nvalue";
+inline std::string xml_error(const std::string& status, const std::string& code,
+                             const std::string& more = {}) {
+  return status + "\n\n<Error><Code>" + code + "</Code><Message>said the service</Message>" + more +
+         "<RequestId>R2</RequestId></Error>";
+}
+
 }  // namespace unum::test
