@@ -1,5 +1,4 @@
 // JSON strings: decoding their escapes, and writing text as one.
-#include <simdjson.h>
 
 #include <algorithm>
 #include <cstring>
@@ -161,7 +160,7 @@ void append_string(std::string& out, std::string_view text) {
     out += '"';
     return;
   }
-  if (!simdjson::validate_utf8(text.data(), text.size())) {
+  if (!is_utf8(text)) {
     append_string(out, repaired(text));
     return;
   }

@@ -19,8 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The file's whole text. Throws what the system says, and `exhausted` for more than an IR may
-/// have.
+/// The file's whole text. Throws what the system says, and `exhausted` for more than `bytes_max`.
 std::string read_file(const fs::path& path, std::size_t bytes_max) {
   std::error_code code;
   const auto status = fs::status(path, code);

@@ -366,9 +366,10 @@ class UringPort final : public Port {
   OperationList cancels_;  ///< In flight, their cancellation not yet written.
   OperationList calls_;
   std::optional<HelperThreads> helpers_;
-  Descriptor event_;                 ///< For a foreign loop, once it has asked.
-  Deadline alarm_at_ = kNoDeadline;  ///< Not later than the kernel's only lasting timer, if any.
-  __kernel_timespec alarm_time_{};   ///< The same; read by the kernel when it takes the entry.
+  Descriptor event_;  ///< For a foreign loop, once it has asked.
+  Deadline alarm_at_ =
+      kNoDeadline;                  ///< When the kernel's one lasting timer fires, if there is one.
+  __kernel_timespec alarm_time_{};  ///< The same; read by the kernel when it takes the entry.
 };
 
 /// A NOP through the ring, for real: a filter may allow the setup and refuse the rest.

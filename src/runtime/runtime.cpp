@@ -215,12 +215,14 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
   for (const std::string& name : data.pointers) pointers.push_back(store().pointer(context, name));
   std::vector<std::string> values = co_await store().read_input(context, pointers, wait);
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i].empty() || values[i].front() == kCaughtFailure) {
+    const bool collected = values[i] == kCollected;
+    if (values[i].empty() || values[i].front() == kCaughtFailure ||
+        (values[i].front() == kCollected.front() && !collected)) {
       throw Error(ErrorKind::corrupt, "runtime", "Unum.NoValue",
                   "the input " + data.pointers[i] + " of " + report.instance +
                       " is not the result of a function");
     }
-    if (values[i] != kCollected) continue;
+    if (!collected) continue;
     std::optional<std::string> own =
         co_await store().get(context, own_item(ItemKind::outcome), wait);
     if (own) co_return own;

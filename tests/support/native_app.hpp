@@ -38,9 +38,9 @@ class NativeApp final : public UserCode {
   }
 
   Task<UserResult> call(const UserCall& call, Wait) override {
-    constexpr int kTurnsLate = 200;
-    for (int turn = 0; turn < kTurnsLate && call.instance == late; ++turn)
+    for (int turn = 0; turn < turns_late && call.instance == late; ++turn) {
       co_await reactor_->yield();
+    }
     ++runs[std::string(call.instance)];
     order.emplace_back(call.instance);
     try {
@@ -66,8 +66,9 @@ class NativeApp final : public UserCode {
   }
 
   std::map<std::string, int> runs;  ///< How often user code ran, by instance.
-  std::string late;                 ///< The instance whose code takes longer than all others'.
-  std::vector<std::string> order;   ///< The instances in the order in which their code ran.
+  int turns_late = 200;
+  std::string late;                ///< The instance whose code takes longer than all others'.
+  std::vector<std::string> order;  ///< The instances in the order in which their code ran.
 
  private:
   Reactor* reactor_ = nullptr;  ///< Of the run under way.

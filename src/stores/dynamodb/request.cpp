@@ -2,7 +2,6 @@
 #include "stores/dynamodb/request.hpp"
 
 #include <openssl/evp.h>
-#include <simdjson.h>
 
 #include <algorithm>
 #include <charconv>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "base/json.hpp"
+#include "base/utf8.hpp"
 #include "unum/assert.hpp"
 
 namespace unum::dynamodb {
@@ -99,7 +99,7 @@ bool is_text(std::string_view value) {
     return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
   };
   if (std::any_of(value.begin(), value.end(), is_control)) return false;
-  return simdjson::validate_utf8(value.data(), value.size());
+  return is_utf8(value);
 }
 
 // --- Attributes

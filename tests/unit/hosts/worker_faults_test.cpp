@@ -177,6 +177,19 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("a directory that is gone when its worker begins is named") {
+  Workers workers;
+  workers.options.fork_python = true;
+  workers.python("F", kEcho);
+  workers.pool().prepare();
+  std::filesystem::remove_all(workers.path("F"));
+  const Ended ended = workers.call("F", "0");
+  REQUIRE(ended.error.has_value());
+  CHECK(ended.error->code() == "Unum.WorkerCrashed");
+  CHECK(ended.error->message().find("cannot enter the directory of F: ") != std::string::npos);
+  CHECK(ended.error->message().find(workers.path("F")) != std::string::npos);
+}
+
 TEST_CASE("a worker started without the fork server crashes the same way") {
   Workers workers;
   workers.options.fork_python = false;

@@ -148,6 +148,36 @@ TEST_CASE("an expired token is renewed once a call", "[aws]") {
   with_service(reactor, service, body);
 }
 
+TEST_CASE("of many requests with one expired token one renews it", "[aws]") {
+  ON_EACH_PORT(reactor);
+  int refused = 0;
+  Service service(reactor, [&](Peer& peer) -> Task<void> {
+    while (const auto request = co_await peer.read_request()) {
+      const bool is_expired = request->find("X-Amz-Credential=key-1%2F") != std::string::npos;
+      const int place = is_expired ? refused++ : 0;
+      // All are under way before the first is refused, and each is refused after the one before.
+      while (refused < 4) co_await reactor.sleep_until(Clock::now() + 1ms);
+      co_await reactor.sleep_until(Clock::now() + place * 5ms);
+      if (is_expired) {
+        co_await peer.answer("400 Bad Request", "<Error><Code>ExpiredToken</Code></Error>");
+      } else {
+        co_await peer.answer("200 OK", "value");
+      }
+    }
+  });
+  Renewed credentials;
+  aws::ServiceClient client(reactor, service.http, credentials, service.endpoint("s3"),
+                            aws::Protocol::rest_xml, at_once());
+  const auto one = [&](std::size_t) -> Task<void> {
+    const Reply reply = co_await client.send(get_call());
+    CHECK(reply.response.body == "value");
+  };
+  const auto body = [&]() -> Task<void> { co_await for_each_bounded(4, 4, one); };
+  with_service(reactor, service, body);
+  CHECK(refused == 4);
+  CHECK(credentials.generation == 2);
+}
+
 TEST_CASE("a HEAD that is refused without a reason gets a new token once", "[aws]") {
   ON_EACH_PORT(reactor);
   std::vector<std::string> seen;
