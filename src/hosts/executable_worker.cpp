@@ -109,11 +109,18 @@ class Run {
     input_.reset();  // end of file
   }
 
+  /// Whether a pipe has come to its end: it was told readable, had nothing, and its last writer has
+  /// closed it. Without the last it was emptied between a write and the wake-up for it.
+  static bool has_ended(int events, bool read_any) noexcept {
+    return events < 0 || (!read_any && (events & (POLLHUP | POLLERR)) != 0);
+  }
+
   Task<void> read_output() {
     while (!too_large_) {
       const int events =
           co_await reactor_.poll(output_.get(), POLLIN, Wait{kNoDeadline, stop_.token()});
-      if (events < 0 || !take_output(bytes_available(output_.get()))) co_return;
+      const bool read_any = events >= 0 && take_output(bytes_available(output_.get()));
+      if (has_ended(events, read_any)) co_return;
     }
     process_.kill(SIGKILL);
   }
@@ -139,7 +146,8 @@ class Run {
     while (true) {
       const int events =
           co_await reactor_.poll(error_output_.get(), POLLIN, Wait{kNoDeadline, stop_.token()});
-      if (events < 0 || !errors_.read_available(error_output_.get())) co_return;
+      const bool read_any = events >= 0 && errors_.read_available(error_output_.get());
+      if (has_ended(events, read_any)) co_return;
     }
   }
 

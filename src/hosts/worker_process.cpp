@@ -119,9 +119,13 @@ Task<std::optional<ForkServer::Reply>> ForkServer::ask(std::string message,
   busy_ = true;
   std::optional<Reply> reply;
   if (send(message, descriptors)) {
-    co_await reactor_.poll(socket_.get(), POLLIN);
     std::array<char, 16> buffer{};
-    const ssize_t count = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    ssize_t count = 0;
+    do {  // told readable by the wake-up for what was read before, it may have nothing yet
+      const int ready = co_await reactor_.poll(socket_.get(), POLLIN);
+      if (ready < 0) break;
+      count = ::recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    } while (count < 0 && (errno == EAGAIN || errno == EINTR));
     if (count >= 5) {
       reply.emplace();
       reply->type = buffer[0];

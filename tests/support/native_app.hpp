@@ -38,7 +38,8 @@ class NativeApp final : public UserCode {
   }
 
   Task<UserResult> call(const UserCall& call, Wait) override {
-    for (int turn = 0; turn < turns_late && call.instance == late; ++turn) {
+    constexpr int kTurnsLate = 200;
+    for (int turn = 0; turn < kTurnsLate && call.instance == late; ++turn) {
       co_await reactor_->yield();
     }
     ++runs[std::string(call.instance)];
@@ -66,9 +67,8 @@ class NativeApp final : public UserCode {
   }
 
   std::map<std::string, int> runs;  ///< How often user code ran, by instance.
-  int turns_late = 200;
-  std::string late;                ///< The instance whose code takes longer than all others'.
-  std::vector<std::string> order;  ///< The instances in the order in which their code ran.
+  std::string late;                 ///< The instance whose code takes longer than all others'.
+  std::vector<std::string> order;   ///< The instances in the order in which their code ran.
 
  private:
   Reactor* reactor_ = nullptr;  ///< Of the run under way.

@@ -65,7 +65,6 @@ TEST_CASE("two runs of one session at once both have its result") {
     NativeApp apps[] = {two_fan_ins(), two_fan_ins()};
     apps[0].late = fmt::format("F-unumIndex-{}", round / 3);
     apps[1].late = fmt::format("F-unumIndex-{}", round % 3);
-    apps[1].turns_late = 1000;  // the first run has ended by then
     RunResult results[2];
     const auto both = [&](std::size_t i) -> Task<void> {
       results[i] = co_await apps[i].run(world.reactor, *world.store, session, "[1,2,3]");

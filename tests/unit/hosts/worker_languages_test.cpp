@@ -189,6 +189,18 @@ TEST_CASE("an executable reads its event and writes its result") {
   CHECK(workers.value("Unread", large) == "1");
 }
 
+TEST_CASE("what an executable writes is read to its end, in whatever pieces it comes") {
+  // A pipe that was emptied between a write and its wake-up is told readable and has nothing.
+  Workers workers;
+  shell(workers, "Pieces", "cat");
+  shell(workers, "Errors", "cat >&2; echo 1");
+  const std::string large = "\"" + std::string(3'000'000, 'x') + "\"";
+  for (int i = 0; i < 40; ++i) {
+    CHECK(workers.value("Pieces", large) == large);
+    CHECK(workers.value("Errors", large) == "1");
+  }
+}
+
 TEST_CASE("what goes wrong in an executable is told") {
   Workers workers;
   shell(workers, "Fails", "echo 'the disk is full' >&2; exit 3");

@@ -80,6 +80,7 @@ TEST_CASE("a nearer deadline ends the wait, whatever was waited for before") {
   const auto body = [&]() -> Task<void> {
     for (int round = 0; round < 20; ++round) {
       group.spawn(sleep_long(200 - round));  // each is the nearest of all
+      co_await reactor.nop();                // a wait with only those
       co_await sleep(milliseconds(3));
       co_await sleep(std::chrono::microseconds(200));
       co_await sleep(milliseconds(2));
