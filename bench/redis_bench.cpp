@@ -114,6 +114,8 @@ class Numbered final : public FanInSet {
   }
   std::string digest() const override { return "B" + std::to_string(size_); }
   std::string summary() const override { return "B-unumIndex-*"; }
+  std::string to_json() const override { return "{}"; }
+  std::optional<std::size_t> place_of(std::string_view) const override { return std::nullopt; }
 
  private:
   std::size_t size_;

@@ -33,8 +33,9 @@ enum class ItemKind : std::uint8_t {
   report,   ///< A failure nobody caught; `<instance>-error`. May be overwritten.
   input,    ///< What the entry function was given; `<entry>-input`. Created once.
   claim,    ///< Who may invoke an aggregator; `<aggregator>-fanin`. Created once.
-  wanted,   ///< A fan-in somebody asked for; `<aggregator>-wanted`. Created once.
+  wanted,   ///< A fan-in that was requested, with its list; `<aggregator>-wanted`. Created once.
   garbage,  ///< What a parent's children have done; `<parent>-gc`.
+  application,  ///< Whose session it is; `<entry>-application`.
 };
 
 /// The item's name as it stands in a store, before the store's own encoding:
@@ -106,6 +107,11 @@ class FanInSet {
   virtual std::string digest() const = 0;
   /// A short readable form for messages.
   virtual std::string summary() const = 0;
+  /// The list and the frames as JSON text, for the record of a fan-in that is requested; what a
+  /// FanInReader makes a set of again.
+  virtual std::string to_json() const = 0;
+  /// The first place of an instance's name; nothing if the list does not name it.
+  virtual std::optional<std::size_t> place_of(std::string_view instance) const = 0;
   /// Whether the instance at a place is known to take part itself once it has its outcome. One that
   /// is only read (an ancestor of all contributors) never does. A store that counts marks looks for
   /// the outcomes of those that are not known to. May say false for anyone.
@@ -114,31 +120,46 @@ class FanInSet {
   virtual std::vector<std::size_t> repeats(std::size_t place) const;
 };
 
+/// Makes a set of what `FanInSet::to_json` gave, perhaps in another process.
+class FanInReader {
+ public:
+  virtual ~FanInReader() = default;
+  /// Null if the text is damaged.
+  virtual std::shared_ptr<const FanInSet> read(std::string_view json) const = 0;
+};
+
 /// How an instance takes part in a fan-in.
 enum class FanInRole : std::uint8_t {
-  contributor,  ///< It is known that the fan-in is to happen: look whether it is complete.
-  wanter,       ///< Record that it is wanted, then look whether it is complete.
-  bystander,    ///< Look whether it is wanted; if so, look whether it is complete.
+  contributor,  ///< All contributors know of the fan-in and its list: look whether it is complete.
+  requester,  ///< Record that the fan-in is wanted, and its list; then look whether it is complete.
+  observer,   ///< Read what is recorded. If the list names the caller: look whether it is complete.
 };
 
 struct FanIn {
+  /// Place of a caller that the list does not name: an observer, or the mapping instance that
+  /// stands in for the branches of an empty map.
+  static constexpr std::size_t kNoPlace = static_cast<std::size_t>(-1);
+
   std::string aggregator;         ///< Instance name of the aggregator.
-  const FanInSet* set = nullptr;  ///< Must live until the call returns.
-  std::size_t place = 0;          ///< Of the caller's own instance in the set.
+  const FanInSet* set = nullptr;  ///< Must live until the call returns. Null for an observer.
+  std::size_t place = kNoPlace;   ///< Of the caller's own instance in the set.
   FanInRole role = FanInRole::contributor;
+  const FanInReader* reader = nullptr;  ///< For an observer; must live until the call returns.
 };
 
 /// What an instance found out about one fan-in.
 struct FanInState {
   enum class Status : std::uint8_t {
-    incomplete,  ///< Somebody is missing (whoever comes last will see it complete), or nobody wants
-                 ///< it.
+    incomplete,  ///< An input is missing (its instance, when it comes, will see the set complete),
+                 ///< or an observer found no request that names it.
     claimed,     ///< Complete, and the claim is the caller's: it must invoke the aggregator.
     taken,       ///< Complete, claimed by another instance.
     mismatch,    ///< Another contributor's list or frames differ.
   };
   Status status = Status::incomplete;
-  std::string detail;  ///< taken: the owner. mismatch: the other side's list, readable.
+  std::string detail{};  ///< taken: the owner. mismatch: the other side's list, readable.
+  /// For an observer: the list that was requested, if it names the observer; null otherwise.
+  std::shared_ptr<const FanInSet> set{};
 };
 
 /// What a commit did.
@@ -263,16 +284,15 @@ class DataStore {
   /// From how many names on contributors of one process that come at the same time look for each
   /// other, one after the other: 1 where a look is a request.
   virtual std::size_t looks_shared_from() const noexcept { return 16; }
-  /// The part that roles have in a fan-in: a wanter records that it is wanted, a bystander looks
-  /// for that. Gives the state where it ends there: nobody wants it, or what is wanted is another
-  /// list.
-  Task<std::optional<FanInState>> look_for_wanted(const SessionContext& context,
-                                                  const FanIn& fan_in, const FanInRecord& mine,
-                                                  Wait wait);
+  /// `join` for one requester or observer. The list is known from its record alone, so that no
+  /// store can count marks: they look whether the names exist, on every store.
+  Task<FanInState> join_requested(const SessionContext& context, const FanIn& fan_in, Wait wait);
 
  private:
   struct Looks;
   struct LooksTable;
+  Task<FanInState> request(const SessionContext& context, const FanIn& fan_in, const Wait& wait);
+  Task<FanInState> observe(const SessionContext& context, const FanIn& fan_in, const Wait& wait);
   Task<FanInState> scan_and_claim(const SessionContext& context, const FanIn& fan_in,
                                   const Wait& wait);
   Task<bool> complete(const SessionContext& context, const FanIn& fan_in, Looks& looks,

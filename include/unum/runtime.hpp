@@ -6,7 +6,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +32,10 @@ class Function {
 
   const std::string& name() const noexcept;
   bool is_entry() const noexcept;
+  /// Whether what follows from other functions' edges has been added: see unum/application.hpp.
+  bool is_linked() const noexcept;
+  /// Of all that decides what follows from a result: 32 hex digits, equal for equal functions.
+  std::string digest() const;
   const FunctionIr& ir() const noexcept { return *ir_; }
 
  private:
@@ -39,7 +46,7 @@ class Function {
 struct Invocation {
   std::string_view function;  ///< Lives until `invoke` returns.
   std::string instance;       ///< Its instance name, which the payload's frames give.
-  /// Where it comes from: the invoking instance, or the fan-in's digest. Duplicates of one
+  /// Where it comes from: the invoking instance and its edge, or `fan_in_origin`. Duplicates of one
   /// invocation have the same origin; another origin is a second way into one name.
   std::string origin;
   std::string payload;  ///< JSON text.
@@ -85,12 +92,15 @@ class UserCode {
   virtual Task<UserResult> call(const UserCall& call, Wait wait) = 0;
 };
 
-/// One fan-in a step took part in.
+/// The origin of an aggregator's invocation by a fan-in with this list.
+std::string fan_in_origin(const FanInSet& set);
+
+/// One fan-in a step took part in. An observer is told of only where a requested list names it.
 struct FanInReport {
   std::string aggregator;  ///< Instance name.
   FanInRole role = FanInRole::contributor;
   FanInState::Status status = FanInState::Status::incomplete;
-  std::shared_ptr<const FanInSet> set;  ///< Valid while the function's configuration lives.
+  std::shared_ptr<const FanInSet> set;
 };
 
 /// How a step ended.
@@ -119,9 +129,21 @@ struct StepReport {
   std::vector<std::string> disagreements;
 };
 
+/// Whose sessions these are.
+struct ApplicationIdentity {
+  std::string name;
+  std::map<std::string, std::string, std::less<>> functions;  ///< Name to Function::digest().
+  /// Goes on in a session that has results of functions that were changed since.
+  bool accept_changes = false;
+};
+
 struct RuntimeOptions {
   bool checkpoint_default = true;  ///< For functions whose IR does not say.
   std::size_t invocations_in_flight_max = 64;
+  /// Given: the first step of a session's entry records it in the session, before user code runs. A
+  /// session of another application is refused, and so is one that has results of functions whose
+  /// digests differ. Absent: sessions are not looked at.
+  std::optional<ApplicationIdentity> application{};
 };
 
 /// The runtime of one process: any number of functions, sessions and steps at once; it keeps no
@@ -129,11 +151,13 @@ struct RuntimeOptions {
 /// runs.
 class Runtime {
  public:
-  Runtime(DataStore& store, Invoker& invoker, const RuntimeOptions& options = {});
+  Runtime(DataStore& store, Invoker& invoker, RuntimeOptions options = {});
 
   /// One delivery of `payload` to `function`. Throws what the store, the invoker or `code` threw
-  /// (then: deliver it again), `invalid` for a payload that is none or a session that was given
-  /// another input before (code "Unum.OtherInput").
+  /// (then: deliver it again), `invalid` for a payload that is none, a session that was given
+  /// another input before (code "Unum.OtherInput"), or one that belongs to another application
+  /// ("Unum.OtherApplication") or has results of functions that were changed since
+  /// ("Unum.ChangedFunctions").
   Task<StepReport> step(const Function& function, std::string_view payload, UserCode& code,
                         int attempt = 1, Wait wait = {});
 

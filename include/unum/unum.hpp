@@ -5,6 +5,7 @@
 // unum`.
 #pragma once
 
+#include "unum/application.hpp"
 #include "unum/data_store.hpp"
 #include "unum/error.hpp"
 #include "unum/reactor.hpp"

@@ -54,6 +54,8 @@ void add_run_options(CLI::App& command, RunArguments& arguments) {
   command.add_flag_callback(
       "--no-durable", [&arguments] { arguments.durable = false; },
       "Do not wait for the disk: faster, and a power failure may lose results");
+  command.add_flag("--accept-changes", arguments.accept_changes,
+                   "Go on in a session that has results of functions whose IR was changed since");
 }
 
 CLI::App* add_run(CLI::App& app, RunArguments& arguments) {

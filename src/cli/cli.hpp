@@ -40,6 +40,7 @@ struct RunArguments {
   bool json = false;
   bool quiet = false;
   bool durable = true;
+  bool accept_changes = false;
   bool resume = false;
 };
 int run(const RunArguments& arguments);

@@ -136,6 +136,7 @@ class ApplicationRun {
   Task<int> run_all();
   Task<std::unique_ptr<DataStore>> open();
   Task<std::string> kept_input(DataStore& store);
+  Task<void> refuse_other_entry(DataStore& store);
   Task<RunResult> run_in(DataStore& store, WorkerPool& pool);
   Task<RunResult> run_workflow(DataStore& store, WorkerPool& pool);
   Task<void> watch_signals(StopToken done);
@@ -212,6 +213,21 @@ Task<std::string> ApplicationRun::kept_input(DataStore& store) {
   co_return wrapped;
 }
 
+/// A session that was begun at another entry belongs to another application, which may have
+/// functions of the same names. (What was begun at this one's, the runtime looks at itself.)
+Task<void> ApplicationRun::refuse_other_entry(DataStore& store) {
+  const SessionContext context = store.session_context(session_);
+  const std::vector<ListedItem> items = co_await store.list(context, wait());
+  for (const ListedItem& item : items) {
+    const bool begins = item.id.kind == ItemKind::input || item.id.kind == ItemKind::application;
+    if (!begins || item.id.name == application_.entry) continue;
+    throw Error(ErrorKind::invalid, "cli", "session",
+                fmt::format("session {} belongs to an application whose entry is {}, not to {}, "
+                            "which begins with {}; use another session",
+                            session_, item.id.name, application_.name, application_.entry));
+  }
+}
+
 Task<void> ApplicationRun::watch_signals(StopToken done) {
   bool asked_before = false;
   const Wait until_done{kNoDeadline, done};
@@ -237,9 +253,16 @@ void ApplicationRun::announce(const DataStore& store) {
 Task<RunResult> ApplicationRun::run_workflow(DataStore& store, WorkerPool& pool) {
   LocalHostOptions options;
   options.observer = &progress_;
+  ApplicationIdentity& identity = options.runtime.application.emplace();
+  identity.name = application_.name;
+  identity.accept_changes = arguments_.accept_changes;
+  std::vector<Function> functions;
+  for (const FunctionSettings& settings : application_.functions) {
+    functions.emplace_back(settings.ir);
+    identity.functions.emplace(settings.name(), functions.back().digest());
+  }
   LocalHost host(reactor_, store, options);
-  for (const FunctionSettings& settings : application_.functions)
-    host.add(Function(settings.ir), pool);
+  for (Function& function : functions) host.add(std::move(function), pool);
   co_return co_await host.run(session_, input_, wait());
 }
 
@@ -249,7 +272,11 @@ Task<RunResult> ApplicationRun::run_in(DataStore& store, WorkerPool& pool) {
   } else if (session_.empty() && is_payload(input_)) {
     session_ = parse_payload(input_).session;
   }
-  if (session_.empty()) session_ = store.create_session_context().session();
+  if (session_.empty()) {
+    session_ = store.create_session_context().session();
+  } else {
+    co_await refuse_other_entry(store);
+  }
   announce(store);
   co_return co_await run_workflow(store, pool);
 }

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "compiler/application_files.hpp"
-#include "compiler/empty_maps.hpp"
+#include "compiler/link.hpp"
 
 namespace unum {
 namespace {
@@ -107,23 +107,6 @@ void resolve_checkpoints(Application& application) {
   }
 }
 
-/// Marks the fan-in edges into aggregators that no edge leads to under a condition.
-void find_unconditional(Application& application) {
-  std::set<std::string, std::less<>> conditional;
-  for (const FunctionSettings& function : application.functions) {
-    for (const Edge& edge : function.ir.edges) {
-      if (edge.input_type != InputType::fan_in || !edge.conditional) continue;
-      if (edge.conditional->constant() != true) conditional.insert(edge.target);
-    }
-  }
-  for (FunctionSettings& function : application.functions) {
-    for (Edge& edge : function.ir.edges) {
-      edge.unconditional_everywhere =
-          edge.input_type == InputType::fan_in && !conditional.contains(edge.target);
-    }
-  }
-}
-
 std::string default_name(const std::filesystem::path& directory) {
   std::error_code code;
   std::filesystem::path real = std::filesystem::weakly_canonical(directory, code);
@@ -165,8 +148,7 @@ Application load_application(const std::filesystem::path& directory) {
     }
     if (!files.functions.empty()) find_entry(application, all_read);
     resolve_checkpoints(application);
-    find_unconditional(application);
-    derive_on_empty(application);
+    link(application);
   }
   sort_findings(application.findings);
   return application;

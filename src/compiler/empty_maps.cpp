@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <map>
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -26,10 +26,27 @@ constexpr std::ptrdiff_t kPushedMax = 8;
 
 using Levels = std::vector<int>;
 
+/// Which aggregator a path out of the map's frame leads into.
 struct Exit {
   std::string aggregator;
   std::size_t dropped = 0;  ///< Levels below the map's that are popped as well.
   friend bool operator==(const Exit&, const Exit&) = default;
+};
+
+/// What a fan-in edge asks for when there are no branches: see OnEmpty.
+struct Remainder {
+  const Edge* edge = nullptr;
+  std::vector<ValuesPattern> values{};
+  std::size_t inner_levels = 1;
+
+  bool same_list(const Remainder& other) const {
+    const auto same_text = [](const ValuesPattern& a, const ValuesPattern& b) {
+      return a.text() == b.text();
+    };
+    return std::equal(values.begin(), values.end(), other.values.begin(), other.values.end(),
+                      same_text) &&
+           (values.empty() || inner_levels == other.inner_levels);
+  }
 };
 
 class PathsOut {
@@ -46,13 +63,30 @@ class PathsOut {
     }
   }
 
-  /// The one aggregator that all paths out lead into.
-  std::optional<Exit> exit() const { return failed_ ? std::nullopt : exit_; }
+  /// The one aggregator that all paths out lead into, at least one of them by a fan-in.
+  std::optional<Exit> exit() const { return failed_ || fan_ins_.empty() ? std::nullopt : exit_; }
 
-  /// The `Values` of a fan-in into `aggregator` by instances that have the branch's own frames.
-  const std::vector<ValuesPattern>* values_into(const std::string& aggregator) const {
-    const auto found = values_.find(aggregator);
-    return found == values_.end() ? nullptr : found->second;
+  /// Adds what the fan-in edges into `on_empty`'s aggregator ask for. Nothing else is asked of one
+  /// that none of them names.
+  void complete(OnEmpty& on_empty) const {
+    const Remainder* first = nullptr;
+    bool unconditional = false;
+    on_empty.values.clear();
+    on_empty.conditionals.clear();
+    for (const Remainder& way : fan_ins_) {
+      if (way.edge->target != on_empty.name) continue;
+      if (first == nullptr) first = &way;
+      const std::optional<Expression>& conditional = way.edge->conditional;
+      if (!conditional || needs_branches(*conditional, way.inner_levels)) {
+        unconditional = true;
+      } else {
+        on_empty.conditionals.push_back({*conditional, way.inner_levels});
+      }
+    }
+    if (unconditional) on_empty.conditionals.clear();
+    if (first == nullptr) return;
+    on_empty.values = first->values;
+    on_empty.inner_levels = first->inner_levels;
   }
 
  private:
@@ -100,15 +134,34 @@ class PathsOut {
     Exit exit{edge.target, depth_ - std::min(depth_, levels.size())};
     if (!derivable || (exit_ && *exit_ != exit)) failed_ = true;
     exit_ = std::move(exit);
-    if (edge.input_type == InputType::fan_in && at == branch_) {
-      values_.try_emplace(edge.target, &edge.values);
+    if (edge.input_type == InputType::fan_in) add_fan_in(edge, at);
+  }
+
+  void add_fan_in(const Edge& edge, const Levels& at) {
+    const auto map_level = std::find(at.begin(), at.end(), kMapLevel);
+    Remainder way{&edge};
+    way.inner_levels = static_cast<std::size_t>(map_level - at.begin()) + 1;
+    for (const ValuesPattern& pattern : edge.values) {
+      if (!pattern.uses_inner_levels(way.inner_levels)) way.values.push_back(pattern);
     }
+    // What is left is evaluated with the levels around the map, so they must be as they were.
+    const bool outer_intact = std::equal(map_level, at.end(), branch_.begin(), branch_.end());
+    if (!outer_intact && (!way.values.empty() || edge.conditional)) failed_ = true;
+    if (!fan_ins_.empty() && !fan_ins_.front().same_list(way)) failed_ = true;
+    fan_ins_.push_back(std::move(way));
+  }
+
+  static bool needs_branches(const Expression& conditional, std::size_t inner_levels) {
+    const std::uint64_t inner =
+        inner_levels >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << inner_levels) - 1;
+    return conditional.uses_result() ||
+           ((conditional.index_levels() | conditional.size_levels()) & inner) != 0;
   }
 
   const Flow& flow_;
   std::size_t depth_;
   Levels branch_;
-  std::map<std::string, const std::vector<ValuesPattern>*> values_;
+  std::vector<Remainder> fan_ins_;
   std::set<std::pair<std::size_t, Levels>> seen_;
   std::vector<std::pair<std::size_t, Levels>> waiting_;
   std::optional<Exit> exit_;
@@ -139,7 +192,7 @@ std::optional<OnEmpty> derive(const Flow& flow, std::size_t function, const Edge
       out.modifiers.assign(exit->dropped, Modifier::parse("Pop", flow.ir(function).source));
       common = exit;
     }
-    if (const auto* values = paths.values_into(out.name)) out.values = *values;
+    paths.complete(out);
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "runtime/ir.hpp"
+#include "unum/application.hpp"
 
 namespace unum {
 namespace {
@@ -69,9 +70,7 @@ Task<void> LocalHost::invoke(Invocation invocation, Wait) {
   if (!is_new) {
     // The same invocation again (its step was delivered again) is already on its way.
     if (known->second != invocation.origin) {
-      failures_.push_back({"", "Unum.SecondWayIn",
-                           invocation.instance + " was invoked by " + known->second + " and by " +
-                               invocation.origin + "; an instance must have one way in"});
+      second_ways_.push_back({known->first, known->second, std::move(invocation.origin)});
     }
     co_return;
   }
@@ -154,22 +153,16 @@ void LocalHost::record(const Entry& entry, StepReport report, int attempt) {
     return;
   }
   ++instances_;
-  bool contributed = false;
-  FinalCandidate candidate;
-  for (const FanInReport& fan_in : report.fan_ins) {
-    record_fan_in(report, fan_in);
-    if (fan_in.role == FanInRole::bystander) {
-      candidate.bystander_of.push_back(fan_in.aggregator);
-    } else {
-      contributed = true;
-    }
-  }
+  for (const FanInReport& fan_in : report.fan_ins) record_fan_in(report, fan_in);
   for (std::string& text : report.disagreements) {
     failures_.push_back({"", "Unum.UnequalFanIn", std::move(text)});
   }
   const bool caught = report.status == StepReport::Status::caught;
   // Without a result it was collected: what followed from it is done.
-  if (report.invocations > 0 || contributed || (!caught && report.result.empty())) return;
+  if (report.invocations > 0 || !report.fan_ins.empty() || (!caught && report.result.empty())) {
+    return;
+  }
+  FinalCandidate candidate;
   candidate.result = std::move(report.result);
   if (caught) candidate.failure = RunFailure{report.instance, report.error, report.cause, attempt};
   finals_.insert_or_assign(report.instance, std::move(candidate));
@@ -177,21 +170,17 @@ void LocalHost::record(const Entry& entry, StepReport report, int attempt) {
 
 void LocalHost::record_fan_in(const StepReport& report, const FanInReport& fan_in) {
   FanInRecord& known = fan_ins_[fan_in.aggregator];
+  known.taken |= fan_in.status == FanInState::Status::taken;
   std::string digest = fan_in.set->digest();
-  const bool found_wanted = fan_in.status != FanInState::Status::incomplete;
-  const bool counts = fan_in.role != FanInRole::bystander || found_wanted;
-  if (known.set == nullptr || (!known.wanted && counts)) {
+  if (known.set == nullptr) {
     known.set = fan_in.set;
     known.digest = std::move(digest);
-  } else if (counts && known.wanted && known.digest != digest &&
-             fan_in.status != FanInState::Status::mismatch) {
+  } else if (known.digest != digest && fan_in.status != FanInState::Status::mismatch) {
     failures_.push_back({"", "Unum.UnequalFanIn",
                          "the contributors of " + fan_in.aggregator +
                              " disagree about its fan-in: " + report.instance + " has " +
                              fan_in.set->summary() + ", another one has " + known.set->summary()});
   }
-  known.wanted |= counts;
-  known.taken |= fan_in.status == FanInState::Status::taken;
 }
 
 /// Something that no delivery can mend: the run ends with it once what runs has ended.
@@ -213,6 +202,7 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
     throw Error(ErrorKind::invalid, "host", "Unum.Function",
                 "no function is an entry (\"Start\": true)");
   }
+  link();
   const std::string payload = entry_payload(input, session);
   reset();
   session_ = session;
@@ -247,7 +237,7 @@ Task<void> LocalHost::run_steps(const std::string& payload) {
   // Delivering everything again finds a claim's owner, and tells the store again who is there.
   // Behind a fan-in that went on so there may be another one.
   std::set<std::string> told_again;
-  while (!stop_->requested() && failures_.empty()) {
+  while (options_.delivers_again_when_idle && !stop_->requested() && !has_failed()) {
     bool has_new = false;
     std::vector<std::string> stalled = co_await stalled_fan_ins();
     for (std::string& aggregator : stalled) {
@@ -260,7 +250,10 @@ Task<void> LocalHost::run_steps(const std::string& payload) {
     begin_entry(payload);
     co_await steps_.drain();
   }
-  if (!stop_->requested() && failures_.empty()) co_await report_incomplete();
+  const bool a_step_failed =
+      std::any_of(failures_.begin(), failures_.end(),
+                  [](const RunFailure& failure) { return !failure.instance.empty(); });
+  if (!stop_->requested() && !a_step_failed) co_await report_incomplete();
 }
 
 Task<void> LocalHost::watch_time(Deadline deadline, StopToken run_ended) {
@@ -288,7 +281,7 @@ Task<std::vector<std::string>> LocalHost::stalled_fan_ins() {
   const SessionContext context = store_.session_context(session_);
   std::vector<std::string> stalled;
   for (const auto& [aggregator, record] : fan_ins_) {
-    if (!record.wanted || origins_.contains(aggregator)) continue;
+    if (went_on(aggregator, record)) continue;
     bool complete = record.taken;
     if (!complete) {
       std::vector<Pointer> inputs;
@@ -303,18 +296,38 @@ Task<std::vector<std::string>> LocalHost::stalled_fan_ins() {
   co_return stalled;
 }
 
-bool LocalHost::is_contributor(const FinalCandidate& candidate) const {
-  return std::any_of(candidate.bystander_of.begin(), candidate.bystander_of.end(),
-                     [&](const std::string& name) { return fan_ins_.at(name).wanted; });
+void LocalHost::link() {
+  std::vector<Function> functions;
+  for (const auto& [name, entry] : functions_) functions.push_back(entry.function);
+  functions = link_functions(std::move(functions));
+  std::size_t place = 0;
+  for (auto& [name, entry] : functions_) entry.function = std::move(functions[place++]);
 }
 
-/// Fan-ins that somebody wants and nobody completed.
+/// Whether this run has invoked the aggregator on account of this fan-in.
+bool LocalHost::went_on(const std::string& aggregator, const FanInRecord& record) const {
+  const auto origin = origins_.find(aggregator);
+  return origin != origins_.end() && origin->second == fan_in_origin(*record.set);
+}
+
+/// A contributor is whoever the list of a fan-in that went on names, whatever it knew of it.
+void LocalHost::drop_contributors() {
+  for (const auto& [aggregator, record] : fan_ins_) {
+    if (finals_.empty()) return;
+    if (!went_on(aggregator, record)) continue;
+    std::erase_if(finals_,
+                  [&](const auto& item) { return record.set->place_of(item.first).has_value(); });
+  }
+}
+
+/// Fan-ins that were to happen and did not, also where their aggregator ran for another reason.
 Task<void> LocalHost::report_incomplete() {
   const Wait wait = store_wait();
   constexpr std::size_t kNamedMax = 10;
+  const bool unequal = has_failed();
   const SessionContext context = store_.session_context(session_);
   for (const auto& [aggregator, record] : fan_ins_) {
-    if (!record.wanted || origins_.contains(aggregator)) continue;
+    if (went_on(aggregator, record)) continue;
     std::string missing;
     std::size_t count = 0;
     for (std::size_t place = 0; place < record.set->size(); ++place) {
@@ -324,6 +337,7 @@ Task<void> LocalHost::report_incomplete() {
       if (++count <= kNamedMax) missing += (missing.empty() ? "" : ", ") + name;
     }
     if (count == 0) {
+      if (unequal) continue;  // that is why
       failures_.push_back({"", "Unum.UnclaimedFanIn",
                            aggregator + " has all its inputs, and the data store told none of " +
                                "their writers to go on: it has lost an update"});
@@ -335,8 +349,25 @@ Task<void> LocalHost::report_incomplete() {
   }
 }
 
+void LocalHost::report_second_ways() {
+  for (const SecondWay& way : second_ways_) {
+    failures_.push_back(
+        {"", "Unum.SecondWayIn",
+         way.instance + " was invoked by " + readable_origin(way.instance, way.first) + " and by " +
+             readable_origin(way.instance, way.second) + "; an instance must have one way in"});
+  }
+}
+
+std::string LocalHost::readable_origin(const std::string& instance,
+                                       const std::string& origin) const {
+  const auto fan_in = fan_ins_.find(instance);
+  if (fan_in == fan_ins_.end() || origin != fan_in_origin(*fan_in->second.set)) return origin;
+  return "the fan-in of " + fan_in->second.set->summary();
+}
+
 RunResult LocalHost::conclude() {
   if (abort_error_) std::rethrow_exception(abort_error_);
+  report_second_ways();
   RunResult result;
   result.user_code_runs = user_code_runs_;
   if (stop_->requested()) {
@@ -360,7 +391,7 @@ RunResult LocalHost::conclude() {
   result.failures = std::move(failures_);
   result.instances = instances_;
   if (result.status != RunResult::Status::succeeded) return result;
-  std::erase_if(finals_, [&](const auto& item) { return is_contributor(item.second); });
+  drop_contributors();
   for (auto& [instance, candidate] : finals_) {
     if (candidate.failure) result.failures.push_back(std::move(*candidate.failure));
   }
@@ -397,6 +428,7 @@ void LocalHost::reset() {
   fan_ins_.clear();
   finals_.clear();
   failures_.clear();
+  second_ways_.clear();
   instances_ = 0;
   user_code_runs_ = 0;
 }

@@ -50,6 +50,9 @@ class RunObserver {
 };
 
 struct LocalHostOptions {
+  /// When nothing is left to run, whether everything is delivered once more for fan-ins that have
+  /// all they need and went on nowhere: a process died, or the store lost an update.
+  bool delivers_again_when_idle = true;
   /// Deliveries of a step whose worker crashed or ran out of time, in all.
   int deliveries_max = 3;
   /// Steps that have begun and not ended. At most so many results are computed and not stored, so
@@ -68,7 +71,8 @@ class LocalHost final : private Invoker {
   LocalHost(Reactor& reactor, DataStore& store, const LocalHostOptions& options = {});
   ~LocalHost() override;
 
-  /// Adds a function; `code` must outlive the host. Exactly one function must be an entry.
+  /// Adds a function; `code` must outlive the host. Exactly one function must be an entry. All are
+  /// linked when a run begins, unless they are.
   void add(Function function, UserCode& code);
 
   /// Runs the workflow in this session to its end. `input` is any JSON, or a payload. Throws what
@@ -87,18 +91,21 @@ class LocalHost final : private Invoker {
     std::string payload;
     int attempt = 1;
   };
-  /// A fan-in of this run as its contributors told of it.
+  /// A fan-in that is to happen, as those that take part told of it.
   struct FanInRecord {
     std::shared_ptr<const FanInSet> set;
     std::string digest;
-    bool wanted = false;
     bool taken = false;  ///< Complete, but the claim is another delivery's.
   };
   /// A step that invoked nothing and, as far as it knows, contributed to nothing.
   struct FinalCandidate {
     std::string result;
     std::optional<RunFailure> failure;  ///< Caught, but nothing follows from it.
-    std::vector<std::string> bystander_of;
+  };
+  struct SecondWay {
+    std::string instance;
+    std::string first;  ///< Origins.
+    std::string second;
   };
   class StoppableCode;
 
@@ -116,9 +123,14 @@ class LocalHost final : private Invoker {
   Task<void> watch_store(StopToken told_to_end, StopToken run_ended);
   /// For calls of the store: they go on for a little when the run was told to end.
   Wait store_wait() const { return {kNoDeadline, stores_stop_->token()}; }
-  bool is_contributor(const FinalCandidate& candidate) const;
+  void link();
+  bool has_failed() const noexcept { return !failures_.empty() || !second_ways_.empty(); }
+  bool went_on(const std::string& aggregator, const FanInRecord& record) const;
+  void drop_contributors();
   Task<std::vector<std::string>> stalled_fan_ins();
   Task<void> report_incomplete();
+  void report_second_ways();
+  std::string readable_origin(const std::string& instance, const std::string& origin) const;
   RunResult conclude();
   void reset();
 
@@ -146,6 +158,7 @@ class LocalHost final : private Invoker {
   std::unordered_map<std::string, FanInRecord> fan_ins_;
   std::map<std::string, FinalCandidate> finals_;
   std::vector<RunFailure> failures_;
+  std::vector<SecondWay> second_ways_;
   std::size_t instances_ = 0;
   std::size_t user_code_runs_ = 0;
 };

@@ -75,7 +75,11 @@ class Expression {
     std::int64_t factor = 0;
     std::int64_t offset = 0;
   };
-  std::optional<Affine> affine_in_level0(const Scope& scope) const;
+  std::optional<Affine> affine_in_level0(const Scope& scope) const {
+    return affine_in_level(0, scope);
+  }
+  /// The same for `$k` of another level; 64 bits hold it for each index that a fan-out can have.
+  std::optional<Affine> affine_in_level(unsigned level, const Scope& scope) const;
 
   /// The level-0 indexes below `sibling_limit(scope.frames)` for which this conditional is true,
   /// found without trying each one; nothing if the form does not allow that, or if an index might

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/limits.hpp"
 #include "runtime/expression_node.hpp"
 #include "unum/error.hpp"
 
@@ -39,11 +40,14 @@ struct Side {
 
 class Solver {
  public:
-  Solver(const Scope& scope, ExpressionText text)
-      : scope_(scope), text_(text), limit_(sibling_limit(scope.frames)) {}
+  Solver(const Scope& scope, ExpressionText text, unsigned level = 0)
+      : scope_(scope),
+        text_(text),
+        level_(level),
+        limit_(level == 0 ? sibling_limit(scope.frames) : kFanOutMax) {}
 
   std::optional<Affine> affine(const Node& node) const {
-    if (!uses_level0(node)) {
+    if (!uses_level(node)) {
       const std::optional<Side> side = constant_side(node);
       return side ? side->affine : std::nullopt;
     }
@@ -59,7 +63,7 @@ class Solver {
   }
 
   std::optional<Ranges> true_ranges(const Node& node) const {
-    if (!uses_level0(node)) return constant_ranges(node);
+    if (!uses_level(node)) return constant_ranges(node);
     switch (node.kind) {
       case Kind::logical_not: {
         std::optional<Ranges> inside = true_ranges(node.children[0]);
@@ -78,8 +82,8 @@ class Solver {
   }
 
  private:
-  static bool uses_level0(const Node& node) {
-    return node.uses_result || (node.index_levels & 1u) != 0;
+  bool uses_level(const Node& node) const {
+    return node.uses_result || (node.index_levels >> level_ & 1u) != 0;
   }
 
   /// The form, if no index in question leaves 64 bits with it: it grows or falls throughout.
@@ -146,7 +150,7 @@ class Solver {
   }
 
   std::optional<Side> side(const Node& node) const {
-    if (!uses_level0(node)) return constant_side(node);
+    if (!uses_level(node)) return constant_side(node);
     const std::optional<Affine> form = affine(node);
     return form ? std::optional<Side>(Side{form, {}}) : std::nullopt;
   }
@@ -326,13 +330,16 @@ class Solver {
 
   const Scope& scope_;
   ExpressionText text_;
+  unsigned level_;  ///< Whose index is the unknown.
   std::int64_t limit_;
 };
 
 }  // namespace
 
-std::optional<Expression::Affine> Expression::affine_in_level0(const Scope& scope) const {
-  return Solver(scope, place()).affine(*root_);
+std::optional<Expression::Affine> Expression::affine_in_level(unsigned level,
+                                                              const Scope& scope) const {
+  if (level >= 64) return std::nullopt;
+  return Solver(scope, place(), level).affine(*root_);
 }
 
 std::optional<std::vector<IndexRange>> Expression::true_indexes(const Scope& scope) const {

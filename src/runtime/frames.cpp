@@ -135,7 +135,7 @@ std::optional<std::string> function_name_defect(std::string_view name) {
     }
   }
   for (const std::string_view suffix :
-       {"-output", "-error", "-fanin", "-wanted", "-gc", "-input"}) {
+       {"-output", "-error", "-fanin", "-wanted", "-gc", "-input", "-application"}) {
     if (name.ends_with(suffix)) {
       return "ends in \"" + std::string(suffix) + "\", which names in the data store end in";
     }

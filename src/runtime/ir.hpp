@@ -22,9 +22,19 @@ enum class InputType : std::uint8_t { scalar, map, fan_in, error };
 struct OnEmpty {
   std::string name;                 ///< The aggregator that the map ends in.
   std::vector<Modifier> modifiers;  ///< Applied to the Map edge's post-modifier frames.
-  /// Derived by the application, empty otherwise: the `Values` of the fan-in that the map ends in.
-  /// With the frames of a branch that does not exist, those that name no branch still stand.
-  std::vector<ValuesPattern> values;
+  /// The rest is derived by linking, see link.hpp. Of the `Values` of the fan-in that the map ends
+  /// in, those that do not stand for a branch which does not exist.
+  std::vector<ValuesPattern> values{};
+  /// The frames that `values` were written for: so many levels, the map's own and those inside it,
+  /// and then the Map edge's post-modifier frames.
+  std::size_t inner_levels = 1;
+  struct Condition {
+    Expression conditional;
+    std::size_t inner_levels;
+  };
+  /// Of the fan-in edges that the map ends in; at least one must be true. Empty if one edge has
+  /// none or one that cannot be evaluated without the branches.
+  std::vector<Condition> conditionals{};
 };
 
 struct Edge {
@@ -36,10 +46,13 @@ struct Edge {
   std::vector<Modifier> modifiers;  ///< The edge's own list, or the function's when it has none.
   bool own_modifiers = false;       ///< The edge has a list of its own (also an empty one).
   bool exclusive = false;
-  /// Set by the application: no fan-in edge to this target, of any function, has a conditional.
-  /// Every contributor then knows by itself that the fan-in is to happen.
+  /// Set by linking: no fan-in edge to this target, of any function, has a conditional. Every
+  /// contributor then knows by itself that the fan-in is to happen.
   bool unconditional_everywhere = false;
-  std::optional<OnEmpty> on_empty;  ///< Map only; explicit in the IR or derived by the application.
+  /// Unset by linking where no other function, nor an empty map, can ask this one's instances for
+  /// a fan-in into the target.
+  bool requested_elsewhere = true;
+  std::optional<OnEmpty> on_empty;  ///< Map only; explicit in the IR or derived by linking.
   std::size_t line = 0;             ///< Of the edge in `FunctionIr::source`, from 1; 0 if unknown.
 };
 
@@ -51,6 +64,7 @@ struct FunctionIr {
   std::optional<bool> debug;
   bool next_is_list = false;  ///< `Next` is a list: two or more plain Scalar edges push a frame.
   std::vector<Edge> edges;    ///< Empty: terminal.
+  bool linked = false;        ///< What follows from the other functions' edges was added.
   std::string source;         ///< The file, for messages.
   std::size_t line = 0;       ///< Of `Name` in `source`, from 1; 0 if unknown.
 
@@ -78,5 +92,7 @@ ParsedIr parse_ir(std::string_view json_text, std::string_view source, IndexOrde
 
 /// The IR as canonical JSON text of today's generation, indented, with a newline at the end.
 std::string to_json(const FunctionIr& function);
+/// The same, and all that linking added: for a digest.
+std::string linked_text(const FunctionIr& function);
 
 }  // namespace unum

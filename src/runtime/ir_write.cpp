@@ -106,4 +106,20 @@ std::string to_json(const FunctionIr& function) {
   return out;
 }
 
+std::string linked_text(const FunctionIr& function) {
+  std::string text = to_json(function);
+  for (const Edge& edge : function.edges) {
+    text += edge.unconditional_everywhere ? 'u' : '-';
+    text += edge.requested_elsewhere ? 'r' : '-';
+    if (!edge.on_empty) continue;
+    text += std::to_string(edge.on_empty->inner_levels);
+    for (const ValuesPattern& pattern : edge.on_empty->values) text += '\n' + pattern.text();
+    for (const OnEmpty::Condition& condition : edge.on_empty->conditionals) {
+      text += "\n?" + condition.conditional.text();
+    }
+    text += '\n';
+  }
+  return text;
+}
+
 }  // namespace unum

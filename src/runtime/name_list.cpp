@@ -3,6 +3,8 @@
 #include <charconv>
 
 #include "base/digest.hpp"
+#include "base/json.hpp"
+#include "base/limits.hpp"
 #include "runtime/values.hpp"
 #include "unum/error.hpp"
 
@@ -164,6 +166,64 @@ std::string NameList::summary() const {
   if (runs_.size() > kShownRuns) out += ", ...";
   if (size_ > 2) out += " (" + std::to_string(size_) + " names)";
   return out;
+}
+
+void NameList::append_json(std::string& out) const {
+  out += '[';
+  for (const Run& run : runs_) {
+    if (&run != runs_.data()) out += ',';
+    // No function's name holds what JSON would escape.
+    if (run.length == 1) {
+      out.append("\"").append(name_in(run, 0)).append("\"");
+    } else {
+      out.append("{\"From\":\"").append(name_in(run, 0)).append("\",\"To\":\"");
+      out.append(name_in(run, run.length - 1)).append("\"}");
+    }
+  }
+  out += ']';
+}
+
+namespace {
+
+std::optional<InstanceName> name_from_json(std::optional<std::string_view> value) {
+  if (!value || json::type_of(*value) != json::Type::string) return std::nullopt;
+  return parse_instance_name(json::string_value(*value));
+}
+
+/// The run from one name to another that differs from it in one index, which is higher.
+std::optional<NameList::Run> run_between(const InstanceName& first, const InstanceName& last) {
+  if (first.function != last.function || first.indexes.size() != last.indexes.size()) {
+    return std::nullopt;
+  }
+  const auto [a, b] =
+      std::mismatch(first.indexes.begin(), first.indexes.end(), last.indexes.begin());
+  if (a == first.indexes.end() || *b <= *a || *b - *a >= kFanOutMax) return std::nullopt;
+  if (!std::equal(a + 1, first.indexes.end(), b + 1)) return std::nullopt;
+  return NameList::Run{first, static_cast<std::size_t>(a - first.indexes.begin()), *b - *a + 1};
+}
+
+}  // namespace
+
+std::optional<NameList> NameList::from_json(std::string_view array) {
+  if (json::type_of(array) != json::Type::array) return std::nullopt;
+  NameList list;
+  json::ElementReader reader(array);
+  for (std::string_view element; reader.next(element);) {
+    const bool is_run = json::type_of(element) == json::Type::object;
+    const auto first =
+        name_from_json(is_run ? json::member(element, "From") : std::optional(element));
+    const auto last = is_run ? name_from_json(json::member(element, "To")) : first;
+    if (!first || !last) return std::nullopt;
+    if (!is_run) {
+      list.append(*first);
+    } else if (const std::optional<Run> run = run_between(*first, *last)) {
+      list.append_run(run->first, run->axis, run->length);
+    } else {
+      return std::nullopt;
+    }
+    if (static_cast<std::int64_t>(list.size()) > kFanOutMax) return std::nullopt;
+  }
+  return list;
 }
 
 std::string NameList::digest() const {

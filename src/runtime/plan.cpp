@@ -1,6 +1,8 @@
 // Plans of Scalar, Map and exclusive edges.
 #include "runtime/plan.hpp"
 
+#include <algorithm>
+
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "unum/error.hpp"
@@ -40,20 +42,51 @@ Frames pushed(const Frame& frame, const Frames& outer) {
   return frames;
 }
 
-void add_empty_map(const Edge& edge, const Frames& outer, Plan& plan) {
-  if (!edge.on_empty) return;
-  PlannedEmptyMap entry{&edge.on_empty->name, modified(outer, edge.on_empty->modifiers), {}};
-  for (const PlannedEmptyMap& known : plan.empty_maps) {
-    // Several empty maps that end in one aggregator invoke it once.
-    if (*known.target == *entry.target && known.frames == entry.frames) return;
+/// The fan-in that the mapping instance stands in for when there are no branches.
+void add_empty_map(const FunctionIr& function, const Edge& edge, const Frames& frames,
+                   const Frames& outer, Plan& plan) {
+  if (!edge.on_empty) {
+    if (function.linked) return;
+    throw Error(ErrorKind::invalid, "runtime", "Unum.NotLinked",
+                edge_text(function, edge) +
+                    " is a Map over no elements, and where it goes on follows from the edges of "
+                    "other functions: link the functions of a workflow (unum::link_functions) "
+                    "before they run, or name the aggregator in the edge's OnEmpty");
   }
-  const Frames branch = pushed({FrameType::map, 0, 0}, outer);
+  const OnEmpty& empty = *edge.on_empty;
+  // The levels that are not there are not looked at.
+  const auto branch_of = [&](std::size_t inner_levels) {
+    Frames branch(inner_levels, Frame{FrameType::map, 0, 0});
+    branch.insert(branch.end(), outer.begin(), outer.end());
+    return branch;
+  };
+  const auto is_true = [&](const OnEmpty::Condition& condition) {
+    const Frames branch = branch_of(condition.inner_levels);
+    return condition.conditional.is_true({branch, std::nullopt});
+  };
+  if (!empty.conditionals.empty() &&
+      std::none_of(empty.conditionals.begin(), empty.conditionals.end(), is_true)) {
+    return;
+  }
+  const Frames branch = branch_of(empty.inner_levels);
   NameList list;
-  for (const ValuesPattern& pattern : edge.on_empty->values) {
-    if (!pattern.has_star() && !pattern.uses_level0_index()) pattern.expand(branch, list);
+  for (const ValuesPattern& pattern : empty.values) pattern.expand(branch, list);
+  InstanceName own{function.name, {}};
+  for (const Frame& frame : frames) own.indexes.push_back(frame.index);
+  Frames aggregator_frames = modified(outer, empty.modifiers);
+  PlannedFanIn planned{&empty.name, instance_name(empty.name, aggregator_frames)};
+  planned.place = list.place_of(own).value_or(FanIn::kNoPlace);
+  planned.list = std::make_shared<const FanInList>(std::move(list), std::move(aggregator_frames),
+                                                   std::move(own), false);
+  planned.role = FanInRole::requester;
+  for (const PlannedFanIn& known : plan.fan_ins) {
+    // Several empty maps of one instance that end in one aggregator are one.
+    if (known.list && known.aggregator == planned.aggregator &&
+        known.list->digest() == planned.list->digest()) {
+      return;
+    }
   }
-  entry.names = list.names();
-  plan.empty_maps.push_back(std::move(entry));
+  plan.fan_ins.push_back(std::move(planned));
 }
 
 void add_map(const FunctionIr& function, const Edge& edge, const Frames& frames,
@@ -67,7 +100,7 @@ void add_map(const FunctionIr& function, const Edge& edge, const Frames& frames,
   const auto elements = json::elements(result);
   const auto size = static_cast<std::int64_t>(elements.size());
   if (size == 0) {
-    add_empty_map(edge, outer, plan);
+    add_empty_map(function, edge, frames, outer, plan);
     return;
   }
   if (size > kFanOutMax) {
@@ -77,8 +110,8 @@ void add_map(const FunctionIr& function, const Edge& edge, const Frames& frames,
   }
   plan.children.reserve(plan.children.size() + elements.size());
   for (std::int64_t i = 0; i < size; ++i) {
-    plan.children.push_back({&edge.target, pushed({FrameType::map, i, size}, outer),
-                             elements[static_cast<std::size_t>(i)]});
+    plan.children.push_back(
+        {&edge, pushed({FrameType::map, i, size}, outer), elements[static_cast<std::size_t>(i)]});
   }
 }
 
@@ -110,14 +143,14 @@ Plan make_plan(const FunctionIr& function, const Frames& frames, std::string_vie
         if (edge.exclusive) {
           if (choice_made || !is_true(edge, scope)) break;
           choice_made = true;
-          plan.children.push_back({&edge.target, modified(frames, edge.modifiers), result});
+          plan.children.push_back({&edge, modified(frames, edge.modifiers), result});
           break;
         }
         const std::int64_t index = parallel_index++;  // counted whatever the conditionals say
         if (!is_true(edge, scope)) break;
         Frames child = modified(frames, edge.modifiers);
         if (width > 0) child = pushed({FrameType::parallel, index, width}, child);
-        plan.children.push_back({&edge.target, std::move(child), result});
+        plan.children.push_back({&edge, std::move(child), result});
         break;
       }
     }
@@ -130,7 +163,7 @@ Plan make_failure_plan(const FunctionIr& function, const Frames& frames, std::st
   Plan plan;
   for (const Edge& edge : function.edges) {
     if (edge.input_type != InputType::error || !is_true(edge, scope)) continue;
-    plan.children.push_back({&edge.target, modified(frames, edge.modifiers), failure});
+    plan.children.push_back({&edge, modified(frames, edge.modifiers), failure});
     break;
   }
   return plan;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/fan_in_list.hpp"
 #include "runtime/ir.hpp"
 #include "runtime/values.hpp"
 #include "unum/data_store.hpp"
@@ -17,56 +18,29 @@ namespace unum {
 
 /// A child invoked with a value. `value` is a view into the result the plan was made from.
 struct PlannedChild {
-  const std::string* target = nullptr;  ///< In the IR.
+  const Edge* edge = nullptr;  ///< In the IR.
   Frames frames;
   std::string_view value;
 };
 
-/// A fan-in this instance takes part in.
-class PlannedFanIn final : public FanInSet {
- public:
-  /// `siblings_take_part`: whether all instances of the same function and outer indexes take part
-  /// (those of a map do; an earlier round of a loop is an ancestor and may only be read).
-  PlannedFanIn(const std::string& target, Frames frames, NameList list, std::size_t place,
-               FanInRole role, bool siblings_take_part);
+/// A fan-in that this instance takes part in, or that it may find itself named in.
+struct PlannedFanIn {
+  const std::string* target = nullptr;      ///< In the IR.
+  std::string aggregator;                   ///< Instance name.
+  std::shared_ptr<const FanInList> list{};  ///< Null for an observer.
+  std::size_t place = FanIn::kNoPlace;      ///< Of this instance in the list, if it names it.
+  FanInRole role = FanInRole::observer;
 
-  std::size_t size() const noexcept override { return list_.size(); }
-  std::string name(std::size_t place) const override { return list_.name(place); }
-  std::string digest() const override;
-  std::string summary() const override;
-  bool takes_part(std::size_t place) const override;
-  std::vector<std::size_t> repeats(std::size_t place) const override;
-
-  const std::string& target() const noexcept { return *target_; }
-  const std::string& aggregator() const noexcept { return aggregator_; }
-  const Frames& frames() const noexcept { return frames_; }
-  const NameList& list() const noexcept { return list_; }
-  FanIn fan_in() const noexcept { return {aggregator_, this, place_, role_}; }
-  FanInRole role() const noexcept { return role_; }
-
- private:
-  const std::string* target_;
-  Frames frames_;
-  std::string aggregator_;
-  NameList list_;
-  std::size_t place_;
-  FanInRole role_;
-  bool siblings_take_part_;
-};
-
-/// An aggregator that is invoked in place of the branches of an empty map.
-struct PlannedEmptyMap {
-  const std::string* target = nullptr;
-  Frames frames;
-  std::vector<std::string> names;  ///< What its list names without the branches; usually nothing.
+  /// Valid while this lives.
+  FanIn fan_in() const noexcept;
 };
 
 struct Plan {
   std::vector<PlannedChild> children;
-  std::vector<std::shared_ptr<PlannedFanIn>> fan_ins;
-  std::vector<PlannedEmptyMap> empty_maps;
+  std::vector<PlannedFanIn>
+      fan_ins;  ///< Those of empty maps, too, which this instance stands in for.
 
-  bool empty() const noexcept { return children.empty() && fan_ins.empty() && empty_maps.empty(); }
+  bool empty() const noexcept { return children.empty() && fan_ins.empty(); }
 };
 
 /// The plan of an instance with these frames and this result (valid JSON, which must outlive the
@@ -86,7 +60,11 @@ void plan_fan_ins(const FunctionIr& function, const Edge& edge, const Frames& fr
 /// The frames after a list of modifiers.
 Frames modified(const Frames& frames, const std::vector<Modifier>& modifiers);
 
-/// Whether the frames after `modifiers` depend on the index at level 0 before them.
-bool keeps_level0_index(const std::vector<Modifier>& modifiers, std::size_t depth);
+/// Which indexes and sizes before a list of modifiers the frames after it are made of.
+struct FrameSources {
+  std::uint64_t indexes = 0;  ///< Bit k: the index of level k stands in an index or size.
+  std::uint64_t sizes = 0;    ///< Bit k: the size of level k stands in an index.
+};
+FrameSources frame_sources(const std::vector<Modifier>& modifiers, std::size_t depth);
 
 }  // namespace unum

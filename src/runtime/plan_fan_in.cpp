@@ -1,9 +1,12 @@
-// Which fan-ins an instance takes part in: its own, and those of siblings whose `Values` name it.
+// Which fan-ins an instance takes part in: its own, and those of others whose `Values` name it.
 //
-// A conditional says whose fan-in it is, not who may take part. Where the siblings' conditionals
-// can be evaluated here (they see only frames) it is known which fan-ins are to happen. Where they
-// cannot (they depend on `$ret`, or the others are of another function or outer index) whoever is
-// eligible records that the fan-in is wanted, and the others look for that record.
+// A conditional says whose fan-in it is, not who may take part. Where all contributors can know by
+// themselves that a fan-in is to happen, and over which list, they are its contributors. Where one
+// cannot (a conditional depends on `$ret`; another function or another row, whose width nobody else
+// knows, is named) an eligible instance requests it with its list, and the others observe: they
+// look whether an aggregator that may concern them was requested. Only the recorded list counts.
+//
+// A row is all instances of a function that have the same outer indexes.
 #include <algorithm>
 
 #include "base/limits.hpp"
@@ -13,94 +16,77 @@
 namespace unum {
 namespace {
 
-/// A fan-in as one sibling sees it: the list and the aggregator's frames.
-struct View {
-  NameList list;
-  Frames frames;
-};
-
-View view_of(const Edge& edge, const Frames& frames) {
-  View view{{}, modified(frames, edge.modifiers)};
-  for (const ValuesPattern& pattern : edge.values) pattern.expand(frames, view.list);
-  return view;
-}
+std::uint64_t bit(std::size_t level) { return level < 64 ? std::uint64_t{1} << level : 0; }
 
 class FanInPlanner {
  public:
   FanInPlanner(const FunctionIr& function, const Edge& edge, const Frames& frames, Plan& plan)
-      : function_(function), edge_(edge), frames_(frames), plan_(plan) {
+      : function_(function),
+        edge_(edge),
+        frames_(frames),
+        plan_(plan),
+        sources_(frame_sources(edge.modifiers, frames.size())) {
     own_name_.function = function.name;
     for (const Frame& frame : frames) own_name_.indexes.push_back(frame.index);
     by_result_ = edge.conditional && edge.conditional->uses_result();
     varies_ = !frames.empty() &&
-              (keeps_level0_index(edge.modifiers, frames.size()) ||
+              ((sources_.indexes & 1u) != 0 ||
                std::any_of(edge.values.begin(), edge.values.end(),
                            [](const ValuesPattern& p) { return p.uses_level0_index(); }));
+    crosses_rows_ = std::any_of(
+        edge.values.begin(), edge.values.end(),
+        [&](const ValuesPattern& p) { return p.may_cross_rows(function.name, frames.size()); });
   }
 
   void run(bool own_true) {
     if (own_true) add_own();
     if (varies_) {
-      add_siblings(own_true);
-    } else if (!own_true) {
-      frames_.empty() ? add_bystander() : add_shared();
+      add_siblings();
+    } else if (!own_true && !by_result_ && some_sibling_is_eligible()) {
+      add_if_named(frames_);  // the one fan-in that all siblings share
     }
+    if (!own_true && (by_result_ || crosses_rows_ || edge_.requested_elsewhere)) {
+      observe_if_any(frames_);
+    }
+    if (crosses_rows_) add_rows();
   }
 
  private:
+  /// The list as an instance of this function with `frames` has it.
+  NameList list_of(const Frames& frames) const {
+    NameList list;
+    for (const ValuesPattern& pattern : edge_.values) pattern.expand(frames, list);
+    return list;
+  }
+
   void add_own() {
-    View view = view_of(edge_, frames_);
-    const auto place = view.list.place_of(own_name_);
+    NameList list = list_of(frames_);
+    const auto place = list.place_of(own_name_);
     if (!place) {
       throw Error(ErrorKind::invalid, "runtime", "Unum.NoSlot",
                   "function " + function_.name + ", the fan-in edge to " + edge_.target +
-                      ": \"Values\" is " + view.list.summary() +
+                      ": \"Values\" is " + list.summary() +
                       ", which does not name this instance, " +
                       instance_name(function_.name, frames_) +
                       "; every contributor must be named in its own list");
     }
-    const bool others_cannot_know =
-        by_result_ || (has_foreigners(view.list) && !edge_.unconditional_everywhere);
-    add(std::move(view), *place, others_cannot_know ? FanInRole::wanter : FanInRole::contributor);
+    const FanInRole role = is_requested(list) ? FanInRole::requester : FanInRole::contributor;
+    add(modified(frames_, edge_.modifiers), std::move(list), *place, role);
   }
 
-  /// The one fan-in that all siblings share: it happens if any of them is eligible.
-  void add_shared() {
-    if (!by_result_ && some_sibling_is_eligible()) {
-      add_if_named(frames_, FanInRole::contributor);
-    } else {
-      add_bystander();
-    }
-  }
-
-  /// Others may want this instance's own fan-in for reasons that cannot be seen here.
-  void add_bystander() {
-    try {
-      View view = view_of(edge_, frames_);
-      const auto place = view.list.place_of(own_name_);
-      if (!place) return;
-      if (by_result_ || (has_foreigners(view.list) && !edge_.unconditional_everywhere)) {
-        add(std::move(view), *place, FanInRole::bystander);
-      }
-    } catch (const Error&) {
-      // No such list, for a conditional that is false: it takes part in none.
-    }
-  }
-
-  void add_siblings(bool own_true) {
+  void add_siblings() {
     for (const IndexRange& range : siblings_that_name_me()) {
       for (std::int64_t index = range.begin; index < range.end; ++index) {
         if (index == frames_.front().index) continue;
         Frames sibling = frames_;
         sibling.front().index = index;
         if (by_result_) {
-          add_if_named(sibling, FanInRole::bystander);
+          observe_if_any(sibling);
         } else if (is_eligible(sibling)) {
-          add_if_named(sibling, FanInRole::contributor);
+          add_if_named(sibling);
         }
       }
     }
-    if (!own_true) add_bystander();
   }
 
   /// Ranges of level-0 indexes whose lists may name this instance; all of them where that cannot be
@@ -131,7 +117,7 @@ class FanInPlanner {
     try {
       return edge_.conditional->is_true({sibling, {}});
     } catch (const Error&) {
-      return false;  // its own step fails with that error, so it neither marks nor looks
+      return false;  // its own step fails with that error, so it has no fan-in
     }
   }
 
@@ -146,34 +132,130 @@ class FanInPlanner {
     return false;
   }
 
-  void add_if_named(const Frames& sibling, FanInRole role) {
+  /// The fan-in of an eligible instance of this row with these frames, if its list names this one.
+  void add_if_named(const Frames& eligible) {
     try {
-      View view = view_of(edge_, sibling);
-      if (const auto place = view.list.place_of(own_name_)) add(std::move(view), *place, role);
+      NameList list = list_of(eligible);
+      const auto place = list.place_of(own_name_);
+      if (!place) return;
+      Frames frames = modified(eligible, edge_.modifiers);
+      if (is_requested(list)) {
+        observe(frames);
+      } else {
+        add(std::move(frames), std::move(list), *place, FanInRole::contributor);
+      }
     } catch (const Error&) {
-      // The sibling's own step fails with that error.
+      // The other's own step fails with that error.
     }
   }
 
-  bool has_foreigners(const NameList& list) const {
-    for (const NameList::Run& run : list.runs()) {
-      if (run.first.function != own_name_.function) return true;
-      if (run.first.indexes.size() != own_name_.indexes.size()) return true;
-      if (run.length > 1 && run.axis != 0) return true;
-      for (std::size_t level = 1; level < own_name_.indexes.size(); ++level) {
-        if (run.first.indexes[level] != own_name_.indexes[level]) return true;
+  void observe_if_any(const Frames& eligible) {
+    try {
+      observe(modified(eligible, edge_.modifiers));
+    } catch (const Error&) {
+      // There is no such aggregator: whoever would request it fails with that error.
+    }
+  }
+
+  // --- Other rows ---
+
+  /// Observes the aggregators of other rows whose lists may name this instance. Of another row only
+  /// the outer indexes are known, not its width: its fan-ins are always requested.
+  void add_rows() {
+    for (const ValuesPattern& pattern : edge_.values) {
+      const auto indexes = pattern.frames_naming(own_name_, frames_);
+      if (indexes) add_row(*indexes, 0, frames_);
+    }
+  }
+
+  /// Follows the levels; an index that is not given takes all values where it makes a difference to
+  /// the aggregator's name.
+  void add_row(const std::vector<std::optional<std::int64_t>>& indexes, std::size_t level,
+               const Frames& row) {
+    if (level == frames_.size()) {
+      const bool is_other =
+          !std::equal(row.begin() + 1, row.end(), frames_.begin() + 1,
+                      [](const Frame& a, const Frame& b) { return a.index == b.index; });
+      if (is_other && may_be_eligible(row, indexes)) observe_if_any(row);
+      return;
+    }
+    const bool is_open = !indexes[level] && level > 0 && (sources_.indexes & bit(level)) != 0;
+    if (!is_open) {
+      Frames next = row;
+      if (indexes[level]) next[level].index = *indexes[level];
+      add_row(indexes, level + 1, next);
+      return;
+    }
+    const std::int64_t size = std::min(frames_[level].size, kFanOutMax);
+    for (std::int64_t index = 0; index < size; ++index) {
+      Frames next = row;
+      next[level].index = index;
+      add_row(indexes, level + 1, next);
+    }
+  }
+
+  bool may_be_eligible(const Frames& row,
+                       const std::vector<std::optional<std::int64_t>>& indexes) const {
+    if (!edge_.conditional) return true;
+    const Expression& conditional = *edge_.conditional;
+    std::uint64_t known = 0;
+    for (std::size_t level = 0; level < indexes.size(); ++level) {
+      if (indexes[level] || (sources_.indexes & bit(level) & ~std::uint64_t{1}) != 0) {
+        known |= bit(level);
       }
     }
-    return false;
+    if (conditional.uses_result() || (conditional.index_levels() & ~known) != 0 ||
+        (conditional.size_levels() & ~bit(row.size() - 1)) != 0) {
+      return true;
+    }
+    return is_eligible(row);
   }
 
-  void add(View view, std::size_t place, FanInRole role) {
+  // --- Which fan-ins are requested ---
+
+  /// Whether some contributor of a fan-in with this list, of an instance of this row, may be unable
+  /// to know of it.
+  bool is_requested(const NameList& list) const {
+    return by_result_ || std::any_of(list.runs().begin(), list.runs().end(),
+                                     [&](const NameList::Run& run) { return has_unknowing(run); });
+  }
+
+  bool has_unknowing(const NameList::Run& run) const {
+    const bool is_other = run.first.function != own_name_.function ||
+                          run.first.indexes.size() != own_name_.indexes.size();
+    if (is_other) return !edge_.unconditional_everywhere;
+    std::uint64_t differing = run.length > 1 && run.axis > 0 ? bit(run.axis) : 0;
+    for (std::size_t level = 1; level < own_name_.indexes.size(); ++level) {
+      if (run.first.indexes[level] != own_name_.indexes[level]) differing |= bit(level);
+    }
+    if (differing == 0) return false;  // a sibling sees what this instance sees
+    // Another row has the same aggregator over its own edge, or cannot know.
+    return !edge_.unconditional_everywhere || (sources_.indexes & differing) != 0 ||
+           (sources_.sizes & ~bit(own_name_.indexes.size() - 1)) != 0;
+  }
+
+  void observe(const Frames& aggregator_frames) {
+    PlannedFanIn planned{&edge_.target, instance_name(edge_.target, aggregator_frames)};
+    for (const PlannedFanIn& known : plan_.fan_ins) {
+      if (known.aggregator == planned.aggregator) return;
+    }
+    plan_.fan_ins.push_back(std::move(planned));
+  }
+
+  void add(Frames aggregator_frames, NameList list, std::size_t place, FanInRole role) {
     const bool siblings_take_part = !frames_.empty() && frames_.front().type != FrameType::loop;
-    auto planned =
-        std::make_shared<PlannedFanIn>(edge_.target, std::move(view.frames), std::move(view.list),
-                                       place, role, siblings_take_part);
-    for (const auto& known : plan_.fan_ins) {
-      if (known->aggregator() == planned->aggregator() && known->list() == planned->list()) return;
+    PlannedFanIn planned{&edge_.target, instance_name(edge_.target, aggregator_frames)};
+    planned.list = std::make_shared<const FanInList>(std::move(list), std::move(aggregator_frames),
+                                                     own_name_, siblings_take_part);
+    planned.place = place;
+    planned.role = role;
+    for (PlannedFanIn& known : plan_.fan_ins) {
+      if (known.aggregator != planned.aggregator) continue;
+      if (known.role == FanInRole::observer) {
+        known = std::move(planned);
+        return;
+      }
+      if (known.list->names() == planned.list->names()) return;
     }
     plan_.fan_ins.push_back(std::move(planned));
   }
@@ -182,89 +264,61 @@ class FanInPlanner {
   const Edge& edge_;
   const Frames& frames_;
   Plan& plan_;
+  const FrameSources sources_;
   InstanceName own_name_;
   bool by_result_ = false;
-  bool varies_ = false;
+  bool varies_ = false;        ///< Siblings may have other lists or aggregators.
+  bool crosses_rows_ = false;  ///< Lists may name instances of other rows.
 };
 
 }  // namespace
 
-PlannedFanIn::PlannedFanIn(const std::string& target, Frames frames, NameList list,
-                           std::size_t place, FanInRole role, bool siblings_take_part)
-    : target_(&target),
-      frames_(std::move(frames)),
-      aggregator_(instance_name(target, frames_)),
-      list_(std::move(list)),
-      place_(place),
-      role_(role),
-      siblings_take_part_(siblings_take_part) {}
-
-bool PlannedFanIn::takes_part(std::size_t place) const {
-  if (place == place_) return true;
-  if (!siblings_take_part_) return false;
-  const InstanceName own = list_.at(place_);
-  const InstanceName other = list_.at(place);
-  return other.function == own.function && other.indexes.size() == own.indexes.size() &&
-         std::equal(own.indexes.begin() + 1, own.indexes.end(), other.indexes.begin() + 1);
+FanIn PlannedFanIn::fan_in() const noexcept {
+  static const FanInListReader reader;
+  return {aggregator, list.get(), place, role, &reader};
 }
 
-std::vector<std::size_t> PlannedFanIn::repeats(std::size_t place) const {
-  std::vector<std::size_t> places = list_.places_of(list_.at(place));
-  std::erase(places, place);
-  return places;
-}
-
-std::string PlannedFanIn::digest() const {
-  // The frames are part of the aggregator's name but for their types and sizes.
-  std::string text = list_.digest();
-  text += '/';
-  for (const Frame& frame : frames_) {
-    text += to_string(frame.type).front();
-    text += std::to_string(frame.size);
-  }
-  return text;
-}
-
-std::string PlannedFanIn::summary() const {
-  std::string text = list_.summary();
-  if (!frames_.empty()) {
-    text += " with Fan-out ";
-    append_fan_out(text, frames_);
-  }
-  return text;
-}
-
-bool keeps_level0_index(const std::vector<Modifier>& modifiers, std::size_t depth) {
-  if (depth == 0) return false;
+FrameSources frame_sources(const std::vector<Modifier>& modifiers, std::size_t depth) {
   struct Level {
-    bool index;
-    bool size;
+    FrameSources index;
+    FrameSources size;
   };
-  std::vector<Level> levels(depth, {false, false});
-  levels.front().index = true;
+  std::vector<Level> levels(depth);
+  for (std::size_t k = 0; k < depth; ++k) {
+    levels[k].index.indexes = bit(k);
+    levels[k].size.sizes = bit(k);
+  }
   for (const Modifier& modifier : modifiers) {
-    bool depends = false;
+    FrameSources value;
     if (modifier.value()) {
+      const auto collect = [&](const FrameSources& from) {
+        value.indexes |= from.indexes;
+        value.sizes |= from.sizes;
+      };
       for (std::size_t k = 0; k < levels.size() && k < 64; ++k) {
-        depends |= levels[k].index && ((modifier.value()->index_levels() >> k) & 1) != 0;
-        depends |= levels[k].size && ((modifier.value()->size_levels() >> k) & 1) != 0;
+        if ((modifier.value()->index_levels() & bit(k)) != 0) collect(levels[k].index);
+        if ((modifier.value()->size_levels() & bit(k)) != 0) collect(levels[k].size);
       }
     }
     switch (modifier.kind()) {
       case Modifier::Kind::pop:
         if (!levels.empty()) levels.erase(levels.begin());
         break;
-      case Modifier::Kind::push: levels.insert(levels.begin(), {false, false}); break;
+      case Modifier::Kind::push: levels.insert(levels.begin(), Level{}); break;
       case Modifier::Kind::set_index:
-        if (modifier.level() < levels.size()) levels[modifier.level()].index = depends;
+        if (modifier.level() < levels.size()) levels[modifier.level()].index = value;
         break;
       case Modifier::Kind::set_size:
-        if (modifier.level() < levels.size()) levels[modifier.level()].size = depends;
+        if (modifier.level() < levels.size()) levels[modifier.level()].size = value;
         break;
     }
   }
-  return std::any_of(levels.begin(), levels.end(),
-                     [](const Level& l) { return l.index || l.size; });
+  FrameSources all;
+  for (const Level& level : levels) {
+    all.indexes |= level.index.indexes | level.size.indexes;
+    all.sizes |= level.index.sizes;
+  }
+  return all;
 }
 
 void plan_fan_ins(const FunctionIr& function, const Edge& edge, const Frames& frames, bool own_true,

@@ -6,14 +6,18 @@
 #include "unum/runtime.hpp"
 
 #include <algorithm>
+#include <array>
 #include <exception>
+#include <utility>
 
+#include "base/digest.hpp"
 #include "base/json.hpp"
 #include "base/utf8.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/ir.hpp"
 #include "runtime/payload.hpp"
 #include "runtime/plan.hpp"
+#include "runtime/session_owner.hpp"
 #include "unum/task_group.hpp"
 
 namespace unum {
@@ -42,7 +46,7 @@ bool is_own_error(const Error& error) {
 std::vector<FanIn> fan_ins_of(const Plan& plan) {
   std::vector<FanIn> fan_ins;
   fan_ins.reserve(plan.fan_ins.size());
-  for (const auto& planned : plan.fan_ins) fan_ins.push_back(planned->fan_in());
+  for (const PlannedFanIn& planned : plan.fan_ins) fan_ins.push_back(planned.fan_in());
   return fan_ins;
 }
 
@@ -81,8 +85,11 @@ Function Function::parse(std::string_view json_text, std::string_view source) {
 const std::string& Function::name() const noexcept { return ir_->name; }
 bool Function::is_entry() const noexcept { return ir_->start; }
 
-Runtime::Runtime(DataStore& store, Invoker& invoker, const RuntimeOptions& options)
-    : store_(store), invoker_(invoker), options_(options) {}
+bool Function::is_linked() const noexcept { return ir_->linked; }
+std::string Function::digest() const { return unum::digest(linked_text(*ir_)); }
+
+Runtime::Runtime(DataStore& store, Invoker& invoker, RuntimeOptions options)
+    : store_(store), invoker_(invoker), options_(std::move(options)) {}
 
 /// The state of one step; lives in the frame of the call that runs it.
 struct Runtime::Step {
@@ -98,6 +105,7 @@ struct Runtime::Step {
   ItemId own_item(ItemKind kind) const { return {report.instance, kind}; }
 
   Task<void> run(UserCode& code, int attempt);
+  Task<void> begin_session();
   Task<void> keep_input();
   Task<std::optional<std::string>> input_or_own_outcome(std::string& input);
   Task<void> run_and_commit(UserCode& code, int attempt, const std::string& input);
@@ -106,10 +114,12 @@ struct Runtime::Step {
   void check_stored(std::string_view value) const;
   Plan plan_of_failure(std::string_view stored);
   Task<void> follow(const Plan& plan, std::vector<FanInState> states);
+  Task<void> follow_fan_in(const PlannedFanIn& fan_in, FanInState state);
   Task<void> invoke_children(const Plan& plan);
+  std::string edge_origin(const Edge& edge) const;
   Task<void> fail(std::string error, std::string cause, int attempt);
   Task<void> report_failure(int attempt);
-  void finish(const Plan& plan, std::string_view outcome);
+  void finish(std::string_view outcome);
 };
 
 /// Names the instance a payload is for and binds the step to its session.
@@ -157,7 +167,7 @@ Task<StepReport> Runtime::give_up(const Function& function, std::string_view pay
 }
 
 Task<void> Runtime::Step::run(UserCode& code, int attempt) {
-  if (ir().start && payload.frames.empty()) co_await keep_input();
+  if (ir().start && payload.frames.empty()) co_await begin_session();
   std::optional<std::string> outcome =
       co_await store().get(context, own_item(ItemKind::outcome), wait);
   std::string input;
@@ -180,8 +190,28 @@ Task<void> Runtime::Step::run(UserCode& code, int attempt) {
   co_await report_failure(attempt);
 }
 
-/// The session keeps what it was begun with, so that it can be resumed, and refuses to be begun
-/// with something else.
+/// The session keeps whose it is and what it was begun with.
+Task<void> Runtime::Step::begin_session() {
+  std::array<std::exception_ptr, 2> errors;
+  const auto begin = [&](std::size_t i) -> Task<void> {
+    try {
+      if (i == 1) {
+        co_await keep_input();
+      } else if (runtime.options_.application) {
+        co_await claim_session(store(), context, ir().name, *runtime.options_.application, wait);
+      }
+    } catch (...) {
+      errors[i] = std::current_exception();
+    }
+  };
+  co_await for_each_bounded(errors.size(), errors.size(), begin);
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+/// A session can be resumed with what it was begun with, and refuses to be begun with something
+/// else.
 Task<void> Runtime::Step::keep_input() {
   if (payload.data.shape != PayloadData::Shape::value) co_return;
   const WriteResult kept =
@@ -275,7 +305,7 @@ Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, const std:
     co_return;
   }
   co_await follow(plan, {});
-  finish(plan, value);
+  finish(value);
 }
 
 /// Writes the outcome, create-if-absent, and goes on from whatever stands there then.
@@ -288,7 +318,7 @@ Task<void> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
     co_return;
   }
   co_await follow(plan, std::move(written.fan_ins));
-  finish(plan, outcome);
+  finish(outcome);
 }
 
 /// Goes on from an outcome that is already stored; user code does not run (again).
@@ -308,7 +338,7 @@ Task<void> Runtime::Step::adopt(std::string outcome) {
   std::vector<FanInState> states;
   if (!fan_ins.empty()) states = co_await store().join(context, fan_ins, wait);
   co_await follow(plan, std::move(states));
-  finish(plan, outcome);
+  finish(outcome);
 }
 
 // A store may be edited, cut short or damaged: its text is walked only once it is known to be JSON.
@@ -343,22 +373,8 @@ Task<void> Runtime::Step::follow(const Plan& plan, std::vector<FanInState> state
     first_error = std::current_exception();
   }
   for (std::size_t i = 0; i < states.size(); ++i) {
-    const PlannedFanIn& fan_in = *plan.fan_ins[i];
-    report.fan_ins.push_back(
-        {fan_in.aggregator(), fan_in.role(), states[i].status, plan.fan_ins[i]});
-    if (states[i].status == FanInState::Status::mismatch) {
-      report.disagreements.push_back("the contributors of " + fan_in.aggregator() +
-                                     " disagree about its fan-in: " + report.instance + " has " +
-                                     fan_in.summary() + ", another one has " + states[i].detail);
-    }
-    if (states[i].status != FanInState::Status::claimed) continue;
-    const std::vector<std::string> names = fan_in.list().names();
-    Invocation invocation{fan_in.target(), fan_in.aggregator(), "fan-in " + fan_in.digest(),
-                          payload_by_reference(store().type(), names, report.session,
-                                               fan_in.frames(), payload.traceparent)};
     try {
-      co_await runtime.invoker_.invoke(std::move(invocation), wait);
-      ++report.invocations;
+      co_await follow_fan_in(plan.fan_ins[i], std::move(states[i]));
     } catch (...) {
       if (!first_error) first_error = std::current_exception();
     }
@@ -366,26 +382,35 @@ Task<void> Runtime::Step::follow(const Plan& plan, std::vector<FanInState> state
   if (first_error) std::rethrow_exception(first_error);
 }
 
+Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState state) {
+  const bool observes = fan_in.role == FanInRole::observer;
+  std::shared_ptr<const FanInSet> set = observes ? std::move(state.set) : fan_in.list;
+  if (!set) co_return;  // no request names this instance, so far
+  report.fan_ins.push_back({fan_in.aggregator, fan_in.role, state.status, set});
+  if (state.status == FanInState::Status::mismatch) {
+    report.disagreements.push_back("the contributors of " + fan_in.aggregator +
+                                   " disagree about its fan-in: " + report.instance + " has " +
+                                   set->summary() + ", another one has " + state.detail);
+  }
+  if (state.status != FanInState::Status::claimed) co_return;
+  // Both kinds of set are lists of this runtime's: FanInListReader made the observer's.
+  const auto& list = static_cast<const FanInList&>(*set);
+  const std::vector<std::string> names = list.names().names();
+  Invocation invocation{*fan_in.target, fan_in.aggregator, fan_in_origin(*set),
+                        payload_by_reference(store().type(), names, report.session, list.frames(),
+                                             payload.traceparent)};
+  co_await runtime.invoker_.invoke(std::move(invocation), wait);
+  ++report.invocations;
+}
+
 Task<void> Runtime::Step::invoke_children(const Plan& plan) {
-  const std::size_t children = plan.children.size();
-  const std::size_t count = children + plan.empty_maps.size();
   std::exception_ptr first_error;
   auto invoke_one = [&](std::size_t i) -> Task<void> {
-    Invocation invocation;
-    invocation.origin = report.instance;
-    if (i < children) {
-      const PlannedChild& child = plan.children[i];
-      invocation.function = *child.target;
-      invocation.instance = instance_name(*child.target, child.frames);
-      invocation.payload =
-          payload_by_value(child.value, report.session, child.frames, payload.traceparent);
-    } else {
-      const PlannedEmptyMap& empty = plan.empty_maps[i - children];
-      invocation.function = *empty.target;
-      invocation.instance = instance_name(*empty.target, empty.frames);
-      invocation.payload = payload_by_reference(store().type(), empty.names, report.session,
-                                                empty.frames, payload.traceparent);
-    }
+    const PlannedChild& child = plan.children[i];
+    const Edge& edge = *child.edge;
+    Invocation invocation{
+        edge.target, instance_name(edge.target, child.frames), edge_origin(edge),
+        payload_by_value(child.value, report.session, child.frames, payload.traceparent)};
     try {
       co_await runtime.invoker_.invoke(std::move(invocation), wait);
       ++report.invocations;
@@ -393,8 +418,17 @@ Task<void> Runtime::Step::invoke_children(const Plan& plan) {
       if (!first_error) first_error = std::current_exception();
     }
   };
-  co_await for_each_bounded(count, runtime.options_.invocations_in_flight_max, invoke_one);
+  co_await for_each_bounded(plan.children.size(), runtime.options_.invocations_in_flight_max,
+                            invoke_one);
   if (first_error) std::rethrow_exception(first_error);
+}
+
+/// "Load, edge 2 (Map)": two edges of one instance are two ways.
+std::string Runtime::Step::edge_origin(const Edge& edge) const {
+  const auto number = static_cast<std::size_t>(&edge - ir().edges.data()) + 1;
+  std::string origin = report.instance;
+  if (ir().edges.size() == 1) return origin;
+  return origin.append(", edge ").append(std::to_string(number));
 }
 
 /// A failure of user code or of its process: an edge for errors takes it, or it is reported.
@@ -418,15 +452,15 @@ Task<void> Runtime::Step::report_failure(int attempt) {
   co_await store().put(context, own_item(ItemKind::report), text, wait);
 }
 
-void Runtime::Step::finish(const Plan& plan, std::string_view outcome) {
+void Runtime::Step::finish(std::string_view outcome) {
   report.result_bytes = outcome.size();
-  const bool contributes =
-      std::any_of(plan.fan_ins.begin(), plan.fan_ins.end(),
-                  [](const auto& fan_in) { return fan_in->role() != FanInRole::bystander; });
-  if (report.invocations == 0 && !contributes && report.status == StepReport::Status::succeeded) {
+  if (report.invocations == 0 && report.fan_ins.empty() &&
+      report.status == StepReport::Status::succeeded) {
     report.result = outcome;
   }
 }
+
+std::string fan_in_origin(const FanInSet& set) { return "fan-in " + set.digest(); }
 
 std::string entry_payload(std::string_view input, std::string_view session) {
   if (!is_utf8(session)) {

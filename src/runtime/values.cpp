@@ -237,6 +237,75 @@ std::optional<IndexRange> ValuesPattern::part_naming(const Part& part, std::int6
   return IndexRange{static_cast<std::int64_t>(index), static_cast<std::int64_t>(index) + 1};
 }
 
+std::optional<std::vector<std::optional<std::int64_t>>> ValuesPattern::frames_naming(
+    const InstanceName& name, std::span<const Frame> frames) const {
+  if (!may_name(name.function, frames.size()) || name.indexes.size() != parts_.size()) {
+    return std::nullopt;
+  }
+  std::vector<std::optional<std::int64_t>> indexes(parts_.size());
+  try {
+    const std::vector<std::size_t> order = order_for(frames.size());
+    for (std::size_t level = 0; level < order.size(); ++level) {
+      if (!solve_part(parts_[order[level]], name.indexes[level], level, frames, indexes[level])) {
+        return std::nullopt;
+      }
+    }
+  } catch (const Error&) {
+    return std::nullopt;  // an error for every instance of that depth
+  }
+  return indexes;
+}
+
+bool ValuesPattern::solve_part(const Part& part, std::int64_t wanted, std::size_t level,
+                               std::span<const Frame> frames,
+                               std::optional<std::int64_t>& index) const {
+  if (part.kind == Part::Kind::star) return true;
+  if (part.kind == Part::Kind::literal) return part.literal == wanted;
+  const Expression& expression = *part.expression;
+  const std::size_t outermost = frames.size() - 1;
+  const auto bit = [](std::size_t k) { return k < 64 ? std::uint64_t{1} << k : 0; };
+  const bool sizes_known = (expression.size_levels() & ~bit(outermost)) == 0;
+  const bool alone = (expression.index_levels() & ~bit(level)) == 0;
+  if (!sizes_known || !alone) return true;
+  const auto form = expression.affine_in_level(static_cast<unsigned>(level), {frames, {}});
+  if (!form) return true;
+  if (form->factor == 0) return form->offset == wanted;
+  __extension__ using Wide = __int128;
+  const Wide distance = Wide{wanted} - form->offset;
+  if (distance % form->factor != 0) return false;
+  const Wide found = distance / form->factor;
+  // Other rows may be wider, but no level is wider than a fan-out may be.
+  const bool bounded = level == outermost && frames[level].type != FrameType::loop;
+  if (found < 0 || found >= (bounded ? frames[level].size : kFanOutMax)) return false;
+  index = static_cast<std::int64_t>(found);
+  return true;
+}
+
+bool ValuesPattern::may_cross_rows(std::string_view function, std::size_t depth) const {
+  if (depth < 2 || !may_name(function, depth)) return false;
+  try {
+    const std::vector<std::size_t> order = order_for(depth);
+    for (std::size_t level = 1; level < order.size(); ++level) {
+      const Part& part = parts_[order[level]];
+      if (part.kind != Part::Kind::expression || part.expression->bare_index() != level) {
+        return true;
+      }
+    }
+  } catch (const Error&) {
+    // An error for every instance of that depth: none of them names anything.
+  }
+  return false;
+}
+
+bool ValuesPattern::uses_inner_levels(std::size_t levels) const noexcept {
+  const std::uint64_t inner = levels >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << levels) - 1;
+  return std::any_of(parts_.begin(), parts_.end(), [&](const Part& part) {
+    if (part.kind == Part::Kind::star) return levels > 0;
+    if (!part.expression) return false;
+    return ((part.expression->index_levels() | part.expression->size_levels()) & inner) != 0;
+  });
+}
+
 bool ValuesPattern::may_name(std::string_view function, std::size_t depth) const {
   return depth == parts_.size() && function == function_;
 }

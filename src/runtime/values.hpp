@@ -52,6 +52,10 @@ class NameList {
   /// version.
   std::string digest() const;
   std::span<const Run> runs() const noexcept { return runs_; }
+  /// Appends the list as a JSON array: a name, or {"From": name, "To": name} for a run.
+  void append_json(std::string& out) const;
+  /// Reads that array. Nothing if the text, which must be valid JSON, is another.
+  static std::optional<NameList> from_json(std::string_view array);
 
   friend bool operator==(const NameList&, const NameList&) = default;
 
@@ -87,6 +91,19 @@ class ValuesPattern {
   std::optional<std::vector<IndexRange>> siblings_naming(const InstanceName& name,
                                                          std::span<const Frame> frames) const;
 
+  /// Which frames an instance must have for its expansion to have `name`, level by level from
+  /// level 0: an index, or nothing where each index will do, or where the form does not tell. No
+  /// value at all if no instance with as many frames as these names it. `frames` are those of an
+  /// instance of the same fan-outs; only the size of its outermost level is known to be the
+  /// others', too.
+  std::optional<std::vector<std::optional<std::int64_t>>> frames_naming(
+      const InstanceName& name, std::span<const Frame> frames) const;
+  /// Whether instances in other rows (another index at an outer level) may name an instance of
+  /// `function` with `depth` frames: an outer part is something else than the index of its level.
+  bool may_cross_rows(std::string_view function, std::size_t depth) const;
+  /// Whether a part stands for one of the innermost `levels` levels: `*`, `$k`, `$size`.
+  bool uses_inner_levels(std::size_t levels) const noexcept;
+
   /// Whether an instance of `function` with `depth` frames could be named by this pattern.
   bool may_name(std::string_view function, std::size_t depth) const;
 
@@ -108,6 +125,9 @@ class ValuesPattern {
   /// The siblings for which a part is `wanted`; nothing if its form does not tell.
   std::optional<IndexRange> part_naming(const Part& part, std::int64_t wanted, std::size_t level,
                                         std::span<const Frame> frames) const;
+  /// The index at `level` with which a part is `wanted`: false if there is none.
+  bool solve_part(const Part& part, std::int64_t wanted, std::size_t level,
+                  std::span<const Frame> frames, std::optional<std::int64_t>& index) const;
 
   std::string text_;
   std::string function_;

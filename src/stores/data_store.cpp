@@ -204,7 +204,11 @@ Task<std::vector<FanInState>> DataStore::join(const SessionContext& context,
   begin_call("join", wait);
   std::vector<FanInState> states(fan_ins.size());
   const auto look = [&](std::size_t i) -> Task<void> {
-    states[i] = co_await scan_and_claim(context, fan_ins[i], wait);
+    if (fan_ins[i].role == FanInRole::contributor) {
+      states[i] = co_await scan_and_claim(context, fan_ins[i], wait);
+    } else {
+      states[i] = co_await join_requested(context, fan_ins[i], wait);
+    }
   };
   co_await for_each_bounded(fan_ins.size(), kFanInsAtOnce, look);
   co_return states;

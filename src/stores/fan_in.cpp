@@ -2,9 +2,9 @@
 //
 // A contributor looks only after its own value is written. The last one to write sees all others,
 // so that somebody completes the set; the claim, created if absent under the owner's name, lets one
-// invoke. Where some contributors cannot know that the fan-in is to happen, whoever knows records
-// it as wanted before it looks: of a wanter that writes then looks and a bystander that writes then
-// looks, one sees both.
+// invoke. Where some contributors cannot know that the fan-in is to happen, or over which list, an
+// instance that knows requests it: it writes its value, records the list, then looks. The others,
+// its observers, write their values, then look for the record. One of the two sees both.
 #include <algorithm>
 #include <utility>
 
@@ -20,39 +20,61 @@ constexpr std::size_t kLooksAtOnceMax = 1024;
 
 }  // namespace
 
-Task<std::optional<FanInState>> DataStore::look_for_wanted(const SessionContext& context,
-                                                           const FanIn& fan_in,
-                                                           const FanInRecord& mine, Wait wait) {
-  if (fan_in.role == FanInRole::contributor) co_return std::nullopt;
-  const ItemId wanted{fan_in.aggregator, ItemKind::wanted};
-  std::optional<std::string> stored;
-  if (fan_in.role == FanInRole::bystander) {
-    stored = co_await get(context, wanted, wait);
-    if (!stored) co_return FanInState{};
-  } else {
-    const std::string text = to_text(mine);
-    WriteResult written = co_await create(context, wanted, text, wait);
-    if (written.status == WriteResult::Status::already_there) {
-      // A torn record says that somebody wanted it, but not what: write it anew.
-      if (!parse_record(written.stored)) co_await put(context, wanted, text, wait);
-      stored = std::move(written.stored);
-    }
-  }
-  const std::optional<FanInRecord> theirs = stored ? parse_record(*stored) : std::nullopt;
-  if (theirs && theirs->digest != mine.digest) co_return mismatch_of(mine, *theirs);
-  co_return std::nullopt;
-}
-
+/// Looks whether all names exist, and claims.
 Task<FanInState> DataStore::scan_and_claim(const SessionContext& context, const FanIn& fan_in,
                                            const Wait& wait) {
   const FanInRecord mine = record_of(context, fan_in, type());
-  if (std::optional<FanInState> end = co_await look_for_wanted(context, fan_in, mine, wait)) {
-    co_return *end;
-  }
   const std::shared_ptr<Looks> looks = looks_->at(context, fan_in, mine.digest);
   const bool seen_before = looks->complete();
   if (!co_await complete(context, fan_in, *looks, wait)) co_return FanInState{};
   co_return co_await claim(context, fan_in, mine, seen_before, wait);
+}
+
+Task<FanInState> DataStore::join_requested(const SessionContext& context, const FanIn& fan_in,
+                                           Wait wait) {
+  if (fan_in.role == FanInRole::requester) {
+    co_return co_await request(context, fan_in, wait);
+  }
+  co_return co_await observe(context, fan_in, wait);
+}
+
+Task<FanInState> DataStore::request(const SessionContext& context, const FanIn& fan_in,
+                                    const Wait& wait) {
+  FanInRecord mine = record_of(context, fan_in, type());
+  mine.list = fan_in.set->to_json();
+  const ItemId wanted{fan_in.aggregator, ItemKind::wanted};
+  const std::string text = to_text(mine);
+  const WriteResult written = co_await create(context, wanted, text, wait);
+  if (written.status == WriteResult::Status::already_there) {
+    const std::optional<FanInRecord> theirs = parse_record(written.stored);
+    if (theirs && theirs->digest != mine.digest) co_return mismatch_of(mine, *theirs);
+    // Nobody can read a record that a power loss has torn, or that has no list.
+    if (!theirs || theirs->list.empty()) co_await put(context, wanted, text, wait);
+  }
+  co_return co_await scan_and_claim(context, fan_in, wait);
+}
+
+Task<FanInState> DataStore::observe(const SessionContext& context, const FanIn& fan_in,
+                                    const Wait& wait) {
+  if (fan_in.reader == nullptr || context.instance().empty()) {
+    throw Error(ErrorKind::bug, type(), "Unum.InvalidFanIn",
+                "an observer of \"" + fan_in.aggregator + "\" has no instance or no reader");
+  }
+  const ItemId wanted{fan_in.aggregator, ItemKind::wanted};
+  const std::optional<std::string> stored = co_await get(context, wanted, wait);
+  // A record that cannot be read is written anew by its requester, which then looks itself.
+  const std::optional<FanInRecord> record = stored ? parse_record(*stored) : std::nullopt;
+  FanInState state;
+  if (record) state.set = fan_in.reader->read(record->list);
+  const std::optional<std::size_t> place =
+      state.set ? state.set->place_of(context.instance()) : std::nullopt;
+  if (!place) co_return FanInState{};
+  FanIn named = fan_in;
+  named.set = state.set.get();
+  named.place = *place;
+  FanInState found = co_await scan_and_claim(context, named, wait);
+  found.set = std::move(state.set);
+  co_return found;
 }
 
 /// Looks on from where this process's looks have got, 1, 2, 4, ... names at once: whoever is early
@@ -128,7 +150,7 @@ Task<FanInState> DataStore::claim(const SessionContext& context, const FanIn& fa
   const std::string text = to_text(mine);
   const WriteResult written = co_await create(context, item, text, wait);
   if (written.status == WriteResult::Status::written)
-    co_return FanInState{FanInState::Status::claimed, {}};
+    co_return FanInState{FanInState::Status::claimed};
   if (std::optional<FanInState> state = judge(written.stored)) co_return *state;
   // A claim that a power loss has torn is nobody's. If several replace it, the last one has it.
   co_await put(context, item, text, wait);

@@ -18,12 +18,14 @@ std::string as_recorded(const std::string& owner) {
 }  // namespace
 
 FanInRecord record_of(const SessionContext& context, const FanIn& fan_in, std::string_view origin) {
-  if (fan_in.set == nullptr || fan_in.place >= fan_in.set->size() || context.instance().empty()) {
+  const bool may_be_elsewhere = fan_in.role != FanInRole::contributor;
+  const bool has_place = fan_in.set != nullptr && fan_in.place < fan_in.set->size();
+  if (fan_in.set == nullptr || context.instance().empty() || !(has_place || may_be_elsewhere)) {
     throw Error(ErrorKind::bug, origin, "Unum.InvalidFanIn",
                 "the fan-in into \"" + fan_in.aggregator +
                     "\" has no list, no place in it or no instance that takes part");
   }
-  return {context.instance(), fan_in.set->digest(), fan_in.set->summary()};
+  return {context.instance(), fan_in.set->digest(), fan_in.set->summary(), {}};
 }
 
 std::string to_text(const FanInRecord& record) {
@@ -33,6 +35,7 @@ std::string to_text(const FanInRecord& record) {
   json::append_string(text, record.digest);
   text += ",\"Values\":";
   json::append_string(text, record.values);
+  if (!record.list.empty()) text.append(",\"List\":").append(record.list);
   text += '}';
   return text;
 }
@@ -49,6 +52,7 @@ std::optional<FanInRecord> parse_record(std::string_view text) {
       if (!member || json::type_of(*member) != json::Type::string) return std::nullopt;
       *field = json::string_value(*member);
     }
+    if (const auto list = json::member(text, "List")) record.list = *list;
   } catch (const Error&) {
     return std::nullopt;
   }
@@ -61,13 +65,13 @@ FanInState mismatch_of(const FanInRecord& mine, const FanInRecord& theirs) {
     detail += "; the names or frames that are not shown here differ: digest " + theirs.digest +
               ", not " + mine.digest;
   }
-  return {FanInState::Status::mismatch, detail + ")"};
+  return {FanInState::Status::mismatch, detail + ")", {}};
 }
 
 FanInState judge_claim(const FanInRecord& mine, const FanInRecord& claim) {
   if (claim.digest != mine.digest) return mismatch_of(mine, claim);
-  if (claim.owner == as_recorded(mine.owner)) return {FanInState::Status::claimed, {}};
-  return {FanInState::Status::taken, claim.owner};
+  if (claim.owner == as_recorded(mine.owner)) return {FanInState::Status::claimed, {}, {}};
+  return {FanInState::Status::taken, claim.owner, {}};
 }
 
 }  // namespace unum

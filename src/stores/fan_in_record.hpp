@@ -13,10 +13,11 @@ struct FanInRecord {
   std::string owner;   ///< Instance name.
   std::string digest;  ///< Of the list and frames; see FanInSet::digest.
   std::string values;  ///< The list, readable.
+  std::string list{};  ///< In a `wanted`: what FanInSet::to_json gave. JSON text, else empty.
 };
 
-/// The record that the context's instance makes of a fan-in. Throws `bug` for a fan-in without a
-/// list, a place in it, or an instance that takes part.
+/// The record that the context's instance makes of a fan-in, without `list`. Throws `bug` for a
+/// fan-in without a list or an instance that takes part, and for a contributor without a place.
 FanInRecord record_of(const SessionContext& context, const FanIn& fan_in, std::string_view origin);
 /// JSON text.
 std::string to_text(const FanInRecord& record);

@@ -12,13 +12,14 @@ struct Suffix {
 };
 
 // None is the end of another, so that at most one fits.
-constexpr std::array<Suffix, 6> kSuffixes = {{
+constexpr std::array<Suffix, 7> kSuffixes = {{
     {ItemKind::outcome, "-output"},
     {ItemKind::report, "-error"},
     {ItemKind::input, "-input"},
     {ItemKind::claim, "-fanin"},
     {ItemKind::wanted, "-wanted"},
     {ItemKind::garbage, "-gc"},
+    {ItemKind::application, "-application"},
 }};
 
 }  // namespace

@@ -30,6 +30,7 @@ std::string_view file_suffix(ItemKind kind) noexcept {
     case ItemKind::claim: return "-fanin";
     case ItemKind::wanted: return "-wanted";
     case ItemKind::garbage: return "-gc";
+    case ItemKind::application: return "-application.json";
   }
   return "-gc";
 }

@@ -15,9 +15,9 @@
 
 namespace unum {
 
-inline constexpr std::array<ItemKind, 6> kItemKinds = {ItemKind::outcome, ItemKind::report,
-                                                       ItemKind::input,   ItemKind::claim,
-                                                       ItemKind::wanted,  ItemKind::garbage};
+inline constexpr std::array<ItemKind, 7> kItemKinds = {
+    ItemKind::outcome, ItemKind::report,  ItemKind::input,      ItemKind::claim,
+    ItemKind::wanted,  ItemKind::garbage, ItemKind::application};
 
 /// What an item's name ends in: "-output", "-fanin", ...
 std::string_view item_suffix(ItemKind kind) noexcept;

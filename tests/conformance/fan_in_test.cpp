@@ -34,7 +34,7 @@ struct Tally {
 
 Task<FanInState> contribute(DataStore& store, const SessionContext& context, const Names& names,
                             std::size_t place, FanInRole role = FanInRole::contributor) {
-  const FanIn fan_in{"Sink", &names, place, role};
+  const FanIn fan_in = test::fan_in_of(names, place, role);
   const SessionContext at = context.bound_to(names.name(place));
   CommitResult result = co_await store.commit(at, "1", std::span(&fan_in, 1));
   co_return result.fan_ins.at(0);
@@ -42,7 +42,7 @@ Task<FanInState> contribute(DataStore& store, const SessionContext& context, con
 
 Task<FanInState> join_again(DataStore& store, const SessionContext& context, const Names& names,
                             std::size_t place, FanInRole role = FanInRole::contributor) {
-  const FanIn fan_in{"Sink", &names, place, role};
+  const FanIn fan_in = test::fan_in_of(names, place, role);
   const SessionContext at = context.bound_to(names.name(place));
   co_return (co_await store.join(at, std::span(&fan_in, 1))).at(0);
 }
@@ -190,9 +190,10 @@ TEST_CASE("case 14: one function listed several times, and case 15: any order of
   reactor.run(body());
 }
 
-TEST_CASE("case 20: a fan-in that only some want is found by whoever comes last", "[fan-in]") {
+TEST_CASE("case 20: a fan-in that one instance requests is found by the last contributor",
+          "[fan-in]") {
   ON_EACH_STORE();
-  const auto wanter = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{2});
+  const auto requester = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{2});
   const Names names("F", 3);
   const auto body = [&]() -> Task<void> {
     std::vector<std::size_t> order = {0, 1, 2};
@@ -200,7 +201,7 @@ TEST_CASE("case 20: a fan-in that only some want is found by whoever comes last"
       const SessionContext at = store.create_session_context();
       Tally tally;
       for (const std::size_t place : order) {
-        const FanInRole role = place == wanter ? FanInRole::wanter : FanInRole::bystander;
+        const FanInRole role = place == requester ? FanInRole::requester : FanInRole::observer;
         tally.add(co_await contribute(store, at, names, place, role));
       }
       CHECK(tally.claimed == 1);
@@ -210,13 +211,13 @@ TEST_CASE("case 20: a fan-in that only some want is found by whoever comes last"
   reactor.run(body());
 }
 
-TEST_CASE("case 20: a fan-in that nobody wants is nobody's", "[fan-in]") {
+TEST_CASE("case 20: a fan-in that nobody requests is nobody's", "[fan-in]") {
   ON_EACH_STORE();
   const Names names("F", 2);
   const auto body = [&]() -> Task<void> {
-    CHECK_AWAITED(contribute(store, context, names, 0, FanInRole::bystander),
+    CHECK_AWAITED(contribute(store, context, names, 0, FanInRole::observer),
                   it.status == Status::incomplete);
-    CHECK_AWAITED(contribute(store, context, names, 1, FanInRole::bystander),
+    CHECK_AWAITED(contribute(store, context, names, 1, FanInRole::observer),
                   it.status == Status::incomplete);
     CHECK_AWAITED(store.get(context, id("Sink", ItemKind::claim)), !it.has_value());
     CHECK_AWAITED(store.get(context, id("Sink", ItemKind::wanted)), !it.has_value());
@@ -239,25 +240,76 @@ TEST_CASE("case 17: contributors whose lists differ are shown both", "[fan-in]")
   reactor.run(body());
 }
 
-TEST_CASE("case 17: a list that differs from the one that is wanted is found at once", "[fan-in]") {
+TEST_CASE("case 17: a request with another list than the one that is recorded is found at once",
+          "[fan-in]") {
   ON_EACH_STORE();
   const Names two("F", 2);
   const Names three("F", 3);
   const Names other_frames("F", 2, "with other frames");
   const auto body = [&]() -> Task<void> {
-    CHECK_AWAITED(contribute(store, context, two, 0, FanInRole::wanter),
+    CHECK_AWAITED(contribute(store, context, two, 0, FanInRole::requester),
                   it.status == Status::incomplete);
-    const FanInState bystander =
-        co_await contribute(store, context, three, 1, FanInRole::bystander);
-    CHECK(bystander.status == Status::mismatch);
-    CHECK(bystander.detail.find(two.summary()) != std::string::npos);
-    const FanInState wanter = co_await contribute(store, context, three, 2, FanInRole::wanter);
-    CHECK(wanter.status == Status::mismatch);
+    const FanInState requester =
+        co_await contribute(store, context, three, 2, FanInRole::requester);
+    CHECK(requester.status == Status::mismatch);
+    CHECK(requester.detail.find(two.summary()) != std::string::npos);
     const FanInState frames =
-        co_await join_again(store, context, other_frames, 1, FanInRole::wanter);
+        co_await join_again(store, context, other_frames, 1, FanInRole::requester);
     CHECK(frames.status == Status::mismatch);
     CHECK(frames.detail.find(two.digest()) != std::string::npos);
     CHECK(frames.detail.find(other_frames.digest()) != std::string::npos);
+  };
+  reactor.run(body());
+}
+
+TEST_CASE("an observer takes part with the recorded list, and only if that names it (found 1)",
+          "[fan-in]") {
+  ON_EACH_STORE();
+  const Names recorded({"F-unumIndex-2", "F-unumIndex-0"});
+  const Names all("F", 3);
+  const auto body = [&]() -> Task<void> {
+    const FanInState requester =
+        co_await contribute(store, context, recorded, 1, FanInRole::requester);
+    CHECK(requester.status == Status::incomplete);
+    const FanInState unnamed = co_await contribute(store, context, all, 1, FanInRole::observer);
+    CHECK(unnamed.status == Status::incomplete);
+    CHECK(unnamed.set == nullptr);
+    const FanInState named = co_await contribute(store, context, all, 2, FanInRole::observer);
+    CHECK(named.status == Status::claimed);
+    REQUIRE(named.set != nullptr);
+    CHECK(named.set->digest() == recorded.digest());
+    CHECK(named.set->name(0) == "F-unumIndex-2");
+    const FanInState again = co_await join_again(store, context, all, 2, FanInRole::observer);
+    CHECK(again.status == Status::claimed);
+    CHECK_AWAITED(join_again(store, context, recorded, 1, FanInRole::requester),
+                  (it.status == Status::taken && it.detail == "F-unumIndex-2"));
+  };
+  reactor.run(body());
+}
+
+TEST_CASE("an instance can request a fan-in that does not name it, also of nobody (found 2)",
+          "[fan-in]") {
+  ON_EACH_STORE();
+  const Names nobody(std::vector<std::string>{});
+  const Names one({"X"});
+  const auto body = [&]() -> Task<void> {
+    FanIn empty = test::fan_in_of(nobody, FanIn::kNoPlace, FanInRole::requester);
+    const CommitResult first =
+        co_await store.commit(context.bound_to("P"), "[]", std::span(&empty, 1));
+    CHECK(first.fan_ins.at(0).status == Status::claimed);
+    const CommitResult second =
+        co_await store.commit(context.bound_to("Q"), "[]", std::span(&empty, 1));
+    CHECK(second.fan_ins.at(0).status == Status::taken);
+    FanIn rest = test::fan_in_of(one, FanIn::kNoPlace, FanInRole::requester);
+    rest.aggregator = "Other";
+    const CommitResult waits =
+        co_await store.commit(context.bound_to("R"), "[]", std::span(&rest, 1));
+    CHECK(waits.fan_ins.at(0).status == Status::incomplete);
+    FanIn observed = test::fan_in_of(one, FanIn::kNoPlace, FanInRole::observer);
+    observed.aggregator = "Other";
+    const CommitResult last =
+        co_await store.commit(context.bound_to("X"), "1", std::span(&observed, 1));
+    CHECK(last.fan_ins.at(0).status == Status::claimed);
   };
   reactor.run(body());
 }
@@ -302,7 +354,7 @@ TEST_CASE("a commit that finds another value leaves the fan-ins alone", "[fan-in
   reactor.run(body());
 }
 
-TEST_CASE("a claim or a wish that a power loss has torn is nobody's", "[fan-in]") {
+TEST_CASE("a claim or a request that a power loss has torn is nobody's", "[fan-in]") {
   ON_EACH_STORE();
   const auto torn = GENERATE(std::string(), std::string(60, '\0'), std::string("{\"Owner\":\"F"),
                              std::string("[]"));
@@ -310,9 +362,9 @@ TEST_CASE("a claim or a wish that a power loss has torn is nobody's", "[fan-in]"
   const auto body = [&]() -> Task<void> {
     co_await store.put(context, id("Sink", ItemKind::wanted), torn);
     co_await store.put(context, id("Sink", ItemKind::claim), torn);
-    CHECK_AWAITED(contribute(store, context, names, 0, FanInRole::bystander),
+    CHECK_AWAITED(contribute(store, context, names, 0, FanInRole::observer),
                   it.status == Status::incomplete);
-    CHECK_AWAITED(contribute(store, context, names, 1, FanInRole::wanter),
+    CHECK_AWAITED(contribute(store, context, names, 1, FanInRole::requester),
                   it.status == Status::claimed);
     CHECK_AWAITED(store.get(context, id("Sink", ItemKind::wanted)), it != torn);
     CHECK_AWAITED(join_again(store, context, names, 1), it.status == Status::claimed);

@@ -71,6 +71,7 @@ class DynamoDbStore final : public DataStore {
                                                              Wait wait) override;
   Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
                             Wait wait) override;
+  std::size_t looks_shared_from() const noexcept override { return 1; }
 
  private:
   // --- Single items

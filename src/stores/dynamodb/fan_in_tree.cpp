@@ -114,21 +114,12 @@ Task<std::vector<FanInState>> DynamoDbStore::join(const SessionContext& context,
 
 Task<FanInState> DynamoDbStore::join_one(const SessionContext& context, const FanIn& fan_in,
                                          Wait wait) {
-  const FanInRecord mine = record_of(context, fan_in, type());
-  // A wanter records its wish before it marks. Whoever sees the root full has marked after all
-  // wishes were recorded, and needs to look only once.
-  if (fan_in.role == FanInRole::wanter) {
-    if (std::optional<FanInState> end = co_await look_for_wanted(context, fan_in, mine, wait)) {
-      co_return *end;
-    }
+  if (fan_in.role != FanInRole::contributor) {
+    co_return co_await join_requested(context, fan_in, wait);
   }
+  const FanInRecord mine = record_of(context, fan_in, type());
   if (fan_in.set->size() > 1) {
     if (std::optional<FanInState> end = co_await climb_from_each(context, fan_in, mine, wait)) {
-      co_return *end;
-    }
-  }
-  if (fan_in.role == FanInRole::bystander) {
-    if (std::optional<FanInState> end = co_await look_for_wanted(context, fan_in, mine, wait)) {
       co_return *end;
     }
   }
@@ -288,7 +279,7 @@ Task<FanInState> DynamoDbStore::claim(const SessionContext& context, const FanIn
   const std::string text = to_text(mine);
   for (unsigned round = 0; round < kReplacementsMax; ++round) {
     std::optional<Stored> stored = co_await create_item(context, item, key, {text}, wait);
-    if (!stored) co_return FanInState{FanInState::Status::claimed, {}};
+    if (!stored) co_return FanInState{FanInState::Status::claimed};
     const std::optional<std::string> theirs =
         co_await value_of(key, std::move(*stored), true, wait);
     if (!theirs) continue;

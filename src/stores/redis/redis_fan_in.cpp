@@ -14,6 +14,7 @@
 #include "stores/fan_in_record.hpp"
 #include "stores/redis/keys.hpp"
 #include "stores/redis/redis_store_impl.hpp"
+#include "unum/task_group.hpp"
 
 namespace unum::redis {
 namespace {
@@ -25,6 +26,8 @@ constexpr std::size_t kNamesBrought = 4;
 // Places that are told and asked about together, at first and at most.
 constexpr std::size_t kPlacesToldFirst = 8;
 constexpr std::size_t kPlacesToldMax = 512;
+// Requested fan-ins that one instance looks into at once; nearly always it is in one or two.
+constexpr std::size_t kFanInsAtOnce = 16;
 
 }  // namespace
 
@@ -40,9 +43,11 @@ struct RedisStore::Look {
 
 std::vector<RedisStore::Look> RedisStore::begin_looks(const SessionContext& context,
                                                       std::span<const FanIn> fan_ins) const {
-  std::vector<Look> looks(fan_ins.size());
+  std::vector<Look> looks;
+  looks.reserve(fan_ins.size());
   for (std::size_t i = 0; i < fan_ins.size(); ++i) {
-    Look& look = looks[i];
+    if (fan_ins[i].role != FanInRole::contributor) continue;
+    Look& look = looks.emplace_back();
     look.fan_in = &fan_ins[i];
     look.state = i;
     look.mine = record_of(context, fan_ins[i], "redis");
@@ -60,13 +65,9 @@ void RedisStore::append_looks(Arguments& arguments, std::string_view index,
   for (const Look& look : looks) {
     const FanIn& fan_in = *look.fan_in;
     arguments.key(item_key(index, fan_in.aggregator, ItemKind::claim));
-    arguments.key(item_key(index, fan_in.aggregator, ItemKind::wanted));
     const std::string under_way = std::string(index) + ":" + fan_in.aggregator;
     arguments.key(under_way + "-marks");
     arguments.key(under_way + "-looks");
-    arguments.view(fan_in.role == FanInRole::contributor ? "c"
-                   : fan_in.role == FanInRole::wanter    ? "w"
-                                                         : "b");
     arguments.value(std::to_string(fan_in.set->size()));
     arguments.value(std::to_string(fan_in.place));
     arguments.view(look.mine.digest);
@@ -96,10 +97,10 @@ void RedisStore::judge(const Reply& reply, std::vector<Look>& looks,
       state = {};
     } else if (word == "claimed") {
       state.status = FanInState::Status::claimed;
-    } else if ((word == "stands" || word == "mismatch") && answer.size() == 2) {
+    } else if (word == "stands" && answer.size() == 2) {
       const std::optional<FanInRecord> theirs = parse_record(answer[1].text);
       if (!theirs) throw_garbled("a fan-in");
-      state = word == "stands" ? judge_claim(look.mine, *theirs) : mismatch_of(look.mine, *theirs);
+      state = judge_claim(look.mine, *theirs);
     } else if (word == "look" && answer.size() > 1) {
       look.places.clear();
       for (std::size_t n = 1; n < answer.size(); ++n) {
@@ -191,6 +192,7 @@ Task<CommitResult> RedisStore::commit(const SessionContext& context, std::string
   result.fan_ins.resize(fan_ins.size());
   result.write = co_await write_once(context, item, value, looks, result.fan_ins, wait);
   co_await look_on(context, looks, result.fan_ins, wait);
+  if (!result.fan_ins.empty()) co_await join_others(context, fan_ins, result.fan_ins, wait);
   co_return result;
 }
 
@@ -200,7 +202,21 @@ Task<std::vector<FanInState>> RedisStore::join(const SessionContext& context,
   std::vector<FanInState> states(fan_ins.size());
   std::vector<Look> looks = begin_looks(context, fan_ins);
   co_await look_on(context, looks, states, wait);
+  co_await join_others(context, fan_ins, states, wait);
   co_return states;
+}
+
+/// Requesters and observers, whom the script does not know.
+Task<void> RedisStore::join_others(const SessionContext& context, std::span<const FanIn> fan_ins,
+                                   std::vector<FanInState>& states, Wait wait) {
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; i < fan_ins.size(); ++i) {
+    if (fan_ins[i].role != FanInRole::contributor) others.push_back(i);
+  }
+  const auto join_one = [&](std::size_t i) -> Task<void> {
+    states[others[i]] = co_await join_requested(context, fan_ins[others[i]], wait);
+  };
+  co_await for_each_bounded(others.size(), kFanInsAtOnce, join_one);
 }
 
 /// Asks until every fan-in has its answer: each round marks what the one before told.

@@ -47,6 +47,7 @@ class RedisStore final : public DataStore {
                                                              Wait wait) override;
   Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
                             Wait wait) override;
+  std::size_t looks_shared_from() const noexcept override { return 1; }
 
  private:
   /// A script's arguments: views, and the texts made for them.
@@ -81,6 +82,8 @@ class RedisStore final : public DataStore {
   void judge(const Reply& reply, std::vector<Look>& looks, std::vector<FanInState>& states) const;
   Task<void> look_on(const SessionContext& context, std::vector<Look>& looks,
                      std::vector<FanInState>& states, Wait wait);
+  Task<void> join_others(const SessionContext& context, std::span<const FanIn> fan_ins,
+                         std::vector<FanInState>& states, Wait wait);
   [[noreturn]] void throw_garbled(std::string_view what) const;
 
   Task<void> load_scripts(Wait wait);

@@ -71,17 +71,6 @@ end
 
 local function look(f)
   local claim = redis.call('GET', f.claim)
-  if f.role ~= 'c' then
-    local wanted = redis.call('GET', f.wanted)
-    if not wanted and f.role == 'b' then return {'incomplete'} end
-    local theirs = record(wanted)
-    if theirs and theirs.Digest ~= f.digest then return {'mismatch', wanted} end
-    if not theirs and f.role == 'w' then
-      redis.call('SET', f.wanted, f.record)
-      keep(f.wanted)
-      note(f.aggregator .. '-wanted', true)
-    end
-  end
   if record(claim) then return {'stands', claim} end
 
   local known = redis.call('HMGET', f.looks, 'digest', 'key', 'place')
@@ -120,17 +109,17 @@ end
 
 local key, arg = 4, 5
 for i = 1, fan_ins do
-  local f = {claim = KEYS[key], wanted = KEYS[key + 1], marks = KEYS[key + 2],
-    looks = KEYS[key + 3], role = ARGV[arg], size = tonumber(ARGV[arg + 1]),
-    place = ARGV[arg + 2], digest = ARGV[arg + 3], record = ARGV[arg + 4],
-    aggregator = ARGV[arg + 5], most = tonumber(ARGV[arg + 6]), keys = {}, places = {}}
-  local named = tonumber(ARGV[arg + 7])
+  local f = {claim = KEYS[key], marks = KEYS[key + 1], looks = KEYS[key + 2],
+    size = tonumber(ARGV[arg]), place = ARGV[arg + 1], digest = ARGV[arg + 2],
+    record = ARGV[arg + 3], aggregator = ARGV[arg + 4], most = tonumber(ARGV[arg + 5]),
+    keys = {}, places = {}}
+  local named = tonumber(ARGV[arg + 6])
   for n = 1, named do
-    f.keys[n] = KEYS[key + 3 + n]
-    f.places[n] = ARGV[arg + 7 + n]
+    f.keys[n] = KEYS[key + 2 + n]
+    f.places[n] = ARGV[arg + 6 + n]
   end
-  key = key + 4 + named
-  arg = arg + 8 + named
+  key = key + 3 + named
+  arg = arg + 7 + named
   reply[#reply + 1] = look(f)
   keep(f.marks)
   keep(f.looks)

@@ -5,6 +5,7 @@
 #include "catch.hpp"
 #include "compiler/migrate.hpp"
 #include "runtime/ir.hpp"
+#include "unum/application.hpp"
 #include "unum/error.hpp"
 
 using namespace unum;
@@ -210,7 +211,9 @@ TEST_CASE("case 26: nested maps derive each its own aggregator") {
   CHECK(app.find("G")->ir.edges[0].on_empty->name == "J");
 }
 
-TEST_CASE("case 26: an empty map knows the list that it stands in for, derived or written") {
+TEST_CASE(
+    "case 26: an empty map knows what is left of the list without its branches, derived or "
+    "written") {
   for (const char* on_empty : {"", R"(, "OnEmpty": {"Name": "H"})"}) {
     ApplicationDir dir;
     dir.function("F",
@@ -225,12 +228,75 @@ TEST_CASE("case 26: an empty map knows the list that it stands in for, derived o
     CHECK(lines_of(app.findings).empty());
     REQUIRE(app.find("F")->ir.edges[0].on_empty);
     const OnEmpty& outer = *app.find("F")->ir.edges[0].on_empty;
-    REQUIRE(outer.values.size() == 2);
+    REQUIRE(outer.values.size() == 1);
     CHECK(outer.values[0].text() == "F");
-    CHECK(outer.values[1].text() == "J-unumIndex-*");
-    REQUIRE(app.find("G")->ir.edges[0].on_empty->values.size() == 1);
-    CHECK(app.find("G")->ir.edges[0].on_empty->values[0].text() == "I-unumIndex-*.$1");
+    CHECK(app.find("G")->ir.edges[0].on_empty->values.empty());
+    CHECK(app.find("J")->ir.edges[0].requested_elsewhere);  // by F, if its map is empty
+    CHECK_FALSE(app.find("I")->ir.edges[0].requested_elsewhere);
   }
+}
+
+TEST_CASE("case 26: from edges that ask for different lists nothing is derived (found 2)") {
+  const auto derived = [](std::string_view of_a, std::string_view of_b,
+                          std::string_view more = {}) {
+    ApplicationDir dir;
+    dir.function("F", kMapToG);
+    dir.function("G", R"(, "Next": [{"Name": "A", "InputType": "Scalar", "Exclusive": true,
+        "Conditional": "$ret == 1"}, {"Name": "B", "InputType": "Scalar", "Exclusive": true}])");
+    const auto fan_in = [&](std::string_view values) {
+      return R"(, "Next": {"Name": "H", "InputType": {"Fan-in": {"Values": [)" +
+             std::string(values) + R"(]}}, "Payload Modifiers": ["Pop"])" + std::string(more) + "}";
+    };
+    dir.function("A", fan_in(of_a));
+    dir.function("B", fan_in(of_b));
+    dir.function("H");
+    return load_application(dir.path()).find("F")->ir.edges[0].on_empty.has_value();
+  };
+  CHECK(derived(R"("A-unumIndex-$0")", R"("B-unumIndex-$0")"));
+  CHECK(derived(R"("F", "A-unumIndex-$0")", R"("F", "B-unumIndex-$0")"));
+  CHECK_FALSE(derived(R"("F", "A-unumIndex-$0")", R"("B-unumIndex-$0")"));
+}
+
+TEST_CASE("case 26: where only edges without a fan-in leave a map nothing is derived (found 2)") {
+  ApplicationDir dir;
+  dir.function("F", kMapToG);
+  dir.function("G", R"(, "Next": {"Name": "H", "InputType": "Scalar", "Conditional": "$0 == 0",
+      "Payload Modifiers": ["Pop"]})");
+  dir.function("H");
+  const Application app = load_application(dir.path());
+  CHECK_FALSE(app.find("F")->ir.edges[0].on_empty.has_value());
+  REQUIRE(app.findings.size() == 1);
+  CHECK(app.findings[0].rule == "empty-map");
+}
+
+TEST_CASE("functions that are linked by a program know what an application's know (found 5)") {
+  const auto functions = [] {
+    std::vector<Function> all;
+    all.push_back(Function::parse(R"({"Name": "C"})", "c.json"));
+    all.push_back(Function::parse(
+        R"({"Name": "B", "Next": {"Name": "C", "InputType": {"Fan-in": {"Values":
+            ["B-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]}})",
+        "b.json"));
+    all.push_back(Function::parse(
+        R"({"Name": "A", "Start": true, "Next": {"Name": "B", "InputType": "Map"}})", "a.json"));
+    return all;
+  };
+  const std::vector<Function> linked = link_functions(functions());
+  REQUIRE(linked.size() == 3);
+  CHECK(linked[2].name() == "A");
+  CHECK(linked[2].is_linked());
+  REQUIRE(linked[2].ir().edges[0].on_empty);
+  CHECK(linked[2].ir().edges[0].on_empty->name == "C");
+  CHECK(linked[1].ir().edges[0].unconditional_everywhere);
+  CHECK(linked[2].digest() != functions()[2].digest());
+  CHECK(link_functions(linked)[2].digest() == linked[2].digest());
+
+  std::vector<Function> twice = functions();
+  twice.push_back(twice.front());
+  CHECK_THROWS_WITH(link_functions(twice), ContainsSubstring("function C is given twice"));
+  std::vector<Function> without = functions();
+  without.pop_back();
+  CHECK_THROWS_WITH(link_functions(without), ContainsSubstring("no function is an entry"));
 }
 
 TEST_CASE("a fan-in knows whether any contributor's edge has a condition") {

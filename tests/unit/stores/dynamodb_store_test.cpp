@@ -24,7 +24,7 @@ std::string large(std::size_t bytes, char fill) {
 
 Task<FanInState> contribute(DataStore& store, const SessionContext& context, const FanInSet& set,
                             std::size_t place, FanInRole role = FanInRole::contributor) {
-  const FanIn fan_in{"Sink", &set, place, role};
+  const FanIn fan_in = test::fan_in_of(set, place, role);
   const SessionContext at = context.bound_to(set.name(place));
   CommitResult result = co_await store.commit(at, "1", std::span(&fan_in, 1));
   co_return result.fan_ins.at(0);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "conformance/fan_in_names.hpp"
 #include "stores/dynamodb/dynamodb_store.hpp"
 #include "stores/dynamodb/table.hpp"
 #include "unit/reactor/ports.hpp"
@@ -34,19 +35,10 @@ inline std::string fresh_table(Reactor& reactor) {
 }
 
 /// A fan-in's list whose names are known to take part, as those of a map are.
-class Branches final : public FanInSet {
+class Branches final : public Names {
  public:
-  explicit Branches(std::size_t size) : size_(size) {}
-  std::size_t size() const noexcept override { return size_; }
-  std::string name(std::size_t place) const override {
-    return "F-unumIndex-" + std::to_string(place);
-  }
-  std::string digest() const override { return "branches " + std::to_string(size_); }
-  std::string summary() const override { return "F-unumIndex-*"; }
+  explicit Branches(std::size_t size) : Names("F", size) {}
   bool takes_part(std::size_t) const override { return true; }
-
- private:
-  std::size_t size_;
 };
 
 /// Calls of the table beside the store.

@@ -124,7 +124,7 @@ Outcome run_order(Reactor& reactor, DataStore& inner, const std::vector<FanInRol
   const auto contributor = [&](std::size_t place) -> Task<void> {
     DataStore& store = *stores[shared ? 0 : place];
     const SessionContext context = session.bound_to(names.name(place));
-    const FanIn fan_in{"Sink", &names, place, roles[place]};
+    const FanIn fan_in = test::fan_in_of(names, place, roles[place]);
     const CommitResult result = co_await store.commit(context, "1", std::span(&fan_in, 1));
     outcome.claimed += result.fan_ins.at(0).status == Status::claimed;
     outcome.mismatch += result.fan_ins.at(0).status == Status::mismatch;
@@ -186,12 +186,12 @@ TEST_CASE("case 20: in every order of up to three contributors' calls the fan-in
   const std::vector<Setting> settings = {
       {{contributor}, 1, 1},
       {{contributor, contributor}, 1, 10},
-      {{wanter, bystander}, 1, 30},
-      {{wanter, wanter}, 1, 30},
-      {{bystander, bystander}, 0, 6},
+      {{requester, observer}, 1, 30},
+      {{requester, requester}, 1, 30},
+      {{observer, observer}, 0, 6},
       {{contributor, contributor, contributor}, 1, 1'500},
-      {{wanter, bystander, bystander}, 1, 40'000},
-      {{bystander, wanter, wanter}, 1, 50'000, false},
+      {{requester, observer, observer}, 1, 40'000},
+      {{observer, requester, requester}, 1, 50'000, false},
   };
   Reactor reactor;
   reactor.run(create_store(reactor, "memory", "orders"));

@@ -25,7 +25,7 @@ namespace {
 
 Task<Status> contribute(DataStore& store, const SessionContext& context, const Names& names,
                         std::size_t place, FanInRole role = FanInRole::contributor) {
-  const FanIn fan_in{"Sink", &names, place, role};
+  const FanIn fan_in = test::fan_in_of(names, place, role);
   const SessionContext at = context.bound_to(names.name(place));
   const CommitResult result = co_await store.commit(at, "1", std::span(&fan_in, 1));
   co_return result.fan_ins.at(0).status;
@@ -119,7 +119,7 @@ TEST_CASE("a fan-in that is wanted by a value that lost is not recorded", "[redi
   const Names names("F", 2);
   const auto body = [&]() -> Task<void> {
     co_await test::write(*store, context, names.name(0), "stored");
-    const FanIn fan_in{"Sink", &names, 0, FanInRole::wanter};
+    const FanIn fan_in{"Sink", &names, 0, FanInRole::requester};
     const CommitResult lost =
         co_await store->commit(context.bound_to(names.name(0)), "mine", std::span(&fan_in, 1));
     CHECK(lost.write.stored == "stored");

@@ -212,7 +212,7 @@ TEST_CASE("UNUM_REDIS_TTL_SECONDS: every key of a session expires, at no round t
       reactor.run(store.commit(context.bound_to(names.name(place)), "1", std::span(&fan_in, 1)));
     }
     const test::Names more("F", 4);
-    const FanIn wanted{"Wanted", &more, 2, FanInRole::wanter};
+    const FanIn wanted{"Wanted", &more, 2, FanInRole::requester};
     reactor.run(store.commit(context.bound_to(names.name(2)), "1", std::span(&wanted, 1)));
     const test::Names one("G", 1);
     const FanIn claimed{"Claimed", &one, 0, FanInRole::contributor};

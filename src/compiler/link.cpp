@@ -1,0 +1,93 @@
+// See link.hpp and unum/application.hpp.
+#include "compiler/link.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "compiler/empty_maps.hpp"
+#include "unum/application.hpp"
+
+namespace unum {
+namespace {
+
+/// Who can ask for a fan-in into one function.
+struct Target {
+  std::set<std::string> contributors;  ///< Functions with a fan-in edge to it.
+  bool has_conditional = false;        ///< One of these edges has a condition.
+  bool has_rest = false;  ///< An empty map stands in for it with a list that names somebody.
+};
+
+std::map<std::string, Target, std::less<>> fan_in_targets(const Application& application) {
+  std::map<std::string, Target, std::less<>> targets;
+  for (const FunctionSettings& function : application.functions) {
+    for (const Edge& edge : function.ir.edges) {
+      if (edge.on_empty && !edge.on_empty->values.empty()) {
+        targets[edge.on_empty->name].has_rest = true;
+      }
+      if (edge.input_type != InputType::fan_in) continue;
+      Target& target = targets[edge.target];
+      target.contributors.insert(function.name());
+      target.has_conditional |= edge.conditional && edge.conditional->constant() != true;
+    }
+  }
+  return targets;
+}
+
+}  // namespace
+
+void link(Application& application) {
+  derive_on_empty(application);
+  const auto targets = fan_in_targets(application);
+  for (FunctionSettings& function : application.functions) {
+    function.ir.linked = true;
+    for (Edge& edge : function.ir.edges) {
+      if (edge.input_type != InputType::fan_in) continue;
+      const Target& target = targets.find(edge.target)->second;
+      edge.unconditional_everywhere = !target.has_conditional;
+      edge.requested_elsewhere = target.contributors.size() > 1 || target.has_rest;
+    }
+  }
+}
+
+std::vector<Function> link_functions(std::vector<Function> functions) {
+  if (std::all_of(functions.begin(), functions.end(),
+                  [](const Function& function) { return function.is_linked(); })) {
+    return functions;
+  }
+  Application application;
+  std::map<std::string, std::size_t, std::less<>> places;
+  for (std::size_t i = 0; i < functions.size(); ++i) {
+    const FunctionIr& ir = functions[i].ir();
+    if (!places.emplace(ir.name, i).second) {
+      throw Error(ErrorKind::invalid, "ir", "Unum.Function",
+                  "function " + ir.name + " is given twice; each function of a workflow once");
+    }
+    if (!ir.start) continue;
+    if (!application.entry.empty()) {
+      throw Error(ErrorKind::invalid, "ir", "Unum.Function",
+                  "both " + application.entry + " and " + ir.name +
+                      " are entry functions; one function of a workflow must be");
+    }
+    application.entry = ir.name;
+  }
+  if (application.entry.empty()) {
+    throw Error(ErrorKind::invalid, "ir", "Unum.Function",
+                "no function is an entry (\"Start\": true); one of a workflow must be");
+  }
+  for (const auto& [name, place] : places) {  // sorted, as an application's functions are
+    FunctionSettings settings;
+    settings.ir = functions[place].ir();
+    application.functions.push_back(std::move(settings));
+  }
+  link(application);
+  for (FunctionSettings& settings : application.functions) {
+    const std::size_t place = places.find(settings.ir.name)->second;
+    functions[place] = Function(std::move(settings.ir));
+  }
+  return functions;
+}
+
+}  // namespace unum
