@@ -1,0 +1,138 @@
+"""The program that runs cases in many orders (order_driver.cpp), and what it saw held against what
+must come out."""
+
+import collections
+import json
+import os
+import re
+import subprocess
+
+# What is wrong: `kind` groups findings, `text` shows both sides.
+Problem = collections.namedtuple("Problem", "kind text")
+
+RUN_FAILURES = {"second way in": "Unum.SecondWayIn", "unequal fan-in": "Unum.UnequalFanIn",
+                "incomplete fan-in": "Unum.IncompleteFanIn"}
+
+
+class Driver:
+    """One process that takes case after case."""
+
+    def __init__(self, program=None):
+        program = program or os.environ["UNUM_ORDER_DRIVER"]
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+
+    def run(self, case, store=("memory", "orders"), orders=24, interleavings=12, seed=1):
+        question = dict(case, store=list(store), orders=orders, interleavings=interleavings,
+                        seed=seed)
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the driver ended ({self.process.wait()}) at {json.dumps(case)}")
+        return json.loads(line, object_pairs_hook=Ordered)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Ordered(dict):
+    """A JSON object whose order of keys counts when two are compared."""
+
+    def __eq__(self, other):
+        return list(self.items()) == list(other.items()) if isinstance(other, dict) else False
+
+    __hash__ = None
+
+
+def ordered(value):
+    return json.loads(json.dumps(value), object_pairs_hook=Ordered)
+
+
+def same(left, right):
+    """Equality of JSON values: booleans are no numbers, keys have an order."""
+    return left == right and json.dumps(left) == json.dumps(right)
+
+
+def named_in(name, text):
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\d)", text) is not None
+
+
+def fits(expected, failure):
+    """Whether a failure that was reported is one that was expected."""
+    kind, name = expected[:2]
+    if kind == "instance":
+        own = failure["error"] == "UserFailure" if expected[2] == "user" else (
+            failure["error"].startswith("Unum."))
+        return failure["instance"] == name and own
+    if failure["instance"] or failure["error"] != RUN_FAILURES[kind]:
+        return False
+    return named_in(name, failure["cause"])
+
+
+def readable(observed):
+    if "result" in observed:
+        return f"{json.dumps(observed['result'])} ({observed['instances']} instances)"
+    if "failures" in observed:
+        return observed["status"] + "".join(
+            f"\n      {failure['instance'] or 'the run'}: {failure['error']}: {failure['cause']}"
+            for failure in observed["failures"])
+    return f"{observed['status']} {observed['error']}: {observed['cause']}"
+
+
+def readable_expected(expected):
+    if not expected.failures:
+        return f"{json.dumps(expected.result)} ({expected.instances} instances)"
+    return "failed" + "".join(f"\n      {' '.join(failure)}" for failure in sorted(
+        expected.certain if expected.disputed else expected.failures))
+
+
+def judge_one(expected, observed):
+    """The kind of problem that an outcome is, or None."""
+    if observed.get("status") in ("threw", "broken off"):
+        return f"the run {observed['status']}"
+    if not expected.failures:
+        if "failures" in observed:
+            errors = sorted({failure["error"] for failure in observed["failures"]})
+            return "fails and must succeed: " + ", ".join(errors)
+        if not same(observed["result"], ordered(expected.result)):
+            return "another result"
+        return None if observed["instances"] == expected.instances else "counts instances wrong"
+    required = expected.certain if expected.disputed else expected.failures
+    kinds = ", ".join(sorted({failure[0] for failure in expected.failures}))
+    if "result" in observed:
+        return "succeeds and must fail: " + kinds
+    missed = {each[0] for each in required
+              if not any(fits(each, failure) for failure in observed["failures"])}
+    if missed:
+        return "does not report: " + ", ".join(sorted(missed))
+    surplus = {failure["error"] for failure in observed["failures"]
+               if not any(fits(each, failure) for each in required)}
+    if surplus and not expected.disputed:
+        return "reports what is not so: " + ", ".join(sorted(surplus))
+    return None
+
+
+def judge(expected, answer):
+    """The problems with what the driver saw of one case, one of each kind."""
+    problems = {}
+    if not answer["loads"]:
+        return [Problem("does not load", "\n".join(answer["errors"]))]
+    # Those with few steps first: the orders of user code alone.
+    for outcome in sorted(answer["outcomes"], key=lambda each: len(each["order"])):
+        for which in ("first", "again"):
+            kind = judge_one(expected, outcome[which])
+            if kind is None:
+                continue
+            order = " ".join(outcome["order"]) if ":" not in "".join(outcome["order"]) else (
+                "\n      " + "\n      ".join(outcome["order"]))
+            kind += " (the session's second run)" if which == "again" else ""
+            problems.setdefault(kind, Problem(
+                kind, f"  must be: {readable_expected(expected)}\n"
+                f"  is: {readable(outcome[which])}\n"
+                f"  {outcome['count']} of {answer['orders']} orders, for example: {order}"))
+    for text in answer["problems"]:
+        problems.setdefault("code runs again", Problem("code runs again", "  " + text))
+    return list(problems.values())
