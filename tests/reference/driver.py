@@ -17,10 +17,10 @@ RUN_FAILURES = {"second way in": "Unum.SecondWayIn", "unequal fan-in": "Unum.Une
 class Driver:
     """One process that takes case after case."""
 
-    def __init__(self, program=None):
-        program = program or os.environ["UNUM_ORDER_DRIVER"]
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True)
+    def __init__(self, environment=None):
+        self.process = subprocess.Popen(
+            [os.environ["UNUM_ORDER_DRIVER"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, env=dict(os.environ, **(environment or {})))
 
     def run(self, case, store=("memory", "orders"), orders=24, interleavings=12, seed=1):
         question = dict(case, store=list(store), orders=orders, interleavings=interleavings,

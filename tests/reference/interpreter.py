@@ -47,6 +47,7 @@ class Run:
         self.behaviours = behaviours
         self.instances = {}
         self.claimed = {}
+        self.taken = set()
         self.disagreeing = set()
         entry = next(name for name, ir in functions.items() if ir.get("Start"))
         self.invoke([Child(entry, (), value, "the run itself")], set())
@@ -95,6 +96,7 @@ class Run:
             if not condition(edge.get("Conditional"), environment):
                 continue
             chosen = chosen or bool(edge.get("Exclusive"))
+            self.taken.add((instance.function, number))
             frames = modified(instance.frames, modifiers_of(function, edge))
             origin = (instance.name, number)
             if kind_of(edge) == "Map":
@@ -213,6 +215,8 @@ class Outcome:
         self.instances = sum(each.error is None for each in run.instances.values())
         self.fan_ins = len(run.claimed)
         self.unsupported = unsupported(run)
+        self.all_edges_taken = all((name, number) in run.taken for name, ir in run.functions.items()
+                                   for number in range(len(edges_of(ir))))
         self.widths = [len(each.result) for each in run.instances.values() if any(
             kind_of(edge) == "Map" for edge in edges_of(run.functions[each.function]))
             and isinstance(each.result, list)]

@@ -116,7 +116,7 @@ class Scheduler {
 
  private:
   Task<void> settle(const bool& ended) {
-    constexpr int kQuietTurns = 3;
+    constexpr int kQuietTurns = 2;
     std::uint64_t seen = activity_;
     for (int quiet = 0; quiet < kQuietTurns || moving_ > 0; ++quiet) {
       co_await reactor_.yield();
