@@ -12,6 +12,9 @@ Problem = collections.namedtuple("Problem", "kind text")
 
 RUN_FAILURES = {"second way in": "Unum.SecondWayIn", "unequal fan-in": "Unum.UnequalFanIn",
                 "incomplete fan-in": "Unum.IncompleteFanIn"}
+# The runs of one session, and how a problem says which it was.
+RUNS = {"first": "", "again": " (the session's second run)", "one": " (two hosts at once)",
+        "other": " (two hosts at once)"}
 
 
 class Driver:
@@ -22,9 +25,10 @@ class Driver:
             [os.environ["UNUM_ORDER_DRIVER"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, env=dict(os.environ, **(environment or {})))
 
-    def run(self, case, store=("memory", "orders"), orders=24, interleavings=12, seed=1):
+    def run(self, case, store=("memory", "orders"), orders=20, interleavings=10, together=6,
+            seed=1):
         question = dict(case, store=list(store), orders=orders, interleavings=interleavings,
-                        seed=seed)
+                        together=together, seed=seed)
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
@@ -122,13 +126,13 @@ def judge(expected, answer):
         return [Problem("does not load", "\n".join(answer["errors"]))]
     # Those with few steps first: the orders of user code alone.
     for outcome in sorted(answer["outcomes"], key=lambda each: len(each["order"])):
-        for which in ("first", "again"):
-            kind = judge_one(expected, outcome[which])
+        for which, note in RUNS.items():
+            kind = judge_one(expected, outcome[which]) if which in outcome else None
             if kind is None:
                 continue
             order = " ".join(outcome["order"]) if ":" not in "".join(outcome["order"]) else (
                 "\n      " + "\n      ".join(outcome["order"]))
-            kind += " (the session's second run)" if which == "again" else ""
+            kind += note
             problems.setdefault(kind, Problem(
                 kind, f"  must be: {readable_expected(expected)}\n"
                 f"  is: {readable(outcome[which])}\n"

@@ -6,8 +6,8 @@ the edges from its target with a count of the frames that lie inside the map's o
 
 from collections import namedtuple
 
-from expressions import Unknown, condition
-from names import NO_FRAME, Environment, Pattern, modified, parse_modifier
+from expressions import condition, parse, variables_of
+from names import NO_FRAME, Environment, modified, parse_modifier, pattern_of
 
 # `rest`: the modifiers that are left once the map's frame is popped. `inside`: how many levels lie
 # inside the map's frame in the branch that takes the edge.
@@ -84,7 +84,7 @@ def names_left(way, frames):
     frames = (NO_FRAME,) * (way.inside + 1) + frames
     names = []
     for text in way.edge["InputType"]["Fan-in"]["Values"]:
-        pattern = Pattern(text)
+        pattern = pattern_of(text)
         if any(level <= way.inside for part in pattern.parts for level in part.uses()):
             continue
         names += pattern.names(frames)
@@ -92,12 +92,14 @@ def names_left(way, frames):
 
 
 def wanted_by(way, frames):
-    """Whether the way's conditional holds; one that needs what only a branch knows does."""
-    frames = (NO_FRAME,) * (way.inside + 1) + frames
-    try:
-        return condition(way.edge.get("Conditional"), Environment(frames))
-    except Unknown:
+    """Whether the way's conditional holds; one that mentions what only a branch knows does."""
+    text = way.edge.get("Conditional")
+    if text is None:
         return True
+    for variable in variables_of(parse(text)):
+        if variable[0] == "result" or variable[1] <= way.inside:
+            return True
+    return condition(text, Environment((NO_FRAME,) * (way.inside + 1) + frames))
 
 
 def chosen_ways(functions, edge):
@@ -122,7 +124,7 @@ def normal_list(way):
     """What is left of the way's list, comparable between ways of different depths."""
     left = []
     for text in way.edge["InputType"]["Fan-in"]["Values"]:
-        pattern = Pattern(text)
+        pattern = pattern_of(text)
         used = [level for part in pattern.parts for level in part.uses()]
         if not any(level <= way.inside for level in used):
             left.append((text, way.inside if used else None))

@@ -4,6 +4,7 @@ Values are those of `json.loads`; names are looked up in an environment with `in
 `size(level)` and `result()`, which raise Fault for what does not exist.
 """
 
+import functools
 import math
 import re
 
@@ -167,6 +168,7 @@ def variable(text):
     raise Fault("Unum.Expression", f"{text} is no variable")
 
 
+@functools.lru_cache(maxsize=None)
 def parse(text):
     return Parser(text).whole()
 

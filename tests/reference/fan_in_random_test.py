@@ -117,7 +117,7 @@ class AtRandom(WithDriver):
         with tempfile.TemporaryDirectory() as scratch:
             store = ("fs", os.path.join(scratch, "store"))
             self.expect_no_problem(generated(COUNT // ON_FILES_EVERY), store=store, orders=6,
-                                   interleavings=3)
+                                   interleavings=2, together=2)
 
     def test_check_refuses_nothing_that_can_run(self):
         """What succeeds with lists of two and more elements, each list of its own length, and with
@@ -130,7 +130,7 @@ class AtRandom(WithDriver):
         for rule, those in refused.items():
             small = shrink(those[0][2], lambda less, outcome: rule in self.rules_against(
                 less, outcome))
-            errors = self.driver.run(small, orders=0, interleavings=0)["errors"]
+            errors = self.driver.run(small, orders=0, interleavings=0, together=0)["errors"]
             texts.append(f"{len(those)} applications, the first one number {those[0][1]} of seed "
                          f"{those[0][0]}, made small:\n{readable(small)}\n"
                          f"  comes to {interpret(small).result}\n  " + "\n  ".join(errors))
@@ -143,7 +143,7 @@ class AtRandom(WithDriver):
     def rules_against(self, case, outcome):
         if not is_clean(outcome):
             return set()
-        answer = self.driver.run(case, orders=0, interleavings=0)
+        answer = self.driver.run(case, orders=0, interleavings=0, together=0)
         return {error.partition(":")[0] for error in answer["errors"]} - self.OTHERWISE
 
 
@@ -156,7 +156,7 @@ def is_clean(outcome):
 def next_clean_case(source):
     """A case that succeeds, with lists of different lengths of two and more."""
     while True:
-        case, outcome = next_case(source, Generator(source, widths=WIDTHS))
+        case, outcome = next_case(source, Generator(source, widths=WIDTHS), most=100)
         if is_clean(outcome):
             return case, outcome
 
@@ -179,7 +179,7 @@ class OnANetworkStore:
 
         def test_random_applications_come_to_the_same_on_the_store(self):
             name = tuple(self.store.name(self.at).split(":", 1))
-            self.expect_no_problem(generated(self.COUNT), store=name, orders=6, interleavings=2)
+            self.expect_no_problem(generated(self.COUNT), store=name, orders=6, interleavings=2, together=2)
 
 
 class OnRedis(OnANetworkStore.Few):

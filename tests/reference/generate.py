@@ -31,16 +31,20 @@ class Generator:
     def pick(self, *choices):
         return self.random.choice(choices)
 
-    def width(self):
+    def width(self, most=None):
+        """The length of the next list; `most` where others stand in it or beside it."""
         if self.widths:
-            return self.unused.pop() if self.unused else self.widths[-1]
+            fitting = [width for width in self.unused if most is None or width <= most]
+            chosen = self.random.choice(fitting or self.widths)
+            self.unused = [width for width in self.unused if width != chosen]
+            return chosen
         return self.random.choices([0, 1, 2, 3, 4], [2, 3, 6, 5, 1])[0]
 
     def items(self, depth):
         """Lists in lists, their widths unequal, with small numbers in them."""
         if depth == 0:
             return self.random.randrange(4)
-        return [self.items(depth - 1) for _ in range(self.width())]
+        return [self.items(depth - 1) for _ in range(self.width(depth + 2))]
 
     def code(self, name, *choices):
         """Gives a function a behaviour now and then."""
@@ -405,9 +409,9 @@ class Generator:
         return case(value, *functions, **behaviours)
 
 
-def next_case(random, generator=None):
+def next_case(random, generator=None, most=40):
     """A case and its outcome, one that says something: it completes a fan-in, or fails with some
-    chance."""
+    chance. `most`: of its instances."""
     generator = generator or Generator(random)
     for _ in range(TRIES_MAX):
         drawn = generator.draw()
@@ -415,7 +419,7 @@ def next_case(random, generator=None):
             outcome = interpret(drawn)
         except (TooLarge, Fault):
             continue
-        if outcome.unsupported or outcome.instances > 40:
+        if outcome.unsupported or outcome.instances > most:
             continue
         if not outcome.failures and (outcome.fan_ins or random.random() < 0.2):
             return drawn, outcome

@@ -16,7 +16,7 @@ from names import Environment, Frame, expand, instance_name, modified
 Want = namedtuple("Want", "instance aggregator target frames names edge stands_in")
 Child = namedtuple("Child", "function frames value origin")
 
-INSTANCES_MAX = 400
+INSTANCES_MAX = 100
 
 
 class TooLarge(Exception):
@@ -248,11 +248,7 @@ def unsupported(run):
 
 
 def can_find(run, want, contributor):
-    others = [run.instances[name] for name in want.names
-              if name in run.instances and name != contributor.name]
-    if contributor is want.instance or (contributor.name in want.instance.ancestors and all(
-            contributor.name in each.ancestors or each.name in contributor.ancestors
-            for each in others)):
+    if contributor is want.instance or is_ancestor_of_all(run, want, contributor):
         return True
     same_depth = len(contributor.frames) == len(want.instance.frames)
     if not want.stands_in and contributor.function == want.instance.function and same_depth:
@@ -270,6 +266,16 @@ def can_find(run, want, contributor):
         if instance_name(want.target, frames) == want.aggregator:
             return True
     return False
+
+
+def is_ancestor_of_all(run, want, contributor):
+    """Whether it is only read: it ended before the others began, but for its own ancestors."""
+    if contributor.name not in want.instance.ancestors:
+        return False
+    others = [run.instances[name] for name in want.names
+              if name in run.instances and name != contributor.name]
+    return all(contributor.name in each.ancestors or each.name in contributor.ancestors
+               for each in others)
 
 
 def keeps_level0(run, want):

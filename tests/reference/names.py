@@ -1,5 +1,6 @@
 """Frames, instance names, payload modifiers and the names that a `Values` list stands for."""
 
+import functools
 import re
 from collections import namedtuple
 
@@ -48,6 +49,7 @@ def instance_name(function, frames):
     return name_of(function, [frame.index for frame in frames])
 
 
+@functools.lru_cache(maxsize=None)
 def parse_modifier(text):
     """("Pop",), ("Push",), ("index", level, tree) or ("size", level, tree)."""
     if text in ("Pop", "Push"):
@@ -168,6 +170,9 @@ class Pattern:
         return [name_of(self.function, indexes) for indexes in lists]
 
 
+pattern_of = functools.lru_cache(maxsize=None)(Pattern)
+
+
 def expand(values, frames):
     """The ordered list of names of a `Values` list."""
-    return [name for text in values for name in Pattern(text).names(frames)]
+    return [name for text in values for name in pattern_of(text).names(frames)]

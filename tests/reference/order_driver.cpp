@@ -2,10 +2,11 @@
 // came of it as a line on stdout.
 //
 // A case: {"functions": [IR, ...], "behaviours": {NAME: [BEHAVIOUR, ARGUMENT...]}, "input": ...,
-// "store": [TYPE, NAME], "orders": MOST, "interleavings": COUNT, "seed": N}. The application is
-// loaded, linked and checked as the command does. Each order is a session of its own; each session
-// runs a second time. The answer: {"errors": [...], "outcomes": [{"first": ..., "again": ...,
-// "count": N, "order": [...]}], "problems": [...], "orders": N, "all": BOOL}.
+// "store": [TYPE, NAME], "orders": MOST, "interleavings": COUNT, "together": COUNT, "seed": N}. The
+// application is loaded, linked and checked as the command does. Each order is a session of its
+// own. It runs a second time ("first" and "again" in its outcome), or two hosts run it at the same
+// time ("one" and "other"). The answer: {"errors": [...], "loads": BOOL, "outcomes": [{"first":
+// ..., "again": ..., "count": N, "order": [...]}], "problems": [...], "orders": N, "all": BOOL}.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -119,8 +120,8 @@ void write_application(const std::filesystem::path& home, std::string_view funct
 /// One case: its application, and the orders in which it was run.
 class Case {
  public:
-  Case(Reactor& reactor, DataStore& store, std::string_view text)
-      : reactor_(reactor), store_(store), text_(text) {
+  Case(Reactor& reactor, DataStore& store, DataStore& other_store, std::string_view text)
+      : reactor_(reactor), store_(store), other_store_(other_store), text_(text) {
     for (const json::Member& member : json::members(*json::member(text, "behaviours"))) {
       behaviours_.emplace(member.key, std::string(member.value));
     }
@@ -173,66 +174,97 @@ class Case {
   void run_interleavings() {
     const std::size_t count = number_of(text_, "interleavings");
     for (std::size_t i = 0; i < count; ++i) run_order(Choices({}, true, next_seed()), true);
+    const std::size_t together = number_of(text_, "together");
+    for (std::size_t i = 0; i < together; ++i) run_together(i % 2 == 1);
   }
 
   std::uint64_t next_seed() { return number_of(text_, "seed") * 1'000'003 + orders_; }
 
-  std::vector<std::size_t> run_order(Choices choices, bool interleave) {
+  std::string next_session() {
     static std::size_t sessions = 0;
-    const std::string session = fmt::format("order-{}-{}", ::getpid(), ++sessions);
+    ++orders_;
+    return fmt::format("order-{}-{}", ::getpid(), ++sessions);
+  }
+
+  /// A session, and the same session once more.
+  std::vector<std::size_t> run_order(Choices choices, bool interleave) {
+    const std::string session = next_session();
     OrderStore store(reactor_, store_, interleave);
     OrderCode code(behaviours_, store);
-    ++orders_;
     Scheduler first(reactor_, std::move(choices));
-    std::string outcome = R"("first":)" + run_once(first, store, code, session);
     Scheduler again(reactor_, Choices({}, true, next_seed()));
-    outcome += R"(,"again":)" + run_once(again, store, code, session);
-    Seen& seen = outcomes_[without_session(std::move(outcome), session)];
-    if (++seen.count == 1) {
-      seen.order = first.order();
-      seen.order.push_back("again");
-      seen.order.insert(seen.order.end(), again.order().begin(), again.order().end());
-    }
-    for (std::string& problem : code.problems) problems_.push_back(std::move(problem));
+    std::string first_outcome;
+    std::string again_outcome;
+    reactor_.run(drive(first, run_host(first, store, code, session, first_outcome)));
+    reactor_.run(drive(again, run_host(again, store, code, session, again_outcome)));
+    std::vector<std::string> order = first.order();
+    order.emplace_back("again");
+    order.insert(order.end(), again.order().begin(), again.order().end());
+    note("first", first_outcome, "again", again_outcome, session, std::move(order));
+    note_problems(code);
     clear(session);
     return first.choices().next_prefix();
   }
 
-  std::string run_once(Scheduler& scheduler, OrderStore& store, OrderCode& code,
-                       const std::string& session) {
-    store.begin(scheduler);
-    code.begin(scheduler);
-    try {
-      return text_of(reactor_.run(run_session(scheduler, store, code, session)));
-    } catch (const Error& error) {
-      return fmt::format(R"({{"status":"threw","error":{},"cause":{}}})", json_text(error.code()),
-                         json_text(error.message()));
-    }
+  /// Two hosts run one session at the same time.
+  void run_together(bool interleave) {
+    const std::string session = next_session();
+    Scheduler scheduler(reactor_, Choices({}, true, next_seed()));
+    OrderStore store(reactor_, store_, interleave);
+    OrderStore other_store(reactor_, other_store_, interleave, "'");
+    OrderCode code(behaviours_, store);
+    OrderCode other_code(behaviours_, other_store);
+    std::string outcome;
+    std::string other_outcome;
+    std::vector<Task<void>> hosts;
+    hosts.push_back(run_host(scheduler, store, code, session, outcome));
+    hosts.push_back(run_host(scheduler, other_store, other_code, session, other_outcome));
+    reactor_.run(drive(scheduler, when_all(std::move(hosts), 2)));
+    note("one", outcome, "other", other_outcome, session, scheduler.order());
+    note_problems(code);
+    note_problems(other_code);
+    clear(session);
   }
 
-  Task<RunResult> run_session(Scheduler& scheduler, OrderStore& store, OrderCode& code,
-                              const std::string& session) {
+  void note(std::string_view name, const std::string& outcome, std::string_view other_name,
+            const std::string& other, const std::string& session, std::vector<std::string> order) {
+    Seen& seen = outcomes_[without_session(
+        fmt::format(R"("{}":{},"{}":{})", name, outcome, other_name, other), session)];
+    if (++seen.count == 1) seen.order = std::move(order);
+  }
+
+  void note_problems(OrderCode& code) {
+    for (std::string& problem : code.problems) problems_.push_back(std::move(problem));
+  }
+
+  /// Lets what runs go on until all of it has ended.
+  static Task<void> drive(Scheduler& scheduler, Task<void> running) {
+    bool ended = false;
+    TaskGroup driving;
+    driving.spawn(scheduler.drive(ended));
+    co_await std::move(running);
+    ended = true;
+    co_await driving.drain();
+  }
+
+  Task<void> run_host(Scheduler& scheduler, OrderStore& store, OrderCode& code,
+                      const std::string& session, std::string& outcome) {
     constexpr std::chrono::seconds kPatience{30};
+    store.begin(scheduler);
+    code.begin(scheduler);
     LocalHost host(reactor_, store);
     for (const FunctionSettings& settings : application_.functions) {
       host.add(Function(settings.ir), code);
     }
-    bool ended = false;
-    TaskGroup driving;
-    driving.spawn(scheduler.drive(ended));
-    std::optional<RunResult> result;
-    std::exception_ptr error;
     const std::string input(*json::member(text_, "input"));
     const Wait wait{reactor_.now() + kPatience, {}};
     try {
-      result = co_await host.run(session, input, wait);
-    } catch (...) {
-      error = std::current_exception();
+      const RunResult result = co_await host.run(session, input, wait);
+      outcome = text_of(result);
+    } catch (const Error& error) {
+      outcome = fmt::format(R"({{"status":"threw","error":{},"cause":{}}})",
+                            json_text(error.code()), json_text(error.message()));
     }
-    ended = true;
-    co_await driving.drain();
-    if (error) std::rethrow_exception(error);
-    co_return std::move(*result);
   }
 
   void clear(const std::string& session) {
@@ -244,6 +276,7 @@ class Case {
 
   Reactor& reactor_;
   DataStore& store_;
+  DataStore& other_store_;  ///< Of a second process, as it were.
   std::string text_;
   Scratch home_;
   Behaviours behaviours_;
@@ -261,8 +294,10 @@ class Stores {
   ~Stores() {
     for (auto& [name, store] : open_) reactor_.run(store->close());
   }
-  DataStore& at(const std::string& type, const std::string& name) {
-    std::unique_ptr<DataStore>& store = open_[type + ":" + name];
+  /// One of several on the same data; what is kept in memory has only one.
+  DataStore& at(const std::string& type, const std::string& name, int number) {
+    if (type == "memory") number = 0;
+    std::unique_ptr<DataStore>& store = open_[fmt::format("{} {}:{}", number, type, name)];
     if (store == nullptr) {
       reactor_.run(create_store(reactor_, type, name));
       StoreOptions options;
@@ -284,8 +319,10 @@ int run_all_cases() {
   while (std::getline(std::cin, line)) {
     json::validate(line, "the case");
     const std::vector<std::string_view> place = json::elements(*json::member(line, "store"));
-    DataStore& store = stores.at(json::string_value(place.at(0)), json::string_value(place.at(1)));
-    fmt::print("{}\n", Case(reactor, store, line).run());
+    const std::string type = json::string_value(place.at(0));
+    const std::string name = json::string_value(place.at(1));
+    Case one(reactor, stores.at(type, name, 0), stores.at(type, name, 1), line);
+    fmt::print("{}\n", one.run());
     std::fflush(stdout);
   }
   return 0;

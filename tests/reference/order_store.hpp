@@ -19,12 +19,14 @@ class OrderStore final : public DataStore {
  public:
   /// `interleave`: fan-ins go call by call, as in stores that have nothing better, and each call
   /// waits for its turn. Else commits and joins are the inner store's own.
-  OrderStore(Reactor& reactor, DataStore& inner, bool interleave)
-      : DataStore(reactor), inner_(inner), interleave_(interleave) {}
+  /// `label` marks its calls in orders.
+  OrderStore(Reactor& reactor, DataStore& inner, bool interleave, std::string label = "")
+      : DataStore(reactor), inner_(inner), interleave_(interleave), label_(std::move(label)) {}
 
   void begin(Scheduler& scheduler) { scheduler_ = &scheduler; }
   /// The instances whose outcome is stored.
   const std::set<std::string>& stored() const noexcept { return stored_; }
+  const std::string& label() const noexcept { return label_; }
 
   std::string_view type() const noexcept override { return inner_.type(); }
   const std::string& name() const noexcept override { return inner_.name(); }
@@ -109,13 +111,14 @@ class OrderStore final : public DataStore {
  private:
   Task<void> turn(const SessionContext& context, std::string_view call, const ItemId& item) {
     if (!interleave_) co_return;
-    Scheduler::Hold hold(*scheduler_, context.instance(),
+    Scheduler::Hold hold(*scheduler_, context.instance() + label_,
                          std::string(call) + " " + item_name(item.name, item.kind));
     co_await hold;
   }
 
   DataStore& inner_;
   const bool interleave_;
+  const std::string label_;
   Scheduler* scheduler_ = nullptr;
   std::set<std::string> stored_;
 };
