@@ -74,8 +74,9 @@ class WithDriver(unittest.TestCase):
             if problems:
                 found.setdefault(problems[0].kind, []).append((seed, number, case))
         texts = [self.smallest(kind, those, **how) for kind, those in list(found.items())[:KINDS_MAX]]
-        self.assertFalse(found, f"{wrong} of {total} applications come to something else\n\n"
-                         + "\n\n".join(texts))
+        if found:
+            self.fail(f"{wrong} of {total} applications come to something else\n\n"
+                      + "\n\n".join(texts))
 
     def smallest(self, kind, those, **how):
         seed, number, case = those[0]
@@ -134,7 +135,8 @@ class AtRandom(WithDriver):
             texts.append(f"{len(those)} applications, the first one number {those[0][1]} of seed "
                          f"{those[0][0]}, made small:\n{readable(small)}\n"
                          f"  comes to {interpret(small).result}\n  " + "\n  ".join(errors))
-        self.assertFalse(refused, "\n\n".join(texts))
+        if refused:
+            self.fail("\n\n".join(texts))
 
     # Rules about what could happen with other results or inputs, which a run that succeeds does not
     # disprove: two ways in, loops, and a list that every branch has for an aggregator of its own.
