@@ -53,6 +53,8 @@ def generated(count, make=next_case):
 
 
 class WithDriver(unittest.TestCase):
+    SHRINKING_TRIES = 400
+
     @classmethod
     def setUpClass(cls):
         cls.driver = Driver()
@@ -85,7 +87,7 @@ class WithDriver(unittest.TestCase):
             problems = self.problems(less, outcome, number, **how)
             return next((each for each in problems if each.kind == kind), None)
 
-        small = shrink(case, problem_of)
+        small = shrink(case, problem_of, self.SHRINKING_TRIES)
         problem = problem_of(small, interpret(small)) or problem_of(case, interpret(case))
         shown = problem.text if problem else "  (it does not come up again)"
         return (f"{kind}: {len(those)} applications, the first one number {number} of seed {seed}, "
@@ -168,6 +170,7 @@ class OnANetworkStore:
 
     class Few(WithDriver):
         make_store = None
+        SHRINKING_TRIES = 40
         COUNT = COUNT // 20
 
         @classmethod

@@ -259,7 +259,12 @@ class Generator:
         value = [self.random.randrange(4) for _ in range(self.width())]
         first = edge("A", when=f"$ret {self.pick('==', '<', '>')} {self.pick(1, 2)}", Exclusive=True)
         functions = [function("S", edge("F", "Map")), function("F", first, edge("B", Exclusive=True))]
-        if self.chance(0.5):
+        draw = self.random.random()
+        if draw < 0.25:
+            self.behaviours["F"] = ["sum"]
+            functions[1] = function("F", first, fan_in("G", *self.own_list("F", 1), Exclusive=True))
+            functions += [function("A")]
+        elif draw < 0.6:
             functions += [function("A", edge("J")), function("B", edge("J")),
                           function("J", self.meeting("G", self.own_list("J", 1), 1))]
         else:
@@ -378,6 +383,40 @@ class Generator:
             function("G", self.meeting("H", self.own_list("G", 2), 2, ["Pop"])),
             function("H", fan_in("I", "H-unumIndex-*")), function("I")]
 
+    def free_shape(self):
+        """Any edges from each function to those after it; most of what comes out is dropped."""
+        names = ["S", "A", "B", "C", "D", "E"][:self.pick(3, 4, 5, 6)]
+        depths = {"S": 0}
+        functions = []
+        for place, name in enumerate(names):
+            depth = depths.setdefault(name, 0)
+            edges = []
+            for _ in range(self.pick(1, 1, 2) if place + 1 < len(names) else 0):
+                target = self.random.choice(names[place + 1:place + 3])
+                edges.append(self.free_edge(name, target, depth, depths))
+            if len([each for each in edges if each["InputType"] == "Scalar"]) > 1:
+                for each in edges:
+                    depths[each["Name"]] = depth + 1
+            if depth < 2:
+                self.code(name, ["spread", 3], ["copies", 2], ["identity"])
+            functions.append(function(name, *edges))
+        return self.items(self.pick(1, 2)), functions
+
+    def free_edge(self, name, target, depth, depths):
+        kind = self.pick("Map", "Map", "Scalar", "Fan-in", "Fan-in") if depth else "Map"
+        when = self.condition(depth) if self.chance(0.3) else None
+        if kind == "Fan-in":
+            values = self.own_list(name, depth)
+            if self.chance(0.25):
+                values.append(self.pattern(self.random.choice(list(depths)), depth))
+            made = self.meeting(target, values, depth)
+            pops = made["Payload Modifiers"].count("Pop") - made["Payload Modifiers"].count("Push")
+            depths.setdefault(target, max(0, depth - pops))
+            return made
+        modifiers = ["Pop"] if depth and self.chance(0.2) else None
+        depths.setdefault(target, depth + (kind == "Map") - (modifiers is not None))
+        return edge(target, kind, when=when, modifiers=modifiers)
+
     # --- A whole case
 
     def vary(self, functions):
@@ -399,8 +438,9 @@ class Generator:
         self.unused = self.random.sample(self.widths, len(self.widths))
         shapes = [self.map_shape, self.rows_shape, self.two_maps_shape, self.parallel_shape,
                   self.choice_shape, self.both_ways_shape, self.observer_shape, self.fold_shape,
-                  self.deep_shape, self.blocks_shape, self.last_ones_shape, self.loop_shape]
-        weights = [6, 6, 4, 3, 2, 2, 3, 1, 2, 2, 2, 1]
+                  self.deep_shape, self.blocks_shape, self.last_ones_shape, self.loop_shape,
+                  self.free_shape]
+        weights = [6, 6, 4, 3, 2, 2, 3, 1, 2, 2, 2, 1, 4]
         value, functions = self.random.choices(shapes, weights)[0]()
         if self.chance(0.08):
             functions = self.vary(functions)
