@@ -14,7 +14,7 @@ RUN_FAILURES = {"second way in": "Unum.SecondWayIn", "unequal fan-in": "Unum.Une
                 "incomplete fan-in": "Unum.IncompleteFanIn"}
 # The runs of one session, and how a problem says which it was.
 RUNS = {"first": "", "again": " (the session's second run)", "one": " (two hosts at once)",
-        "other": " (two hosts at once)"}
+        "other": " (two hosts at once)", "resumed": " (after a host died)"}
 
 
 class Driver:
@@ -26,9 +26,9 @@ class Driver:
             text=True, env=dict(os.environ, **(environment or {})))
 
     def run(self, case, store=("memory", "orders"), orders=20, interleavings=10, together=6,
-            seed=1):
+            deaths=6, seed=1):
         question = dict(case, store=list(store), orders=orders, interleavings=interleavings,
-                        together=together, seed=seed)
+                        together=together, deaths=deaths, seed=seed)
         self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
@@ -126,7 +126,7 @@ def judge(expected, answer):
         return [Problem("does not load", "\n".join(answer["errors"]))]
     # Those with few steps first: the orders of user code alone.
     for outcome in sorted(answer["outcomes"],
-                          key=lambda each: ("one" in each, len(each["order"]))):
+                          key=lambda each: ("first" not in each, len(each["order"]))):
         for which, note in RUNS.items():
             kind = judge_one(expected, outcome[which]) if which in outcome else None
             if kind is None:

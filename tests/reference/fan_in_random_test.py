@@ -30,6 +30,7 @@ KINDS_MAX = 6
 ON_FILES_EVERY = 8
 # Lengths of lists where each has its own.
 WIDTHS = [*range(2, 10), 12, 13, 16, 17, 20]
+ONLY_CHECK = {"orders": 0, "interleavings": 0, "together": 0, "deaths": 0}
 # At least so many of the cases must complete a fan-in and succeed, or they say little.
 SUCCEEDING_SHARE = 1 / 3
 
@@ -120,7 +121,8 @@ class AtRandom(WithDriver):
         with tempfile.TemporaryDirectory() as scratch:
             store = ("fs", os.path.join(scratch, "store"))
             self.expect_no_problem(generated(COUNT // ON_FILES_EVERY), store=store, orders=6,
-                                   interleavings=2, together=2)
+                                   interleavings=2, together=2,
+                                   deaths=1)
 
     def test_check_refuses_nothing_that_can_run(self):
         """What succeeds with lists of two and more elements, each list of its own length, and with
@@ -133,7 +135,7 @@ class AtRandom(WithDriver):
         for rule, those in refused.items():
             small = shrink(those[0][2], lambda less, outcome: rule in self.rules_against(
                 less, outcome))
-            errors = self.driver.run(small, orders=0, interleavings=0, together=0)["errors"]
+            errors = self.driver.run(small, **ONLY_CHECK)["errors"]
             texts.append(f"{len(those)} applications, the first one number {those[0][1]} of seed "
                          f"{those[0][0]}, made small:\n{readable(small)}\n"
                          f"  comes to {interpret(small).result}\n  " + "\n  ".join(errors))
@@ -147,7 +149,7 @@ class AtRandom(WithDriver):
     def rules_against(self, case, outcome):
         if not is_clean(outcome):
             return set()
-        answer = self.driver.run(case, orders=0, interleavings=0, together=0)
+        answer = self.driver.run(case, **ONLY_CHECK)
         return {error.partition(":")[0] for error in answer["errors"]} - self.OTHERWISE
 
 
@@ -184,7 +186,8 @@ class OnANetworkStore:
 
         def test_random_applications_come_to_the_same_on_the_store(self):
             name = tuple(self.store.name(self.at).split(":", 1))
-            self.expect_no_problem(generated(self.COUNT), store=name, orders=6, interleavings=2, together=2)
+            self.expect_no_problem(generated(self.COUNT), store=name, orders=6, interleavings=2,
+                                   together=2, deaths=1)
 
 
 class OnRedis(OnANetworkStore.Few):

@@ -2,18 +2,21 @@
 // came of it as a line on stdout.
 //
 // A case: {"functions": [IR, ...], "behaviours": {NAME: [BEHAVIOUR, ARGUMENT...]}, "input": ...,
-// "store": [TYPE, NAME], "orders": MOST, "interleavings": COUNT, "together": COUNT, "seed": N}. The
-// application is loaded, linked and checked as the command does. Each order is a session of its
-// own. It runs a second time ("first" and "again" in its outcome), or two hosts run it at the same
-// time ("one" and "other"). The answer: {"errors": [...], "loads": BOOL, "outcomes": [{"first":
-// ..., "again": ..., "count": N, "order": [...]}], "problems": [...], "orders": N, "all": BOOL}.
+// "store": [TYPE, NAME], "orders": MOST, "interleavings": COUNT, "together": COUNT, "deaths":
+// COUNT, "seed": N}. The application is loaded, linked and checked as the command does. Each order
+// is a session of its own. It runs a second time ("first" and "again" in its outcome), or two hosts
+// run it at the same time ("one" and "other"), or a host dies and another one goes on ("resumed").
+// The answer: {"errors": [...], "loads": BOOL, "outcomes": [{"first": ..., "again": ..., "count":
+// N, "order": [...]}], "problems": [...], "orders": N, "all": BOOL}.
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -176,6 +179,8 @@ class Case {
     for (std::size_t i = 0; i < count; ++i) run_order(Choices({}, true, next_seed()), true);
     const std::size_t together = number_of(text_, "together");
     for (std::size_t i = 0; i < together; ++i) run_together(i % 2 == 1);
+    const std::size_t deaths = number_of(text_, "deaths");
+    for (std::size_t i = 0; i < deaths; ++i) run_with_death();
   }
 
   std::uint64_t next_seed() { return number_of(text_, "seed") * 1'000'003 + orders_; }
@@ -196,6 +201,7 @@ class Case {
     std::string first_outcome;
     std::string again_outcome;
     reactor_.run(drive(first, run_host(first, store, code, session, first_outcome)));
+    if (interleave) places_ = std::max(places_, store.places());
     reactor_.run(drive(again, run_host(again, store, code, session, again_outcome)));
     std::vector<std::string> order = first.order();
     order.emplace_back("again");
@@ -226,10 +232,33 @@ class Case {
     clear(session);
   }
 
+  /// A host dies anywhere, and another one goes on with its session.
+  void run_with_death() {
+    const std::string session = next_session();
+    Choices choices({}, true, next_seed());
+    const std::size_t place = choices.random() % std::max<std::size_t>(1, places_);
+    Scheduler first(reactor_, std::move(choices));
+    Scheduler second(reactor_, Choices({}, true, next_seed() + 1));
+    OrderStore store(reactor_, store_, true);
+    OrderCode code(behaviours_, store);
+    std::string outcome;
+    store.die_at(place);
+    reactor_.run(drive(first, run_host(first, store, code, session, outcome)));
+    store.die_at(std::numeric_limits<std::size_t>::max());
+    reactor_.run(drive(second, run_host(second, store, code, session, outcome)));
+    std::vector<std::string> order = first.order();
+    order.push_back(fmt::format("died at {} of {}, again", place, places_));
+    order.insert(order.end(), second.order().begin(), second.order().end());
+    note("resumed", outcome, "", "", session, std::move(order));
+    note_problems(code);
+    clear(session);
+  }
+
   void note(std::string_view name, const std::string& outcome, std::string_view other_name,
             const std::string& other, const std::string& session, std::vector<std::string> order) {
-    Seen& seen = outcomes_[without_session(
-        fmt::format(R"("{}":{},"{}":{})", name, outcome, other_name, other), session)];
+    std::string both = fmt::format(R"("{}":{})", name, outcome);
+    if (!other.empty()) both += fmt::format(R"(,"{}":{})", other_name, other);
+    Seen& seen = outcomes_[without_session(std::move(both), session)];
     if (++seen.count == 1) seen.order = std::move(order);
   }
 
@@ -264,6 +293,8 @@ class Case {
     } catch (const Error& error) {
       outcome = fmt::format(R"({{"status":"threw","error":{},"cause":{}}})",
                             json_text(error.code()), json_text(error.message()));
+    } catch (const ProcessDied&) {
+      outcome = R"({"status":"threw","error":"","cause":"the process died"})";
     }
   }
 
@@ -284,6 +315,7 @@ class Case {
   std::map<std::string, Seen> outcomes_;
   std::vector<std::string> problems_;
   std::size_t orders_ = 0;
+  std::size_t places_ = 0;  ///< Where a host can die: the most that were seen.
   bool all_ = false;
 };
 

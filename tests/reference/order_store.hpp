@@ -1,7 +1,8 @@
 // A store in front of another one: it tells the scheduler of every call, and in interleavings holds
-// each until its turn.
+// each until its turn. It can die at a call, as a process does.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,6 +16,9 @@
 
 namespace unum::test {
 
+/// What a store that died throws from then on.
+struct ProcessDied {};
+
 class OrderStore final : public DataStore {
  public:
   /// `interleave`: fan-ins go call by call, as in stores that have nothing better, and each call
@@ -24,6 +28,11 @@ class OrderStore final : public DataStore {
       : DataStore(reactor), inner_(inner), interleave_(interleave), label_(std::move(label)) {}
 
   void begin(Scheduler& scheduler) { scheduler_ = &scheduler; }
+  /// From this place of the run's calls and their returns on, all fail: before a call takes effect
+  /// or after.
+  void die_at(std::size_t place) { dies_at_ = place; }
+  /// How many places there were.
+  std::size_t places() const noexcept { return places_; }
   /// The instances whose outcome is stored.
   const std::set<std::string>& stored() const noexcept { return stored_; }
   const std::string& label() const noexcept { return label_; }
@@ -51,7 +60,9 @@ class OrderStore final : public DataStore {
                                        Wait wait) override {
     co_await turn(context, "get", item);
     const Scheduler::Moving moving(*scheduler_);
-    co_return co_await inner_.get(context, item, wait);
+    std::optional<std::string> value = co_await inner_.get(context, item, wait);
+    pass();
+    co_return value;
   }
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) override {
@@ -59,6 +70,7 @@ class OrderStore final : public DataStore {
     const Scheduler::Moving moving(*scheduler_);
     WriteResult result = co_await inner_.create(context, item, value, wait);
     if (item.kind == ItemKind::outcome) stored_.insert(item.name);
+    pass();
     co_return result;
   }
   Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
@@ -66,6 +78,7 @@ class OrderStore final : public DataStore {
     co_await turn(context, "put", item);
     const Scheduler::Moving moving(*scheduler_);
     co_await inner_.put(context, item, value, wait);
+    pass();
   }
   Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
                     Wait wait) override {
@@ -114,6 +127,10 @@ class OrderStore final : public DataStore {
     Scheduler::Hold hold(*scheduler_, context.instance() + label_,
                          std::string(call) + " " + item_name(item.name, item.kind));
     co_await hold;
+    pass();
+  }
+  void pass() {
+    if (places_++ >= dies_at_) throw ProcessDied{};
   }
 
   DataStore& inner_;
@@ -121,6 +138,8 @@ class OrderStore final : public DataStore {
   const std::string label_;
   Scheduler* scheduler_ = nullptr;
   std::set<std::string> stored_;
+  std::size_t places_ = 0;
+  std::size_t dies_at_ = std::numeric_limits<std::size_t>::max();
 };
 
 }  // namespace unum::test
