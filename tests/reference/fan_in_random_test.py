@@ -2,7 +2,7 @@
 cases.py, and random ones by seed.
 
 UNUM_REFERENCE_SEED    one seed in place of the default ones: two that are fixed, one from the clock
-UNUM_REFERENCE_CASES   how many random applications in all (default 300)
+UNUM_REFERENCE_CASES   how many random applications in all (default 600)
 """
 
 import collections
@@ -23,7 +23,7 @@ from interpreter import interpret
 from network_stores import DynamoDbStore, RedisStore, S3Store
 from shrink import readable, shrink
 
-COUNT = int(os.environ.get("UNUM_REFERENCE_CASES", "300"))
+COUNT = int(os.environ.get("UNUM_REFERENCE_CASES", "600"))
 # What is shown when something fails: one case of each kind, made small.
 KINDS_MAX = 6
 # Besides memory: every so manieth case in files, in fewer orders.
@@ -128,7 +128,7 @@ class AtRandom(WithDriver):
         """What succeeds with lists of two and more elements, each list of its own length, and with
         every edge taken."""
         refused = collections.defaultdict(list)
-        for seed, number, case, outcome in generated(2 * COUNT, next_clean_case):
+        for seed, number, case, outcome in generated(COUNT, next_clean_case):
             for rule in self.rules_against(case, outcome):
                 refused[rule].append((seed, number, case))
         texts = []
@@ -173,7 +173,7 @@ class OnANetworkStore:
     class Few(WithDriver):
         make_store = None
         SHRINKING_TRIES = 40
-        COUNT = COUNT // 20
+        COUNT = COUNT // 40
 
         @classmethod
         def setUpClass(cls):
@@ -192,7 +192,7 @@ class OnANetworkStore:
 
 class OnRedis(OnANetworkStore.Few):
     make_store = RedisStore
-    COUNT = COUNT // 5
+    COUNT = COUNT // 10
 
 
 class OnDynamoDb(OnANetworkStore.Few):
