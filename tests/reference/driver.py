@@ -14,7 +14,7 @@ RUN_FAILURES = {"second way in": "Unum.SecondWayIn", "unequal fan-in": "Unum.Une
                 "incomplete fan-in": "Unum.IncompleteFanIn"}
 # The runs of one session, and how a problem says which it was.
 RUNS = {"first": "", "again": " (the session's second run)", "one": " (two hosts at once)",
-        "other": " (two hosts at once)", "resumed": " (after a host died)"}
+        "resumed": " (after a host died)"}
 
 
 class Driver:
@@ -119,6 +119,40 @@ def judge_one(expected, observed):
     return None
 
 
+def judge_pair(expected, one, other):
+    """The kind of problem with two hosts that ran one session together. What one of them claimed
+    the other does not run, so that both together report all failures, and where steps fail, each
+    those that it met."""
+    for observed in (one, other):
+        if not expected.failures or "failures" not in observed:
+            kind = judge_one(expected, observed)
+            if kind:
+                return kind
+    if not expected.failures:
+        return None
+    together = {"status": "failed", "failures": one["failures"] + other["failures"]}
+    if any(failure[0] == "instance" for failure in expected.failures):
+        together["failures"] = [each for each in together["failures"] if each["instance"]]
+        steps = {failure for failure in expected.failures if failure[0] == "instance"}
+        missed = [each for each in steps & expected.certain
+                  if not any(fits(each, failure) for failure in together["failures"])]
+        return "does not report: instance" if missed else None
+    return judge_one(expected, together)
+
+
+ORDER_MAX = 90
+
+
+def readable_order(order):
+    """One line for user code alone, else a line each."""
+    if not any(":" in step for step in order):
+        return " ".join(order)
+    if len(order) > ORDER_MAX:
+        left_out = f"... {len(order) - ORDER_MAX} more ..."
+        order = order[:ORDER_MAX // 2] + [left_out] + order[-ORDER_MAX // 2:]
+    return "\n      " + "\n      ".join(order)
+
+
 def judge(expected, answer):
     """The problems with what the driver saw of one case, one of each kind."""
     problems = {}
@@ -127,17 +161,23 @@ def judge(expected, answer):
     # Those with few steps first: the orders of user code alone.
     for outcome in sorted(answer["outcomes"],
                           key=lambda each: ("first" not in each, len(each["order"]))):
-        for which, note in RUNS.items():
-            kind = judge_one(expected, outcome[which]) if which in outcome else None
+        runs = [(which, note) for which, note in RUNS.items() if which in outcome]
+        for which, note in runs:
+            if which == "one":
+                kind = judge_pair(expected, outcome["one"], outcome["other"])
+            else:
+                kind = judge_one(expected, outcome[which])
             if kind is None:
                 continue
-            order = " ".join(outcome["order"]) if ":" not in "".join(outcome["order"]) else (
-                "\n      " + "\n      ".join(outcome["order"]))
             kind += note
+            shown = readable(outcome[which])
+            if which == "one":
+                shown += "\n      and " + readable(outcome["other"])
             problems.setdefault(kind, Problem(
                 kind, f"  must be: {readable_expected(expected)}\n"
-                f"  is: {readable(outcome[which])}\n"
-                f"  {outcome['count']} of {answer['orders']} orders, for example: {order}"))
+                f"  is: {shown}\n"
+                f"  {outcome['count']} of {answer['orders']} orders, for example: "
+                + readable_order(outcome["order"])))
     for text in answer["problems"]:
         problems.setdefault("code runs again", Problem("code runs again", "  " + text))
     return list(problems.values())
