@@ -231,8 +231,9 @@ void ServiceClient::Impl::tell(const Outcome& outcome, const Verdict& verdict, c
   }
   const Clock::duration failing = now - retry.first_failure();
   const bool throttled = verdict.failure == Failure::throttling;
+  const bool slowing = throttled && (pace_.cuts() > 1 || is_held_back());
   const bool hangs = outcome.error && outcome.error->kind() == ErrorKind::timeout;
-  if (failing < Notices::kWorthTelling && !hangs && !(throttled && pace_.cuts() > 1)) return;
+  if (failing < Notices::kWorthTelling && !hangs && !slowing) return;
   if (throttled && pace_.is_limited() && now - pace_.last_answer() < 2 * Notices::kEvery) {
     notices_.slowed(now, verdict.fault.code, pace_.rate());
     return;

@@ -279,21 +279,21 @@ TEST_CASE("the completion of an upload in parts is lost by the same answers (fou
                Answer{"412 Precondition Failed"}, Answer{"404 Not Found"});
   CAPTURE(lost.status, lost.body);
   bool written = false;
-  FakeS3 fake(
-      reactor, supporting([&](const std::string& request) {
-        if (is(request, "POST", "uploads")) {
-          return Answer{"200 OK",
-                        "<InitiateMultipartUploadResult><UploadId>u</UploadId>"
-                        "</InitiateMultipartUploadResult>"};
-        }
-        if (is(request, "PUT", "partNumber")) return Answer{"200 OK", "", "ETag: \"e\"\r\n"};
-        if (is(request, "POST", "uploadId")) {
-          written = written || is(request, "POST", "F-output");
-          return lost;
-        }
-        if (is(request, "DELETE", "")) return Answer{"204 No Content"};
-        return written && is(request, "GET", "") ? Answer{"200 OK", "\"theirs\""} : kNoSuchKey;
-      }));
+  FakeS3 fake(reactor, [&](const std::string& request) -> Answer {
+    if (is(request, "POST", "uploads")) {
+      return Answer{"200 OK",
+                    "<InitiateMultipartUploadResult><UploadId>u</UploadId>"
+                    "</InitiateMultipartUploadResult>"};
+    }
+    if (is(request, "PUT", "partNumber")) return Answer{"200 OK", "", "ETag: \"e\"\r\n"};
+    if (is(request, "PUT", ".unum-probe")) return kLost;
+    if (is(request, "POST", "uploadId")) {
+      written = written || is(request, "POST", "F-output");
+      return lost;
+    }
+    if (is(request, "DELETE", "")) return Answer{"204 No Content"};
+    return written && is(request, "GET", "") ? Answer{"200 OK", "\"theirs\""} : kNoSuchKey;
+  });
   const std::unique_ptr<DataStore> store = open_fake(reactor);
   const SessionContext context = store->session_context("s").bound_to("F");
   const std::string large(17u * 1024 * 1024, '1');
