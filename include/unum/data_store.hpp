@@ -253,6 +253,9 @@ class DataStore {
 
   /// What it was asked to do and did.
   virtual StoreCounters counters() const noexcept = 0;
+  /// More calls wait for their turn than the store answers in about a second, because it asked for
+  /// a slower pace or is away: whoever has work to begin had better begin it later. Cheap.
+  virtual bool is_held_back() const noexcept { return false; }
 
  protected:
   explicit DataStore(Reactor& reactor);
@@ -326,6 +329,12 @@ struct StoreOptions {
   /// A request of a network store that has no answer after this long counts as lost; it is sent
   /// again as the store's policy of retries says. A nearer deadline of the call counts.
   std::chrono::milliseconds request_timeout{30'000};
+  /// How long a network store that is unreachable, silent or refusing for a while is waited for,
+  /// from the first failure on. After it the call throws what it met last.
+  std::chrono::milliseconds patience{60'000};
+  /// Called with one line, at most once in some seconds, while a call waits for the store. Empty:
+  /// nobody is told.
+  std::function<void(std::string_view)> waiting{};
   /// Called while the store is opened with what its settings put at risk, one line each. Empty:
   /// nobody is told.
   std::function<void(std::string_view)> warn{};

@@ -51,6 +51,11 @@ inline constexpr unsigned kAttemptsMax = 100;
 inline constexpr std::size_t kHttpBodyBytesMax = kValueBytesMax;
 /// Bytes of an HTTP response's headers: libcurl 8 takes 300 KiB, servers seldom send 16.
 inline constexpr std::size_t kHttpHeaderBytesMax = 256u * 1024;
+/// Bytes of one line of them: libcurl's own limit (CURL_MAX_HTTP_HEADER).
+inline constexpr std::size_t kHttpHeaderLineBytesMax = 100u * 1024;
+/// A response that grows by less than this in a quarter of the client's stall time trickles: far
+/// below any network's pace, modems' included.
+inline constexpr std::size_t kHttpTrickleBytes = 256;
 /// Origins whose handles are kept: far above the services and buckets of one process.
 inline constexpr std::size_t kHttpOriginsMax = 256;
 

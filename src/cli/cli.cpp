@@ -41,9 +41,31 @@ const CLI::Validator kSeconds(
     },
     "");
 
+// A day; whoever wants to wait for longer runs `unum resume` again.
+constexpr double kPatienceMax = 86'400;
+
+const CLI::Validator kPatience(
+    [](const std::string& text) -> std::string {
+      double seconds = 0;
+      const bool is_number = CLI::detail::lexical_cast(text, seconds);
+      return is_number && seconds >= 0 && seconds <= kPatienceMax
+                 ? ""
+                 : fmt::format("\"{}\" is no number of seconds from 0 to {:g}", text, kPatienceMax);
+    },
+    "");
+
+void add_patience(CLI::App& command, double& seconds) {
+  command
+      .add_option("--store-patience", seconds,
+                  "Seconds for which a network store that does not answer is waited for")
+      ->check(kPatience)
+      ->capture_default_str();
+}
+
 void add_run_options(CLI::App& command, RunArguments& arguments) {
   command.add_option("--store", arguments.store, "Data store, TYPE:NAME (default: the template's)")
       ->check(kText);
+  add_patience(command, arguments.store_patience_s);
   command
       .add_option("--workers", arguments.workers, "Functions that run at once (default: the cores)")
       ->check(CLI::Range(1, 4096));
@@ -96,6 +118,7 @@ CLI::App* add_inspect(CLI::App& app, InspectArguments& arguments) {
   command->add_option("dir", arguments.directory, "The application's directory")
       ->capture_default_str();
   command->add_option("--store", arguments.store, "Data store, TYPE:NAME")->check(kText);
+  add_patience(*command, arguments.store_patience_s);
   command->add_flag("--json", arguments.json, "One JSON object on stdout");
   return command;
 }
@@ -109,6 +132,7 @@ CLI::App* add_store(CLI::App& app, StoreArguments& arguments) {
   CLI::App* examine =
       command->add_subcommand("check", "Say whether a data store exists and can be written");
   examine->add_option("store", arguments.store, "TYPE:NAME")->required();
+  add_patience(*examine, arguments.store_patience_s);
   return command;
 }
 

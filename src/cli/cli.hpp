@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -30,6 +31,11 @@ enum ExitCode : int {
 /// `unum ...`; returns the exit code. Catches everything.
 int main(int argc, char** argv);
 
+/// How long a network store is waited for, unless --store-patience says otherwise.
+inline constexpr double kStorePatienceSeconds = 60;
+/// As StoreOptions have it.
+std::chrono::milliseconds patience_of(double seconds);
+
 struct RunArguments {
   std::string directory = ".";
   std::optional<std::string> input;  ///< JSON, @FILE or -.
@@ -37,6 +43,7 @@ struct RunArguments {
   std::string store;  ///< TYPE:NAME, or empty for the template's.
   unsigned workers = 0;
   double timeout_s = 0;
+  double store_patience_s = kStorePatienceSeconds;
   bool json = false;
   bool quiet = false;
   bool durable = true;
@@ -55,6 +62,7 @@ struct InspectArguments {
   std::string session;
   std::string directory = ".";
   std::string store;
+  double store_patience_s = kStorePatienceSeconds;
   bool json = false;
 };
 int inspect(const InspectArguments& arguments);
@@ -62,6 +70,7 @@ int inspect(const InspectArguments& arguments);
 struct StoreArguments {
   bool create = false;
   std::string store;
+  double store_patience_s = kStorePatienceSeconds;
 };
 int store(const StoreArguments& arguments);
 

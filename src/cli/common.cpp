@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 
 #include "cli/cli.hpp"
@@ -80,6 +81,10 @@ Task<std::unique_ptr<DataStore>> open_for_session(Reactor& reactor, const StoreC
   throw Error(ErrorKind::invalid, "cli", "session",
               fmt::format("there is no session {}: nothing was ever run in {}:{}", session,
                           choice.type, choice.name));
+}
+
+std::chrono::milliseconds patience_of(double seconds) {
+  return std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
 }
 
 std::string readable_bytes(std::uint64_t bytes) {

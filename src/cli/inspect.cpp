@@ -159,8 +159,11 @@ void print_json(const std::string& session, const std::vector<Instance>& instanc
 
 Task<int> inspect_session(Reactor& reactor, const InspectArguments& arguments,
                           const StoreChoice& choice, const Catching& catching) {
+  StoreOptions options;
+  options.patience = patience_of(arguments.store_patience_s);
+  options.waiting = [](std::string_view text) { say("unum: {}\n", text); };
   const std::unique_ptr<DataStore> store =
-      co_await open_for_session(reactor, choice, arguments.session);
+      co_await open_for_session(reactor, choice, arguments.session, options);
   const SessionContext context = store->session_context(arguments.session);
   const std::vector<Instance> instances = co_await collect(*store, context, catching);
   co_await store->close();

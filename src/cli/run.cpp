@@ -177,7 +177,9 @@ Task<std::unique_ptr<DataStore>> ApplicationRun::open() {
   StoreOptions options;
   options.durable = arguments_.durable;
   options.read_consistency = application_.read_consistency;
+  options.patience = patience_of(arguments_.store_patience_s);
   if (!arguments_.quiet) {
+    options.waiting = [this](std::string_view text) { progress_.line(text); };
     options.warn = [](std::string_view text) { say("unum: warning: {}\n", text); };
   }
   if (arguments_.resume) {

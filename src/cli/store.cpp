@@ -12,8 +12,10 @@ Task<int> make(Reactor& reactor, const StoreChoice& choice) {
   co_return kDone;
 }
 
-Task<int> examine(Reactor& reactor, const StoreChoice& choice) {
+Task<int> examine(Reactor& reactor, const StoreChoice& choice, double patience_s) {
   StoreOptions options;
+  options.patience = patience_of(patience_s);
+  options.waiting = [](std::string_view text) { say("unum: {}\n", text); };
   options.warn = [](std::string_view text) { say("unum: warning: {}\n", text); };
   const std::unique_ptr<DataStore> opened =
       co_await open_store(reactor, choice.type, choice.name, options);
@@ -38,7 +40,8 @@ int store(const StoreArguments& arguments) {
   const StoreChoice choice = parse_store(arguments.store);
   refuse_memory(choice);
   Reactor reactor;
-  return reactor.run(arguments.create ? make(reactor, choice) : examine(reactor, choice));
+  return reactor.run(arguments.create ? make(reactor, choice)
+                                      : examine(reactor, choice, arguments.store_patience_s));
 }
 
 }  // namespace unum::cli

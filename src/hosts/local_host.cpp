@@ -87,6 +87,8 @@ void LocalHost::start_queued() {
   starting_ = true;
   while (!queue_.empty() && steps_in_flight_ < options_.steps_in_flight_max &&
          !stop_->requested()) {
+    // Each step that ends looks again, so one in flight is enough to go on later.
+    if (steps_in_flight_ > 0 && store_.is_held_back()) break;
     Delivery delivery = std::move(queue_.front());
     queue_.pop_front();
     ++steps_in_flight_;

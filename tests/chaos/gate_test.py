@@ -231,6 +231,12 @@ class Connections(GateTest):
         self.assertEqual([False, False, True] * 3, [self.exchange(gate)[1] for _ in range(9)])
         self.assertEqual(3, gate.stats()["refuse"])
 
+    def test_what_is_above_a_rate_and_nothing_below_it(self):
+        rule = parse_rule("above 1000000 refuse")
+        self.assertEqual([False] * 3, [rule.applies() for _ in range(3)])
+        rule = parse_rule("above 1 refuse")
+        self.assertEqual([False, True, True], [rule.applies() for _ in range(3)])
+
     def test_the_same_seed_meets_the_same_connections(self):
         def fate(seed):
             gate = self.gate(self.server, "chance 3 refuse", seed=seed)

@@ -3,6 +3,7 @@
     [WHEN] FAULT            the first rule that applies decides; without one, all passes
 
 WHEN    always (the default) | next N | every N | chance N (one in N, by the gate's seed)
+        above N (what is more than N a second)
 FAULT   pass            refuse (a reset at once)        drop (taken, never passed on, never answered)
         silent (the server does it, its answer is swallowed)            delay MILLISECONDS (each piece)
         cut DIRECTION AT          reset of both sides       close DIRECTION AT   end of that direction alone
@@ -16,13 +17,14 @@ middle of its head. `answer`, `length` and `head` need --http, where each reques
 
 import dataclasses
 import random
+import time
 
 HEAD = -1
 DIRECTIONS = ("up", "down")
 PLAIN = ("pass", "refuse", "drop", "silent")
 PLACED = ("cut", "close", "corrupt", "hold")
 HTTP_ONLY = ("answer", "length")
-WHENS = ("next", "every", "chance")
+WHENS = ("next", "every", "chance", "above")
 
 
 class RuleError(Exception):
@@ -48,6 +50,8 @@ class Rule:
     seed: int
     seen: int = 0
     applied: int = 0
+    tokens: float = 0
+    last: float = 0
 
     def applies(self):
         """Asked once for each connection or request. By the seed alone, whatever else runs meanwhile."""
@@ -57,10 +61,22 @@ class Rule:
             "always": lambda: True,
             "next": lambda: number < self.count,
             "every": lambda: number % self.count == self.count - 1,
+            "above": self.is_above,
             "chance": lambda: random.Random(f"{self.seed}:{self.text}:{number}").randrange(self.count) == 0,
         }[self.when]()
         self.applied += hit
         return hit
+
+    def is_above(self):
+        """A bucket that holds what a quarter of a second allows, and is full at the begin."""
+        now = time.monotonic()
+        grown = self.count * (now - self.last)
+        self.tokens = min(max(1, self.count / 4), self.tokens + grown)
+        self.last = now
+        if self.tokens < 1:
+            return True
+        self.tokens -= 1
+        return False
 
 
 def parse_rule(text, seed=0, http=False):

@@ -53,6 +53,9 @@ struct Request {
   Sink sink{};
   /// The response's body is probably longer than 64 KB: it is read in larger pieces.
   bool long_body = false;
+  /// The response may come byte by byte, to show that it is still being made: then only silence
+  /// counts as a stall.
+  bool slow_answer = false;
   /// A longer body is `exhausted`.
   std::size_t body_bytes_max = 0;  ///< 0: kHttpBodyBytesMax.
 };
@@ -97,7 +100,9 @@ struct ClientOptions {
   /// To resolve, connect and greet by TLS; a deadline that is nearer counts.
   std::chrono::milliseconds connect_timeout{5'000};
   /// A request that was sent and for this long moves not a byte, to the peer or from it, ends in
-  /// `timeout`, a quarter of this time later at most. 0: only its deadline ends it.
+  /// `timeout`, a quarter of this time later at most; so does one that for three times as long
+  /// moves so little (kHttpTrickleBytes in a quarter of this time) that it would never end. 0: only
+  /// its deadline ends it.
   std::chrono::milliseconds stall_timeout{0};
   /// File of CA certificates in PEM; empty: CURL_CA_BUNDLE, SSL_CERT_FILE and SSL_CERT_DIR, else
   /// the system's.

@@ -323,6 +323,8 @@ void Dispatcher::on_connect_timer() noexcept {
 /// Those that were sent are in the order in which they were looked at, so here, too, one timer
 /// does. Looking more than once in the time allowed tells sooner that it is over.
 constexpr int kLooksPerStall = 4;
+// A trickle is borne for longer than silence.
+constexpr int kLooksPerTrickle = 3 * kLooksPerStall;
 
 void Dispatcher::watch_sent() {
   if (options_.stall_timeout.count() == 0 || sent_.empty() ||
@@ -338,9 +340,13 @@ void Dispatcher::on_stall_timer() noexcept {
   while (!sent_.empty() && sent_.front()->looked_at_ <= looked_at_before) {
     Transfer& transfer = *sent_.front();
     const std::uint64_t moved = transfer.handle_->bytes_moved();
-    transfer.still_looks_ = moved == transfer.bytes_moved_ ? transfer.still_looks_ + 1 : 0;
-    if (transfer.still_looks_ == kLooksPerStall) {
-      finish(transfer, End::stalled, CURLE_OK);
+    const std::uint64_t gained = moved - transfer.bytes_moved_;
+    const bool trickles = !transfer.request_.slow_answer && gained < kHttpTrickleBytes;
+    transfer.still_looks_ = gained == 0 ? transfer.still_looks_ + 1 : 0;
+    transfer.slow_looks_ = trickles ? transfer.slow_looks_ + 1 : 0;
+    if (transfer.still_looks_ == kLooksPerStall || transfer.slow_looks_ == kLooksPerTrickle) {
+      const bool silent = transfer.still_looks_ == kLooksPerStall;
+      finish(transfer, silent ? End::stalled : End::trickles, CURLE_OK);
       continue;
     }
     transfer.bytes_moved_ = moved;

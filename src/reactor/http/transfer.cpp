@@ -229,6 +229,10 @@ SendError Transfer::error() const {
     case End::stalled:
       return make(CURLE_OPERATION_TIMEDOUT,
                   "nothing moved for " + dispatcher_.stall_timeout_text() + " " + where());
+    case End::trickles:
+      return make(CURLE_OPERATION_TIMEDOUT, "next to nothing moved for three times " +
+                                                dispatcher_.stall_timeout_text() + " " + where() +
+                                                ", so that it would not end");
     case End::stopped:
       return make(CURLE_ABORTED_BY_CALLBACK,
                   "a stop was requested: " + std::string(wait_.stop.reason()));
@@ -250,6 +254,14 @@ SendError Transfer::error() const {
       return make(CURLE_SEND_FAIL_REWIND,
                   "the connection was gone after a part of the body had been read");
     case End::out_of_memory: return make(CURLE_OUT_OF_MEMORY, "out of memory");
+  }
+  // A line beyond its limit is "out of memory" to libcurl before 8.6, and "too large" since.
+  constexpr auto kTooLarge = static_cast<CURLcode>(100);
+  const bool in_header = sent && !header_is_whole_;
+  if (in_header && (code_ == CURLE_OUT_OF_MEMORY || code_ == kTooLarge)) {
+    return make(CURLE_FILESIZE_EXCEEDED, "a line of the response's header is longer than " +
+                                             std::to_string(kHttpHeaderLineBytesMax) +
+                                             " bytes, or memory ran out");
   }
   return make(code_, curl_says_.empty() ? curl_easy_strerror(code_) : curl_says_);
 }

@@ -27,6 +27,7 @@ enum class End : std::uint8_t {
   deadline,
   connect_timeout,
   stalled,
+  trickles,
   stopped,
   closed,
   sink_broke_off,
@@ -85,6 +86,7 @@ class Transfer final : private Timer, private Ready {
   Deadline looked_at_{};  ///< When it began to connect; once sent: when it was last looked at.
   std::uint64_t bytes_moved_ = 0;  ///< As seen then.
   int still_looks_ = 0;            ///< How many looks in a row saw nothing move.
+  int slow_looks_ = 0;             ///< How many saw next to nothing.
   std::uint64_t source_bytes_left_ = 0;
   CURLcode code_ = CURLE_OK;
   Phase phase_ = Phase::made;

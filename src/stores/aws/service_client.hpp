@@ -50,6 +50,8 @@ struct Call {
   /// Error codes that are outcomes to the caller, not errors: returned, not thrown. A response
   /// without a body (HEAD) has its status as the code: "404".
   std::span<const std::string_view> expected;
+  /// Whether an answer with this status and code is such an outcome; null: only `expected` says.
+  bool (*expects)(int status, std::string_view code, std::string_view body) noexcept = nullptr;
   /// Codes that are tried again beside those of the protocol ("ConditionalRequestConflict").
   std::span<const std::string_view> retried;
   /// Whether a second request may be sent beside a slow one, if the policy hedges: reads without a
@@ -57,6 +59,7 @@ struct Call {
   bool may_hedge = false;
   /// See http::Request.
   bool long_body = false;
+  bool slow_answer = false;
   std::size_t body_bytes_max = 0;
   /// What it is about, for messages: "GetObject bucket/key".
   std::string_view what;
@@ -68,9 +71,19 @@ struct Reply {
   std::string error_code;
 };
 
-/// How often and how fast calls are repeated. The SDKs' "standard" mode.
+/// How often and how fast calls are repeated. The SDKs' "standard" mode, the rate of their
+/// "adaptive" one, and a patience.
 struct RetryPolicy {
-  unsigned attempts_max = 3;  ///< AWS_MAX_ATTEMPTS, max_attempts of the profile.
+  unsigned attempts_max = 3;
+  /// By AWS_MAX_ATTEMPTS or max_attempts of the profile: then they count whatever the patience is.
+  bool attempts_are_given = false;
+  /// How long failures of a call are waited out; 0: attempts and quota end it.
+  std::chrono::milliseconds patience{0};
+  /// A request of a store that is being opened ends after this time, whatever moves.
+  std::chrono::milliseconds opening_request{10'000};
+  /// The store as the user named it, for the lines that `waiting` is told: see StoreOptions.
+  std::string store{};
+  std::function<void(std::string_view)> waiting{};
   /// After this long without an answer a read is sent a second time, and the first answer counts;
   /// 0: never. UNUM_HEDGE_MS.
   std::chrono::milliseconds hedge_after{0};
@@ -106,6 +119,17 @@ class ServiceClient {
   ///   `conflict`, `corrupt`.
   /// A time-out or a lost connection leaves open whether the effect took place.
   Task<Reply> send(const Call& call, Wait wait = {});
+
+  /// While a store is being opened, somebody waits for the answer, who may have mistyped a name: a
+  /// service that cannot be reached is waited for at most kOpeningPatience, a host that has no
+  /// address not at all, and each request ends after RetryPolicy::opening_request. Throttling is
+  /// waited out as ever.
+  static constexpr std::chrono::seconds kOpeningPatience{5};
+  void set_opening(bool opening) noexcept;
+  /// How long what the service leaves undone is waited for; 0: not at all.
+  std::chrono::milliseconds patience() const noexcept;
+  /// See DataStore.
+  bool is_held_back() const noexcept;
 
   const Endpoint& endpoint() const noexcept;
   /// Goes on at another endpoint or in another region: a bucket of another region, say.

@@ -132,14 +132,17 @@ RetryPolicy Settings::retry_policy(std::string_view service) const {
     policy.backoff.transient_base = std::chrono::milliseconds(25);
   }
   if (const auto mode = get("AWS_RETRY_MODE", "retry_mode")) {
+    // All three lead to the same: the standard mode, with the rate of the adaptive one for whoever
+    // is throttled.
     if (*mode != "standard" && *mode != "adaptive" && *mode != "legacy") {
       throw Error(ErrorKind::invalid, "aws", "Unum.InvalidSetting",
                   "AWS_RETRY_MODE (or retry_mode of the profile) is \"" + *mode +
-                      "\"; it must be standard (legacy and adaptive are taken for it)");
+                      "\"; it must be standard, adaptive or legacy");
     }
   }
   if (const auto attempts = get("AWS_MAX_ATTEMPTS", "max_attempts")) {
     policy.attempts_max = whole_number(*attempts, "AWS_MAX_ATTEMPTS", 1, kAttemptsMax);
+    policy.attempts_are_given = true;
   }
   if (const auto hedge = environment("UNUM_HEDGE_MS")) {
     policy.hedge_after =

@@ -50,6 +50,7 @@ class DynamoDbStore final : public DataStore {
   std::string_view type() const noexcept override { return "dynamodb"; }
   const std::string& name() const noexcept override { return table_.name(); }
   StoreCounters counters() const noexcept override;
+  bool is_held_back() const noexcept override { return session_.service->is_held_back(); }
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override;

@@ -122,18 +122,23 @@ Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::stri
   check_table_name(name);
   DynamoDbStore::Settings settings{options, tuning, time_to_live(kTimeToLive, "dynamodb")};
   std::string table_name(name);
+  Wait opening = wait;
+  opening.deadline = aws::opening_deadline(reactor, settings.options, wait);
+  aws::SessionOptions session_options =
+      aws::session_options(settings.options, "dynamodb:" + table_name);
   aws::Session session = co_await aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0,
-                                                    settings.options.in_flight_max, wait,
-                                                    settings.options.request_timeout);
+                                                    std::move(session_options), opening);
   std::exception_ptr failure;
   try {
     Table table(reactor, *session.service, table_name);
-    std::optional<TableDescription> description = co_await describe(table, wait);
+    std::optional<TableDescription> description = co_await describe(table, opening);
     settings.table_bytes = (co_await wait_until_active(
                                 reactor, table, session.service->endpoint(), std::move(description),
                                 Absence::is_final, tuning.creation_wait, settings.options, wait))
                                .bytes;
-    co_await check_writable(table, wait);
+    opening.deadline = aws::opening_deadline(reactor, settings.options, wait);
+    co_await check_writable(table, opening);
+    session.service->set_opening(false);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -153,27 +158,34 @@ Task<bool> create_dynamodb_store(Reactor& reactor, std::string_view name, Wait w
   check_table_name(name);
   const bool expires = time_to_live(kTimeToLive, "dynamodb").has_value();
   std::string table_name(name);
-  aws::Session session =
-      co_await aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0, 2, wait);
+  StoreOptions options;
+  options.in_flight_max = 2;
+  Wait opening = wait;
+  opening.deadline = aws::opening_deadline(reactor, options, wait);
+  aws::SessionOptions session_options = aws::session_options(options, "dynamodb:" + table_name);
+  aws::Session session = co_await aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0,
+                                                    std::move(session_options), opening);
   std::exception_ptr failure;
   bool made = false;
   try {
     Table table(reactor, *session.service, table_name);
     Table::Answer answer = co_await table.call(
-        Operation::create_table, create_table_body(table.name()), {}, kTableExists, wait);
+        Operation::create_table, create_table_body(table.name()), {}, kTableExists, opening);
     made = answer.error_code.empty();
     std::optional<TableDescription> description;
     if (made) {
       description = table.parser().table(answer.body);
     } else {
-      description = co_await describe(table, wait);
+      description = co_await describe(table, opening);
     }
     const StoreOptions nobody_told;
     co_await wait_until_active(reactor, table, session.service->endpoint(), std::move(description),
                                made ? Absence::may_pass : Absence::is_final, kCreateWait,
                                nobody_told, wait);
     if (made && expires) {
-      co_await table.call(Operation::time_to_live, time_to_live_body(table.name()), {}, {}, wait);
+      opening.deadline = aws::opening_deadline(reactor, options, wait);
+      co_await table.call(Operation::time_to_live, time_to_live_body(table.name()), {}, {},
+                          opening);
     }
   } catch (...) {
     failure = std::current_exception();

@@ -16,8 +16,7 @@ namespace {
 namespace ondemand = simdjson::ondemand;
 
 [[noreturn]] void throw_corrupt(std::string_view what) {
-  throw Error(ErrorKind::corrupt, "dynamodb", "Unum.BadReply",
-              "a reply of the service is not what it must be: " + std::string(what));
+  throw Error(ErrorKind::corrupt, "dynamodb", "Unum.BadReply", std::string(what));
 }
 
 /// A key as it stands, compared without a look for escapes, as simdjson's own look-ups do: neither
@@ -355,8 +354,18 @@ void ReplyParser::read(std::string& body, const Read& on_field) {
       }
     }
   } catch (const simdjson::simdjson_error& error) {
-    throw_corrupt(error.what());
+    throw_bad_reply(error.what());
+  } catch (const Error& error) {
+    if (error.code() != "Unum.BadReply") throw;
+    throw_bad_reply(error.message());
   }
+}
+
+void ReplyParser::throw_bad_reply(std::string_view why) const {
+  std::string message = call_.empty() ? "a call" : call_;
+  message += ": the answer of " + (service_.empty() ? "the service" : service_);
+  throw Error(ErrorKind::corrupt, "dynamodb", "Unum.BadReply",
+              message.append(" is not what it must be: ").append(why));
 }
 
 void ReplyParser::read_capacity(ondemand::value value) {

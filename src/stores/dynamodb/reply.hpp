@@ -49,6 +49,11 @@ struct TableDescription {
 /// Reads one reply after the other; no two at once.
 class ReplyParser {
  public:
+  /// Whose replies it reads, for messages: "dynamodb in us-east-1 at https://...".
+  void set_service(std::string service) { service_ = std::move(service); }
+  /// What the next reply answers: "GetItem orders, key".
+  void set_call(std::string call) noexcept { call_ = std::move(call); }
+
   /// Called for each item; it may take the value.
   using OnItem = std::function<void(Item&)>;
 
@@ -72,6 +77,10 @@ class ReplyParser {
   template <class Read>
   void read(std::string& body, const Read& on_field);
 
+  [[noreturn]] void throw_bad_reply(std::string_view why) const;
+
+  std::string service_;
+  std::string call_;
   simdjson::ondemand::parser parser_;
   double capacity_units_ = 0;
 };

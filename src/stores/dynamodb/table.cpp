@@ -11,7 +11,8 @@ namespace {
 
 // A reply holds at most 16 MB of items; in JSON a byte takes up to six.
 constexpr std::size_t kReplyBytesMax = 6u * 16 * 1024 * 1024 + 1024 * 1024;
-// Rounds in which the service looks no key up at all before we give up: about ten seconds.
+// Rounds in which the service does nothing at all before we give up, about ten seconds; and then
+// not before the store's patience has passed.
 constexpr unsigned kIdleRoundsMax = 15;
 // A reply of this size was cut by the limit of a page, not by throttling: go on at once.
 constexpr std::size_t kFullPageBytes = 1024 * 1024;
@@ -63,7 +64,10 @@ Task<void> Pauses::next(Reactor& reactor, Wait wait, std::string_view what) {
 }
 
 Table::Table(Reactor& reactor, aws::ServiceClient& service, std::string name)
-    : reactor_(reactor), service_(service), name_(std::move(name)) {}
+    : reactor_(reactor), service_(service), name_(std::move(name)) {
+  const aws::Endpoint& endpoint = service.endpoint();
+  parser_.set_service(endpoint.service + " in " + endpoint.region + " at " + endpoint.origin);
+}
 
 Task<Table::Answer> Table::call(Operation operation, std::string body, std::string_view what,
                                 std::span<const std::string_view> expected, Wait wait) {
@@ -82,6 +86,8 @@ Task<Table::Answer> Table::call(Operation operation, std::string body, std::stri
   call.body_bytes_max = kReplyBytesMax;
   call.what = about;
   aws::Reply reply = co_await service_.send(call, wait);
+  // Whoever waits for the answer reads it before another one comes.
+  parser_.set_call(std::move(about));
   co_return Answer{std::move(reply.response.body), std::move(reply.error_code)};
 }
 
@@ -91,6 +97,7 @@ Task<void> Table::batch_get(std::span<const std::string_view> keys, Projection p
   std::vector<std::string_view> asked;
   Pauses pauses;
   unsigned idle_rounds = 0;
+  Deadline last_progress = reactor_.now();
   while (true) {
     const std::string what = std::to_string(keys.size()) + " keys";
     Answer answer = co_await call(
@@ -99,8 +106,11 @@ Task<void> Table::batch_get(std::span<const std::string_view> keys, Projection p
     std::vector<std::string> left;
     parser_.batch_get(answer.body, on_item, left);
     if (left.empty()) co_return;
-    idle_rounds = left.size() < keys.size() ? 0 : idle_rounds + 1;
-    if (idle_rounds >= kIdleRoundsMax) {
+    if (left.size() < keys.size()) {
+      idle_rounds = 0;
+      last_progress = reactor_.now();
+    } else if (++idle_rounds >= kIdleRoundsMax &&
+               reactor_.now() - last_progress >= service_.patience()) {
       throw Error(ErrorKind::throttled, "dynamodb", "Unum.UnprocessedKeys",
                   "BatchGetItem " + name_ + ": the service has left all of " + what + " undone " +
                       std::to_string(idle_rounds) + " times; the table's read capacity is used up");
@@ -116,6 +126,8 @@ Task<void> Table::delete_batch(std::span<const std::string_view> keys, Wait wait
   std::vector<std::string> unprocessed;
   std::vector<std::string_view> asked;
   Pauses pauses;
+  unsigned idle_rounds = 0;
+  Deadline last_progress = reactor_.now();
   while (true) {
     const std::string what = std::to_string(keys.size()) + " deletes";
     Answer answer =
@@ -123,7 +135,11 @@ Task<void> Table::delete_batch(std::span<const std::string_view> keys, Wait wait
     std::vector<std::string> left;
     parser_.batch_delete(answer.body, left);
     if (left.empty()) co_return;
-    if (pauses.count() >= kIdleRoundsMax + kDeletesABatch) {
+    if (left.size() < keys.size()) {
+      idle_rounds = 0;
+      last_progress = reactor_.now();
+    } else if (++idle_rounds >= kIdleRoundsMax &&
+               reactor_.now() - last_progress >= service_.patience()) {
       throw Error(ErrorKind::throttled, "dynamodb", "Unum.UnprocessedItems",
                   "BatchWriteItem " + name_ + ": the service leaves " + what +
                       " undone; the table's write capacity is used up");

@@ -159,6 +159,23 @@ ErrorAnswer parse_error(std::string& body) {
           root.child_value("RequestId")};
 }
 
+bool is_absent(int status, std::string_view code, std::string_view body) noexcept {
+  if (status != 404) return false;
+  if (code == "404") return body.empty();
+  return code == "NoSuchKey" || (code.find("Bucket") == std::string_view::npos &&
+                                 code.find("AccessPoint") == std::string_view::npos);
+}
+
+bool is_lost_write(int status, std::string_view code, std::string_view) noexcept {
+  if (status == 412) return true;
+  return status == 409 && code.find("Bucket") == std::string_view::npos;
+}
+
+bool is_lost_completion(int status, std::string_view code, std::string_view body) noexcept {
+  return is_lost_write(status, code, body) || code == "NoSuchUpload" ||
+         (status == 404 && code == "404" && body.empty());
+}
+
 void append_xml(std::string& out, std::string_view text) {
   for (const char c : text) {
     switch (c) {

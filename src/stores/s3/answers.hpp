@@ -44,6 +44,17 @@ struct ErrorAnswer {
 };
 ErrorAnswer parse_error(std::string& body);
 
+/// What an object's absence looks like. S3 says NoSuchKey; others use another code, or answer with
+/// no body at all. That the bucket is missing is something else, and so is a page that somebody on
+/// the way wrote.
+bool is_absent(int status, std::string_view code, std::string_view body) noexcept;
+/// What a write on condition gets that did not take place: the object is there (412), or others
+/// write it at the same time (409). S3 says PreconditionFailed, ConditionalRequestConflict and
+/// OperationAborted; others use other codes, or none.
+bool is_lost_write(int status, std::string_view code, std::string_view body) noexcept;
+/// The same of the completion of an upload in parts, which may be gone, too.
+bool is_lost_completion(int status, std::string_view code, std::string_view body) noexcept;
+
 /// Appends the text with XML's special characters escaped.
 void append_xml(std::string& out, std::string_view text);
 

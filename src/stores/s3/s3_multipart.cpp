@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kNotFound = {"404"};
 constexpr std::array<std::string_view, 1> kNoSuchUpload = {"NoSuchUpload"};
-constexpr std::array<std::string_view, 3> kNotCompleted = {
-    "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"};
 // How long an upload that is given up may take to be removed, whatever the caller's deadline.
 constexpr std::chrono::seconds kAbortTime{5};
 
@@ -132,7 +130,9 @@ Task<std::string> S3Store::complete_upload(const Target& target, const Upload& u
   call.query = query;
   call.headers = std::span(headers).first(if_absent ? 3 : 2);
   call.body = body;
-  call.expected = kNotCompleted;
+  call.expects = &is_lost_completion;
+  // Blanks come while S3 puts the parts together.
+  call.slow_answer = true;
   call.what = target.what();
   // S3 begins its answer before it knows how the completion ends; the client reads on.
   aws::Reply reply = co_await session_.service->send(call, wait);

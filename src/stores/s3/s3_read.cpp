@@ -10,7 +10,6 @@
 namespace unum::s3 {
 namespace {
 
-constexpr std::array<std::string_view, 1> kNoSuchKey = {"NoSuchKey"};
 constexpr std::array<std::string_view, 1> kNotFound = {"404"};
 // Computing a checksum of this much takes a millisecond; then others have their turn.
 constexpr std::size_t kChecksumStep = 8u * 1024 * 1024;
@@ -35,7 +34,7 @@ Task<std::optional<std::string>> S3Store::read(const Target& target, Wait wait) 
   aws::Call call;
   call.path = target.path();
   call.signing = aws::Signing::query;
-  call.expected = kNoSuchKey;
+  call.expects = &is_absent;
   call.may_hedge = true;
   call.body_bytes_max = kValueBytesMax;
   call.what = target.what();

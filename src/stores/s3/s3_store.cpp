@@ -11,16 +11,12 @@
 namespace unum::s3 {
 namespace {
 
-// Opening asks one to three requests; without an answer it ends after this time.
-constexpr std::chrono::seconds kOpenTime{30};
 // A bucket of another region is met once; a second time is left for a bucket that is being moved.
 constexpr int kRedirectsMax = 2;
 // Buckets, sessions and items that listings resolve at once.
 constexpr std::size_t kTargetsKept = 64;
 
-constexpr std::array<std::string_view, 9> kProbeOutcomes = {"PreconditionFailed",
-                                                            "ConditionalRequestConflict",
-                                                            "NotImplemented",
+constexpr std::array<std::string_view, 7> kProbeOutcomes = {"NotImplemented",
                                                             "NoSuchBucket",
                                                             "AccessDenied",
                                                             "PermanentRedirect",
@@ -78,6 +74,7 @@ Task<aws::Reply> S3Store::put_probe(Wait wait) {
   call.headers = headers;
   call.body = kProbeText;
   call.expected = kProbeOutcomes;
+  call.expects = &is_lost_write;
   call.what = target.what();
   co_return co_await session_.service->send(call, wait);
 }
@@ -89,9 +86,8 @@ Task<void> S3Store::examine(Wait wait) {
   int redirects = 0;
   for (bool written = false;;) {
     aws::Reply reply = co_await put_probe(wait);
-    if (reply.error_code == "PreconditionFailed" ||
-        reply.error_code == "ConditionalRequestConflict")
-      co_return;
+    const int status = reply.response.status;
+    if (is_lost_write(status, reply.error_code, reply.response.body)) co_return;
     if (reply.error_code.empty()) {
       if (written)
         throw_not_conditional("overwrote an object that was to be created only if absent");
@@ -153,10 +149,10 @@ Task<std::unique_ptr<DataStore>> open_s3_store(Reactor& reactor, std::string_vie
   const std::string name(given);
   const StoreOptions options = given_options;
   Location location = parse_location(name);
-  wait.deadline = std::min(wait.deadline, reactor.now() + kOpenTime);
+  wait.deadline = aws::opening_deadline(reactor, options, wait);
+  aws::SessionOptions session_options = aws::session_options(options, "s3:" + name);
   aws::Session session = co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml,
-                                                    std::max<std::size_t>(1, options.in_flight_max),
-                                                    wait, options.request_timeout);
+                                                    std::move(session_options), wait);
   auto store =
       std::make_unique<S3Store>(reactor, name, std::move(location), std::move(session), options);
   std::exception_ptr error;
@@ -169,6 +165,7 @@ Task<std::unique_ptr<DataStore>> open_s3_store(Reactor& reactor, std::string_vie
     co_await store->close();
     std::rethrow_exception(error);
   }
+  store->opened();
   co_return std::unique_ptr<DataStore>(std::move(store));
 }
 
@@ -215,9 +212,12 @@ Task<bool> make_bucket(aws::ServiceClient& service, const std::string& bucket, W
 
 Task<bool> create_s3_store(Reactor& reactor, std::string_view given, Wait wait) {
   const Location location = parse_location(given);
-  wait.deadline = std::min(wait.deadline, reactor.now() + kOpenTime);
-  aws::Session session =
-      co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml, 1, wait);
+  StoreOptions options;
+  options.in_flight_max = 1;
+  wait.deadline = aws::opening_deadline(reactor, options, wait);
+  aws::SessionOptions session_options = aws::session_options(options, "s3:" + std::string(given));
+  aws::Session session = co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml,
+                                                    std::move(session_options), wait);
   std::exception_ptr error;
   bool made = false;
   try {

@@ -79,7 +79,10 @@ class S3Store final : public DataStore {
   std::string_view type() const noexcept override { return "s3"; }
   const std::string& name() const noexcept override { return name_; }
   StoreCounters counters() const noexcept override;
+  bool is_held_back() const noexcept override { return session_.service->is_held_back(); }
 
+  /// From now on requests have the whole patience.
+  void opened() noexcept { session_.service->set_opening(false); }
   /// Makes sure that the bucket is there, can be written, and writes on condition.
   Task<void> examine(Wait wait);
 

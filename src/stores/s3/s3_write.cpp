@@ -9,12 +9,13 @@
 namespace unum::s3 {
 namespace {
 
-constexpr std::array<std::string_view, 2> kLost = {"PreconditionFailed",
-                                                   "ConditionalRequestConflict"};
-constexpr std::array<std::string_view, 1> kNoSuchKey = {"NoSuchKey"};
+// What S3 says of a write without a condition that meets one with a condition: again, please.
+constexpr std::array<std::string_view, 3> kInTheWay = {"OperationAborted",
+                                                       "ConditionalRequestConflict", "409"};
 // Keys of one DeleteObjects, S3's limit.
 constexpr std::size_t kKeysOfOneDelete = 1000;
-// How often keys are tried again that S3 was too busy to remove.
+// How often keys are tried again that S3 was too busy to remove; more often while the store's
+// patience lasts.
 constexpr int kDeletesMax = 4;
 // Doubled each time.
 constexpr std::chrono::milliseconds kRacePause{20};
@@ -33,7 +34,7 @@ Task<void> S3Store::pause(std::chrono::milliseconds time, Wait wait) {
   begin_call("write", wait);
 }
 
-/// Writes in one request. Empty: written; else one of `kLost`.
+/// Writes in one request. Empty: written; else the code of a lost write.
 Task<std::string> S3Store::put_object(const Target& target, std::string_view value, bool if_absent,
                                       Wait wait) {
   const std::array<std::string, 2> headers = {
@@ -45,7 +46,11 @@ Task<std::string> S3Store::put_object(const Target& target, std::string_view val
   call.body = value;
   call.signing = aws::Signing::query;
   call.unsigned_payload = true;
-  if (if_absent) call.expected = kLost;
+  if (if_absent) {
+    call.expects = &is_lost_write;
+  } else {
+    call.retried = kInTheWay;
+  }
   call.what = target.what();
   aws::Reply reply = co_await session_.service->send(call, wait);
   co_return std::move(reply.error_code);
@@ -139,8 +144,9 @@ Task<void> S3Store::remove(const SessionContext& context, std::span<const ItemId
 Task<void> S3Store::remove_keys(std::span<const std::string> keys, Wait wait) {
   Target target(targets_);
   aws::Call call;
-  call.expected = kNoSuchKey;
+  call.retried = kInTheWay;
   if (keys.size() == 1) {
+    call.expects = &is_absent;
     name_key(target, "DeleteObject", keys.front());
     call.method = http::Method::del;
     call.path = target.path();
@@ -151,6 +157,7 @@ Task<void> S3Store::remove_keys(std::span<const std::string> keys, Wait wait) {
   name_bucket(target, "DeleteObjects");
   std::vector<DeleteFailure> failures;
   for (const std::string& key : keys) failures.push_back({key, {}, {}});
+  const Deadline patient_until = reactor().now() + session_.service->patience();
   for (int attempt = 1; !failures.empty(); ++attempt) {
     std::string body = "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
     for (const DeleteFailure& failure : failures) {
@@ -171,14 +178,17 @@ Task<void> S3Store::remove_keys(std::span<const std::string> keys, Wait wait) {
     failures = parse_delete_result(reply.response.body);
     std::erase_if(failures, [](const DeleteFailure& f) { return f.code == "NoSuchKey"; });
     for (const DeleteFailure& failure : failures) {
-      if (is_passing(failure.code) && attempt < kDeletesMax) continue;
+      const bool again = attempt < kDeletesMax || reactor().now() < patient_until;
+      if (is_passing(failure.code) && again) continue;
       const ErrorKind kind = is_passing(failure.code)         ? ErrorKind::throttled
                              : failure.code == "AccessDenied" ? ErrorKind::denied
                                                               : ErrorKind::invalid;
       throw Error(kind, "s3", failure.code,
                   std::string(target.what()) + ": " + failure.key + ": " + failure.message);
     }
-    if (!failures.empty()) co_await pause(kBusyPause * (1 << attempt), wait);
+    if (!failures.empty()) {
+      co_await pause(kBusyPause * (1 << std::min(attempt, kDeletesMax)), wait);
+    }
   }
 }
 

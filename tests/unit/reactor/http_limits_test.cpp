@@ -188,6 +188,55 @@ TEST_CASE("a request that stands still is given up, one that moves slowly is not
   with_client(reactor, client, silent, body);
 }
 
+TEST_CASE("a response that trickles is given up, unless it is said to come so (found 19)",
+          "[http]") {
+  ON_EACH_PORT(reactor);
+  constexpr std::chrono::milliseconds kStall{400};
+  Server server(reactor, [&](Peer& peer) -> Task<void> {
+    const auto request = co_await peer.read_request();
+    if (!request) co_return;
+    co_await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n");
+    for (int i = 0; i < 30; ++i) {
+      const Deadline next = reactor.now() + kStall / 6;
+      co_await reactor.sleep_until(next);
+      co_await peer.send("x");
+    }
+    co_await peer.until_gone();
+  });
+  http::ClientOptions options;
+  options.stall_timeout = kStall;
+  http::Client client(reactor, options);
+  const auto body = [&]() -> Task<void> {
+    const http::Request usual{.origin = server.origin(), .target = "/"};
+    const Failure failure = co_await failure_of(client.send(usual));
+    CHECK(failure.kind == ErrorKind::timeout);
+    CHECK(failure.message.find("next to nothing moved") != std::string::npos);
+    const http::Request slow{.origin = server.origin(), .target = "/", .slow_answer = true};
+    const http::Response response = co_await client.send(slow);
+    CHECK(response.body.size() == 30);
+  };
+  with_client(reactor, client, server, body);
+}
+
+TEST_CASE("a header line beyond its limit is told as that (found 29)", "[http]") {
+  ON_EACH_PORT(reactor);
+  Server server(reactor, [&](Peer& peer) -> Task<void> {
+    const auto request = co_await peer.read_request();
+    co_await peer.send("HTTP/1.1 200 OK\r\nx-long: " + std::string(200'000, 'h'));
+    co_await peer.until_gone();
+  });
+  http::Client client(reactor);
+  const auto body = [&]() -> Task<void> {
+    const http::Request request{.origin = server.origin(), .target = "/"};
+    const Failure failure = co_await failure_of(client.send(request));
+    CHECK(failure.kind == ErrorKind::exhausted);
+    INFO(failure.message);
+    CHECK(failure.message.find("a line of the response's header is longer than 102400 bytes") !=
+          std::string::npos);
+  };
+  with_client(reactor, client, server, body);
+}
+
 TEST_CASE("what is over before it begins is not sent", "[http]") {
   ON_EACH_PORT(reactor);
   Server server(reactor, answers(""));

@@ -101,3 +101,55 @@ TEST_CASE("a pause that was asked for is the least, and the deadline bounds it, 
   CHECK(!retry.failed(Failure::throttling, kNow, 3600s));
   CHECK(retry.end() == Retry::End::deadline);
 }
+
+TEST_CASE("with a patience time ends a call, neither attempts nor the quota (found 16)",
+          "[retry]") {
+  const Backoff backoff;
+  const Random most = [] { return 1.0; };
+  constexpr unsigned kMany = 1'000'000;
+  RetryQuota quota(20);
+  Retry retry(backoff, kMany, quota, most, kNoDeadline, 10s);
+  Deadline now = kNow;
+  for (std::optional<Deadline> next = now; next; next = retry.failed(Failure::transient, now)) {
+    CHECK(*next - now <= Retry::kTransientPauseMax);
+    now = *next;
+  }
+  CHECK(retry.end() == Retry::End::patience);
+  CHECK(now == kNow + 10s);  // the last attempt is made when the time is over
+  CHECK(retry.attempts() > 8);
+  CHECK(retry.is_over_quota());
+}
+
+TEST_CASE("who is throttled waits while others are answered, but not for ever (found 15)",
+          "[retry]") {
+  const Backoff backoff;
+  const Random most = [] { return 1.0; };
+  constexpr unsigned kMany = 1'000'000;
+  RetryQuota quota;
+  Retry alone(backoff, kMany, quota, most, kNoDeadline, 10s);
+  Deadline now = kNow;
+  for (std::optional<Deadline> next = now; next; next = alone.failed(Failure::throttling, now)) {
+    now = *next;
+  }
+  CHECK(now == kNow + 10s);
+  Retry beside(backoff, kMany, quota, most, kNoDeadline, 10s);
+  now = kNow;
+  for (std::optional<Deadline> next = now; next;
+       next = beside.failed(Failure::throttling, now, std::nullopt, now)) {
+    now = *next;
+  }
+  CHECK(now == kNow + Retry::kPatiencesMax * 10s);
+  CHECK(quota.tokens() == RetryQuota::kCapacity);
+}
+
+TEST_CASE(
+    "a pause that was asked for is a minute at most, unless a deadline leaves room (found 18)",
+    "[retry]") {
+  const Backoff backoff;
+  const Random half = [] { return 0.5; };
+  RetryQuota quota;
+  Retry endless(backoff, 9, quota, half, kNoDeadline);
+  CHECK(endless.failed(Failure::throttling, kNow, 24h) == kNow + 60s);
+  Retry bounded(backoff, 9, quota, half, kNow + 2h);
+  CHECK(bounded.failed(Failure::throttling, kNow, 1h) == kNow + 1h);
+}

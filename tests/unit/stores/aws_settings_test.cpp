@@ -230,11 +230,20 @@ TEST_CASE("given endpoints count in their order", "[aws]") {
 TEST_CASE("retries follow the service, the environment and the profile", "[aws]") {
   CleanEnvironment environment;
   CHECK(Settings::load().retry_policy("s3").attempts_max == 3);
+  CHECK(!Settings::load().retry_policy("s3").attempts_are_given);
   CHECK(Settings::load().retry_policy("dynamodb").attempts_max == 4);
   CHECK(Settings::load().retry_policy("dynamodb").backoff.transient_base ==
         std::chrono::milliseconds(25));
   environment.write(".aws/config", "[default]\nmax_attempts = 7\nretry_mode = standard");
   CHECK(Settings::load().retry_policy("s3").attempts_max == 7);
+  CHECK(Settings::load().retry_policy("s3").attempts_are_given);
+  environment.set("AWS_RETRY_MODE", "adaptive");
+  CHECK(Settings::load().retry_policy("s3").attempts_max == 7);
+  environment.set("AWS_RETRY_MODE", "eager");
+  const auto mode = thrown_by([] { Settings::load().retry_policy("s3"); });
+  REQUIRE(mode);
+  CHECK(mode->message().find("must be standard, adaptive or legacy") != std::string::npos);
+  environment.unset("AWS_RETRY_MODE");
   environment.set("AWS_MAX_ATTEMPTS", "5");
   environment.set("UNUM_HEDGE_MS", "30");
   CHECK(Settings::load().retry_policy("s3").attempts_max == 5);

@@ -283,6 +283,57 @@ TEST_CASE("throttled and broken answers are asked again", "[dynamodb]") {
   });
 }
 
+TEST_CASE("an answer that is no JSON is named by service, place and call (found 29)",
+          "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  const std::string bad = GENERATE("<html>hello</html>", R"({"Item":{"Name":{"S":"x")", "[]");
+  Service service(reactor, [&](const std::string& operation, const std::string&) -> Answer {
+    return operation == "GetItem" ? Answer{"200 OK", bad} : Answer{};
+  });
+  service.with_store({}, [&](DataStore& store) -> Task<void> {
+    const SessionContext context = store.session_context("s");
+    const ItemId item{"F", ItemKind::outcome};
+    std::string message;
+    try {
+      co_await store.get(context, item);
+    } catch (const Error& error) {
+      CHECK(error.code() == "Unum.BadReply");
+      message = error.message();
+    }
+    CHECK(message.starts_with("GetItem table, "));
+    CHECK(message.find("dynamodb in us-east-1 at http://127.0.0.1:") != std::string::npos);
+  });
+}
+
+TEST_CASE("opening ends though a byte comes now and then (found 19)", "[dynamodb]") {
+  ON_EACH_PORT(reactor);
+  Server server(reactor, [&](Peer& peer) -> Task<void> {
+    const auto request = co_await peer.read_request();
+    if (!request) co_return;
+    co_await peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+    for (bool there = true; there;) {
+      const Deadline next = reactor.now() + std::chrono::milliseconds(50);
+      co_await reactor.sleep_until(next);
+      there = co_await peer.send("x");
+    }
+  });
+  test::use_dynamodb(server.origin());
+  StoreOptions options;
+  options.request_timeout = std::chrono::milliseconds(200);
+  options.patience = std::chrono::milliseconds(100);
+  const auto before = Clock::now();
+  std::optional<Error> failed;
+  try {
+    reactor.run(open_store(reactor, "dynamodb", "table", options));
+  } catch (const Error& error) {
+    failed = error;
+  }
+  REQUIRE(failed);
+  CHECK(failed->kind() == ErrorKind::timeout);
+  CHECK(Clock::now() - before < std::chrono::seconds(5));
+  reactor.run(server.stop());
+}
+
 TEST_CASE("a table that cannot be a store is refused at open, with the reason", "[dynamodb]") {
   ON_EACH_PORT(reactor);
   struct Bad {

@@ -246,6 +246,76 @@ TEST_CASE("a write in conflict with another is tried again, and adopts what is t
   end(reactor, fake, store.get());
 }
 
+TEST_CASE("a lost write is known by its status, whatever the code or without a body (found 17)") {
+  ON_EACH_PORT(reactor);
+  const Answer lost = GENERATE(Answer{"409 Conflict", error_body("OperationAborted")},
+                               Answer{"409 Conflict"}, Answer{"412 Precondition Failed"},
+                               Answer{"412 Precondition Failed", error_body("ObjectAlreadyExists")},
+                               kLost, kConflict);
+  const Answer absent =
+      GENERATE(Answer{"404 Not Found"}, Answer{"404 Not Found", error_body("NoSuchObject")});
+  CAPTURE(lost.status, lost.body, absent.body);
+  std::size_t writes = 0;
+  FakeS3 fake(reactor, [&](const std::string& request) {
+    if (is(request, "PUT", ".unum-probe")) return lost;
+    if (is(request, "PUT", "F-output.json")) return ++writes < 3 ? lost : Answer{};
+    return writes == 2 && is(request, "GET", "") ? Answer{"200 OK", "\"theirs\""} : absent;
+  });
+  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const SessionContext context = store->session_context("s").bound_to("F");
+  const ItemId other{"G", ItemKind::outcome};
+  CHECK(!reactor.run(store->get(context, other)));
+  const WriteResult result = reactor.run(store->write_return_value(context, "\"mine\""));
+  CHECK(result.status == Status::already_there);
+  CHECK(result.stored == "\"theirs\"");
+  CHECK(writes == 2);
+  end(reactor, fake, store.get());
+}
+
+TEST_CASE("the completion of an upload in parts is lost by the same answers (found 17)") {
+  ON_EACH_PORT(reactor);
+  const Answer lost =
+      GENERATE(Answer{"409 Conflict", error_body("OperationAborted")}, Answer{"409 Conflict"},
+               Answer{"412 Precondition Failed"}, Answer{"404 Not Found"});
+  CAPTURE(lost.status, lost.body);
+  bool written = false;
+  FakeS3 fake(reactor, [&](const std::string& request) -> Answer {
+    if (is(request, "POST", "uploads")) {
+      return Answer{"200 OK",
+                    "<InitiateMultipartUploadResult><UploadId>u</UploadId>"
+                    "</InitiateMultipartUploadResult>"};
+    }
+    if (is(request, "PUT", "partNumber")) return Answer{"200 OK", "", "ETag: \"e\"\r\n"};
+    if (is(request, "PUT", ".unum-probe")) return kLost;
+    if (is(request, "POST", "uploadId")) {
+      written = written || is(request, "POST", "F-output");
+      return lost;
+    }
+    if (is(request, "DELETE", "")) return Answer{"204 No Content"};
+    return written && is(request, "GET", "") ? Answer{"200 OK", "\"theirs\""} : kNoSuchKey;
+  });
+  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const SessionContext context = store->session_context("s").bound_to("F");
+  const std::string large(17u * 1024 * 1024, '1');
+  const WriteResult result = reactor.run(store->write_return_value(context, large));
+  CHECK(result.status == Status::already_there);
+  CHECK(result.stored == "\"theirs\"");
+  end(reactor, fake, store.get());
+}
+
+TEST_CASE("a bucket or a page that is not there is no absent object (found 17)") {
+  ON_EACH_PORT(reactor);
+  const Answer answer =
+      GENERATE(Answer{"404 Not Found", error_body("NoSuchBucket")},
+               Answer{"404 Not Found", "<html><title>Nothing here</title></html>"});
+  FakeS3 fake(reactor, supporting([&](const std::string&) { return answer; }));
+  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const SessionContext context = store->session_context("s");
+  const Error error = test::error_of(reactor, store->get(context, kOutcomeF));
+  CHECK(error.kind() == ErrorKind::not_found);
+  end(reactor, fake, store.get());
+}
+
 TEST_CASE("a write that always conflicts with none ends in an error, not in a loop") {
   ON_EACH_PORT(reactor);
   FakeS3 fake(reactor, supporting([&](const std::string& request) {
