@@ -193,6 +193,7 @@ Endpoint resolve_endpoint(std::string_view service, const Settings& settings) {
                               settings.profile_name() + " has no region in " +
                               (settings.config_path().empty() ? "~/.aws/config (HOME is not set)"
                                                               : settings.config_path()) +
+                              settings.unreadable() +
                               "; set AWS_REGION, to eu-central-1 for example");
   }
   endpoint.region = *region;
