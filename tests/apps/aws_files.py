@@ -174,9 +174,10 @@ class Case:
         if self.chance(1):
             lines.append("region = before-any-section")
         for name, properties in sections:
-            self.write_section(lines, self.head(name, is_config), properties)
-            if is_config and name == "default" and self.chance(8):
+            prefixed = is_config and name == "default" and self.chance(15)
+            if prefixed:
                 self.write_section(lines, "[profile default]", {"region": "mx-central-1"})
+            self.write_section(lines, self.head(name, is_config), properties)
         if is_config and self.chance(60):
             self.write_section(lines, self.pick('[services local]', '[services "my services"]'),
                                {"s3": "\n  endpoint_url = http://127.0.0.1:2/s\n  other = 1",

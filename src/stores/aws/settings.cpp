@@ -166,12 +166,21 @@ const Properties* Settings::profile(std::string_view name) const {
 
 std::optional<std::string> Settings::get(const char* variable, std::string_view name) const {
   if (auto value = environment(variable)) return value;
-  if (const Properties* section = profile()) {
-    if (const auto value = property(*section, name); value && !value->empty()) {
-      return std::string(*value);
-    }
+  return of_profile(name);
+}
+
+std::optional<std::string> Settings::of_profile(std::string_view name) const {
+  const Properties* const section = profile();
+  const auto value =
+      section == nullptr ? std::optional<std::string_view>() : property(*section, name);
+  if (!value || value->empty()) return std::nullopt;
+  // Not quoted: what is indented by mistake may be keys.
+  if (value->find('\n') != std::string_view::npos) {
+    throw Error(ErrorKind::invalid, "aws", "Unum.InvalidProfile",
+                "profile " + profile_name_ + ": " + std::string(name) +
+                    " goes on in an indented line behind it, and must have one line");
   }
-  return std::nullopt;
+  return std::string(*value);
 }
 
 bool Settings::is_true(const char* variable, std::string_view name) const {

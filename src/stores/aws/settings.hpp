@@ -39,7 +39,10 @@ class Settings {
 
   /// The environment's variable, else the profile's property, if they are not empty.
   std::optional<std::string> get(const char* variable, std::string_view property) const;
-  /// The same for "true" and "false"; throws `invalid` for anything else.
+  /// The profile's property alone, if it is not empty; throws `invalid` where it has more than one
+  /// line, without quoting it.
+  std::optional<std::string> of_profile(std::string_view property) const;
+  /// The same as `get` for "true" and "false"; throws `invalid` for anything else.
   bool is_true(const char* variable, std::string_view property) const;
 
   /// AWS_REGION, AWS_DEFAULT_REGION, the profile's.

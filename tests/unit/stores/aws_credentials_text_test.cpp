@@ -180,6 +180,24 @@ TEST_CASE("profiles are read as AWS' own command reads them (found 20)", "[aws]"
   CHECK(profile_gives(reactor) == "odd name ");
 }
 
+TEST_CASE("a setting that goes on in the next line is refused and not quoted (found 20)", "[aws]") {
+  CleanEnvironment environment;
+  for (const char* name : {"region", "services", "endpoint_url", "use_fips_endpoint"}) {
+    CAPTURE(name);
+    environment.write(".aws/config", "[default]\n" + std::string(name) +
+                                         " = x\n  aws_secret_access_key = " + kSecret + "\n");
+    std::string message;
+    try {
+      environment.set("AWS_REGION", std::string(name) == "region" ? "" : "us-east-1");
+      aws::resolve_endpoint("s3");
+    } catch (const Error& error) {
+      message = error.message();
+    }
+    CHECK(message == "profile default: " + std::string(name) +
+                         " goes on in an indented line behind it, and must have one line");
+  }
+}
+
 TEST_CASE("files that may not be read matter where nothing else is said (found 20)", "[aws]") {
   if (::geteuid() != 0) UNUM_SKIP("only root can become a user who may read less");
   ON_EACH_PORT(reactor);
