@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
@@ -125,10 +127,17 @@ Task<std::vector<Instance>> collect(DataStore& store, const SessionContext& cont
 }
 
 std::string clock_time(std::int64_t unix_ns) {
-  const std::time_t seconds = unix_ns / 1'000'000'000;
+  // The ends of the range stand for all that lies beyond them.
+  using Limits = std::numeric_limits<std::int64_t>;
+  if (unix_ns == Limits::max()) return "after 2262-04-11";
+  if (unix_ns < Limits::min() + 1'000'000'000) return "before 1677-09-22";
+  const std::chrono::nanoseconds since_1970(unix_ns);
+  const auto whole = std::chrono::floor<std::chrono::seconds>(since_1970);  // down, before 1970 too
+  const std::time_t seconds = whole.count();
+  const auto fraction = std::chrono::floor<std::chrono::milliseconds>(since_1970) - whole;
   std::tm local{};
   ::localtime_r(&seconds, &local);
-  return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:03}", local, unix_ns / 1'000'000 % 1000);
+  return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:03}", local, fraction.count());
 }
 
 void print_table(const std::vector<Instance>& instances) {

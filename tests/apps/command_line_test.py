@@ -285,6 +285,25 @@ class CommandLine(AppTest):
         self.assertEqual(5, len(re.findall(r"(?m) done ", table)), table)
         self.assertNotIn("failed", table)
 
+    def test_inspect_prints_times_of_all_centuries_found_22(self):
+        place = self.path("store")
+        application = self.application({"Double": Function(DOUBLE)})
+        self.unum("store", "create", "fs:" + place, code=DONE)
+        self.unum("run", application, "--input", "1", "--session", "old", "--store", "fs:" + place, code=DONE)
+        file = os.path.join(place, "old", "Double-output.json")
+        for seconds, nanoseconds, printed in ((-1, 250_000_000, "1969-12-31 23:59:59.250"),
+                                              (-86_400, 0, "1969-12-31 00:00:00.000"),
+                                              (10_413_792_000, 0, "after 2262-04-11"),
+                                              (-10_413_792_000, 0, "before 1677-09-22")):
+            moment = seconds * 10**9 + nanoseconds
+            os.utime(file, ns=(moment, moment))
+            if os.stat(file).st_mtime_ns != moment:
+                continue  # a file system that does not reach that far
+            shown = self.unum("inspect", "old", "--store", "fs:" + place, code=DONE, TZ="UTC").out
+            self.assertIn(printed, shown)
+            listed = self.unum("inspect", "old", "--store", "fs:" + place, "--json", code=DONE).json
+            self.assertEqual(max(-2**63, min(moment, 2**63 - 1)), listed["instances"][0]["modified_unix_ns"])
+
     def test_inspect_tells_a_caught_failure_from_a_result(self):
         place = self.path("store")
         application = self.application({

@@ -66,7 +66,7 @@ void credentials(std::string_view text) {
   }
   refused_or_read([&] { aws::parse_sts_answer(text, "sts"); });
   refused_or_read([&] { aws::split_command(text); });
-  aws::parse_iso8601(text);
+  aws::parse_expiration(text);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ constexpr minutes kAdvisory{15};
 constexpr minutes kMandatory{1};
 // After a refresh that failed although what is in hand is still good.
 constexpr minutes kRefreshAgain{1};
-// For how long credentials that have ended go on where the metadata service does not answer.
+// For how long credentials that have ended go on where nothing newer is to be had.
 constexpr minutes kStaticStability{10};
 
 class FixedCredentials final : public CredentialsSource {
@@ -30,6 +30,7 @@ class FixedCredentials final : public CredentialsSource {
   Task<const Credentials*> get(Wait) override { co_return &credentials_; }
   const Credentials* peek() noexcept override { return &credentials_; }
   void invalidate() noexcept override {}
+  void use_clock(std::chrono::seconds) noexcept override {}
 
  private:
   Credentials credentials_;
@@ -44,7 +45,7 @@ class CachedCredentials final : public CredentialsSource {
   const Credentials* peek() noexcept override {
     if (!current_) return nullptr;
     if (!current_->expiration) return &*current_;
-    const WallTime now = clock_();
+    const WallTime now = wall_now();
     if (now < refresh_at_) return &*current_;
     // About to end: whoever comes first fetches, the others go on while they can.
     return fetching_ && now < useless_at_ ? &*current_ : nullptr;
@@ -69,6 +70,12 @@ class CachedCredentials final : public CredentialsSource {
 
   void invalidate() noexcept override {
     if (!fetching_) current_.reset();
+  }
+
+  void use_clock(std::chrono::seconds ahead) noexcept override {
+    if (ahead == ahead_) return;
+    ahead_ = ahead;
+    if (current_ && current_->expiration) schedule();
   }
 
  private:
@@ -103,7 +110,7 @@ class CachedCredentials final : public CredentialsSource {
     } catch (const Error& error) {
       failed_ = error;
     }
-    const WallTime now = clock_();
+    const WallTime now = wall_now();
     if (current_ && current_->expiration) {
       if (now < useless_at_) {
         refresh_at_ = std::min(now + kRefreshAgain, useless_at_);
@@ -128,11 +135,14 @@ class CachedCredentials final : public CredentialsSource {
   }
 
   void keep(Credentials credentials) {
-    const WallTime now = clock_();
     current_ = std::move(credentials);
-    if (!current_->expiration) return;
+    if (current_->expiration) schedule();
+  }
+
+  void schedule() noexcept {
+    const WallTime now = wall_now();
     const WallTime end = *current_->expiration;
-    if (end <= now && chosen_->outlives_expiration()) {
+    if (end <= now) {
       use_until(now + kStaticStability, now + kRefreshAgain);
       return;
     }
@@ -142,7 +152,10 @@ class CachedCredentials final : public CredentialsSource {
               end - std::min<WallTime::duration>(kAdvisory, life / 2));
   }
 
-  void use_until(WallTime end, WallTime refresh) {
+  /// By the clock of the services, where one has said that ours is wrong.
+  WallTime wall_now() const { return clock_() + ahead_; }
+
+  void use_until(WallTime end, WallTime refresh) noexcept {
     useless_at_ = end;
     refresh_at_ = refresh;
   }
@@ -170,6 +183,7 @@ class CachedCredentials final : public CredentialsSource {
   Reactor& reactor_;
   const std::vector<std::unique_ptr<CredentialsProvider>> places_;
   const WallClock clock_;
+  std::chrono::seconds ahead_{0};
   CredentialsProvider* chosen_ = nullptr;
   std::optional<Credentials> current_;
   WallTime refresh_at_{};

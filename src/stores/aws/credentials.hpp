@@ -23,7 +23,9 @@ struct Credentials {
   std::string source;
 };
 
-/// Gives credentials; refreshes them before they end.
+/// Gives credentials; refreshes them before they end. Those that have ended already when they come
+/// are given all the same and renewed once a minute at most: it may be this machine's clock that is
+/// wrong, and the service is who decides.
 class CredentialsSource {
  public:
   virtual ~CredentialsSource() = default;
@@ -36,6 +38,8 @@ class CredentialsSource {
   virtual const Credentials* peek() noexcept = 0;
   /// The service says that they have expired or are not valid: the next `get` asks anew.
   virtual void invalidate() noexcept = 0;
+  /// A service's clock is so far ahead of this machine's: what ends when is told by the service's.
+  virtual void use_clock(std::chrono::seconds ahead) noexcept = 0;
 };
 
 /// Always these.

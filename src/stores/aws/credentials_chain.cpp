@@ -1,7 +1,9 @@
 // Where credentials are looked for, in the order of the SDKs.
 #include <utility>
 
+#include "stores/aws/credentials_text.hpp"
 #include "stores/aws/providers.hpp"
+#include "unum/error.hpp"
 
 namespace unum::aws {
 namespace {
@@ -15,11 +17,30 @@ class EnvironmentProvider final : public CredentialsProvider {
     if (!id && !secret) {
       co_return Finding{{}, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"};
     }
-    if (!secret) co_return Finding{{}, "AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not"};
     if (!id) co_return Finding{{}, "AWS_SECRET_ACCESS_KEY is set, AWS_ACCESS_KEY_ID is not"};
-    Credentials credentials{
-        *id, *secret, environment("AWS_SESSION_TOKEN").value_or(""), {}, name()};
+    if (!secret) fail("AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not");
+    Credentials credentials{clean("AWS_ACCESS_KEY_ID"),
+                            clean("AWS_SECRET_ACCESS_KEY"),
+                            clean("AWS_SESSION_TOKEN"),
+                            {},
+                            name()};
+    if (credentials.session_token.empty()) {
+      credentials.session_token = clean("AWS_SECURITY_TOKEN");  // its old name
+    }
     co_return Finding{std::move(credentials), {}};
+  }
+
+ private:
+  [[noreturn]] static void fail(std::string message) {
+    throw Error(ErrorKind::invalid, "aws", "Unum.InvalidSetting", std::move(message));
+  }
+
+  static std::string clean(const char* variable) {
+    std::string value = environment(variable).value_or("");
+    if (const std::string_view flaw = flaw_of_key(value); !flaw.empty()) {
+      fail(std::string(variable) + " " + std::string(flaw));
+    }
+    return value;
   }
 };
 

@@ -1,7 +1,6 @@
 // Readers of foreign texts that hold secrets: no message quotes them.
 #include "stores/aws/credentials_text.hpp"
 
-#include <charconv>
 #include <pugixml.hpp>
 #include <utility>
 
@@ -27,34 +26,23 @@ std::optional<std::string> member_text(std::string_view object, std::string_view
   return json::string_value(*value);
 }
 
-std::optional<int> number(std::string_view text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || value < 0) {
-    return std::nullopt;
-  }
-  return value;
-}
-
-/// A header's value must not hold a line's end: it would begin another header.
 void check(const Credentials& credentials, const std::string& source) {
-  const auto clean = [](std::string_view text) {
-    for (const char c : text) {
-      if (static_cast<unsigned char>(c) <= ' ' || c == '\x7f') return false;
-    }
-    return true;
-  };
   if (credentials.access_key_id.empty()) fail(source, "the access key's id is missing");
   if (credentials.secret_access_key.empty()) fail(source, "the secret access key is missing");
-  if (!clean(credentials.access_key_id) || !clean(credentials.secret_access_key) ||
-      !clean(credentials.session_token)) {
-    fail(source, "there are blanks or control characters in them");
+  for (const auto& [text, name] : {std::pair(&credentials.access_key_id, "the access key's id"),
+                                   std::pair(&credentials.secret_access_key, "the secret"),
+                                   std::pair(&credentials.session_token, "the token")}) {
+    if (const std::string_view flaw = flaw_of_key(*text); !flaw.empty()) {
+      fail(source, std::string(name) + " " + std::string(flaw));
+    }
   }
 }
 
 void set_expiration(Credentials& credentials, std::string_view text, const std::string& source) {
-  credentials.expiration = parse_iso8601(text);
-  if (!credentials.expiration) fail(source, "the time of their expiration is none (ISO 8601)");
+  credentials.expiration = parse_expiration(text);
+  if (!credentials.expiration) {
+    fail(source, "their Expiration is no time with a zone; it must be like 2026-11-25T20:00:00Z");
+  }
 }
 
 }  // namespace
@@ -111,43 +99,14 @@ Credentials parse_sts_answer(std::string_view text, const std::string& source) {
   return credentials;
 }
 
-std::optional<std::chrono::system_clock::time_point> parse_iso8601(std::string_view text) {
-  // YYYY-MM-DDTHH:MM:SS, then a fraction, then Z or +HH:MM.
-  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
-      text[16] != ':') {
-    return std::nullopt;
+std::string_view flaw_of_key(std::string_view text) {
+  if (text.ends_with('\n') || text.ends_with('\r')) return "ends with a line's end";
+  for (const char c : text) {
+    if (c == '\n' || c == '\r') return "has more than one line";
+    if (c == ' ' || c == '\t') return "has a blank in it";
+    if (c < ' ' || c >= '\x7f') return "has a character in it that no key has";
   }
-  const auto field = [&](std::size_t at, std::size_t digits) {
-    return number(text.substr(at, digits)).value_or(-1);
-  };
-  const int year = field(0, 4);
-  const std::chrono::year_month_day date(std::chrono::year(year),
-                                         std::chrono::month(static_cast<unsigned>(field(5, 2))),
-                                         std::chrono::day(static_cast<unsigned>(field(8, 2))));
-  const int hours = field(11, 2);
-  const int minutes = field(14, 2);
-  const int seconds = field(17, 2);
-  if (year < 0 || !date.ok() || hours < 0 || hours > 23 || minutes < 0 || minutes > 59 ||
-      seconds < 0 || seconds > 60) {
-    return std::nullopt;
-  }
-  std::string_view rest = text.substr(19);
-  if (rest.starts_with('.')) {
-    rest.remove_prefix(1);
-    while (!rest.empty() && rest.front() >= '0' && rest.front() <= '9') rest.remove_prefix(1);
-  }
-  std::chrono::minutes offset{0};
-  if (rest != "Z" && rest != "z") {
-    if (rest.size() != 6 || (rest[0] != '+' && rest[0] != '-') || rest[3] != ':') {
-      return std::nullopt;
-    }
-    const auto hh = number(rest.substr(1, 2));
-    const auto mm = number(rest.substr(4, 2));
-    if (!hh || !mm || *hh > 23 || *mm > 59) return std::nullopt;
-    offset = std::chrono::minutes(*hh * 60 + *mm) * (rest[0] == '-' ? -1 : 1);
-  }
-  return std::chrono::sys_days(date) + std::chrono::hours(hours) + std::chrono::minutes(minutes) +
-         std::chrono::seconds(seconds) - offset;
+  return {};
 }
 
 std::vector<std::string> split_command(std::string_view command) {
@@ -174,7 +133,11 @@ std::vector<std::string> split_command(std::string_view command) {
     } else if (c == '\'' || c == '"') {
       quote = c;
       put('\0');  // "" is a word, too
-    } else if (c == '\\' && i + 1 < command.size()) {
+    } else if (c == '\\') {
+      if (i + 1 == command.size()) {
+        throw Error(ErrorKind::invalid, "aws", "Unum.InvalidProfile",
+                    "nothing stands behind the backslash at the end of credential_process");
+      }
       put(command[++i]);
     } else if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
       in_word = false;

@@ -27,8 +27,15 @@ Credentials parse_credentials_json(std::string_view text, CredentialsJson form,
 /// The answer of STS to AssumeRole and AssumeRoleWithWebIdentity. Throws like the other.
 Credentials parse_sts_answer(std::string_view text, const std::string& source);
 
-/// "2026-11-25T20:00:00Z", also with a fraction and an offset.
-std::optional<std::chrono::system_clock::time_point> parse_iso8601(std::string_view text);
+/// What keeps a text from being a key or a token, which are printable ASCII without blanks (the end
+/// of a line in a header would begin another one): "ends with a line's end". Or empty.
+std::string_view flaw_of_key(std::string_view text);
+
+/// "2026-11-25T20:00:00Z", and the other forms that programs print and botocore takes: a blank for
+/// T, without seconds, without separators, a fraction; "UTC", "GMT" or an offset ("+01:00",
+/// "+0100", "+01") for Z, a blank before it; the date of HTTP. A zone there must be. Between 1970
+/// and 2200 whatever the text says: see bounded_wall_time.
+std::optional<std::chrono::system_clock::time_point> parse_expiration(std::string_view text);
 
 /// A command as a POSIX shell splits it, without running one: blanks, quotes and backslashes mean
 /// what they mean there, and nothing else means anything. Throws `invalid` for a quote that does

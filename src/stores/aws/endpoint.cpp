@@ -120,27 +120,25 @@ std::optional<std::pair<std::string, std::string>> given_url(const Settings& set
        {"AWS_ENDPOINT_URL_" + upper(service), std::string("AWS_ENDPOINT_URL")}) {
     if (auto url = environment(variable.c_str())) return {{*url, variable}};
   }
-  const Properties* profile = settings.profile();
-  if (profile == nullptr) return std::nullopt;
   const std::string where = " of profile " + settings.profile_name();
-  if (const auto services = property(*profile, "services")) {
+  if (const auto services = settings.of_profile("services")) {
     const auto section = settings.files().services.find(*services);
     if (section == settings.files().services.end()) {
-      fail("Unum.InvalidSetting", "services" + where + " names section [services " +
-                                      std::string(*services) + "], which is not in " +
-                                      settings.config_path());
+      fail("Unum.InvalidSetting", "services" + where + " names section [services " + *services +
+                                      "], which is not in " + settings.config_path());
     }
     if (const auto of_service = property(section->second, service)) {
       const auto url = sub_property(*of_service, "endpoint_url");
       if (url && !url->empty()) {
-        return {{std::string(*url), "endpoint_url of " + std::string(service) + " in [services " +
-                                        std::string(*services) + "]"}};
+        return {{std::string(*url),
+                 "endpoint_url of " + std::string(service) + " in [services " + *services + "]"}};
       }
     }
   }
-  const auto url = property(*profile, "endpoint_url");
-  if (!url || url->empty()) return std::nullopt;
-  return {{std::string(*url), "endpoint_url" + where}};
+  if (const auto url = settings.of_profile("endpoint_url")) {
+    return {{*url, "endpoint_url" + where}};
+  }
+  return std::nullopt;
 }
 
 bool is_legacy_sts(const Settings& settings, std::string_view service, std::string_view region) {
@@ -193,6 +191,7 @@ Endpoint resolve_endpoint(std::string_view service, const Settings& settings) {
                               settings.profile_name() + " has no region in " +
                               (settings.config_path().empty() ? "~/.aws/config (HOME is not set)"
                                                               : settings.config_path()) +
+                              settings.unreadable() +
                               "; set AWS_REGION, to eu-central-1 for example");
   }
   endpoint.region = *region;

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "stores/aws/credentials_text.hpp"
 #include "stores/aws/providers.hpp"
 #include "unum/error.hpp"
 
@@ -23,7 +24,13 @@ class ProfileReader {
     const std::string& name = settings_.profile_name();
     if (settings_.profile() == nullptr) {
       const std::string nowhere = "there is no profile \"" + name + "\" in " + files();
-      if (settings_.profile_was_named()) fail("AWS_PROFILE: " + nowhere);
+      if (!settings_.profile_variable().empty()) {
+        const bool has_blanks = name.find(' ') != std::string::npos;
+        fail(settings_.profile_variable() + ": " + nowhere +
+             (has_blanks ? "; in the config file a name with blanks stands in quotes: [profile \"" +
+                               name + "\"]"
+                         : ""));
+      }
       co_return Finding{{}, nowhere};
     }
     auto credentials = co_await of_profile(name, wait);
@@ -37,56 +44,114 @@ class ProfileReader {
  private:
   std::string files() const {
     if (settings_.config_path().empty()) return "~/.aws (HOME is not set)";
-    return settings_.config_path() + " or " + settings_.credentials_path();
+    return settings_.config_path() + " or " + settings_.credentials_path() + settings_.unreadable();
   }
 
-  std::string text(std::string_view profile, std::string_view name) const {
-    const Properties* section = settings_.profile(profile);
-    return section == nullptr ? std::string() : std::string(property(*section, name).value_or(""));
+  static std::string value_in(const Properties* section, std::string_view name,
+                              const std::string& profile) {
+    const auto value =
+        section == nullptr ? std::optional<std::string_view>() : property(*section, name);
+    // A command may go on in further lines; nothing else can.
+    if (value && value->find('\n') != std::string_view::npos && name != "credential_process") {
+      fail("profile " + profile + ": " + std::string(name) +
+           " goes on in an indented line behind it, and must have one line");
+    }
+    return std::string(value.value_or(""));
+  }
+  std::string text(const std::string& profile, std::string_view name) const {
+    return value_in(settings_.profile(profile), name, profile);
   }
 
-  /// Nothing if the profile says nothing of credentials.
+  /// Nothing if the profile says nothing of credentials. The order is that of AWS' own command.
   Task<std::optional<Credentials>> of_profile(std::string name, Wait wait) {
     if (settings_.profile(name) == nullptr) {
       fail("profile \"" + visited_.back() + "\" has source_profile \"" + name +
            "\", which is not in " + files());
     }
+    const bool has_keys =
+        !text(name, "aws_access_key_id").empty() || !text(name, "aws_secret_access_key").empty();
+    const bool names_itself = !visited_.empty() && visited_.back() == name;
     const bool repeated = std::find(visited_.begin(), visited_.end(), name) != visited_.end();
-    // A role may stand beside the keys that assume it: it then names itself.
-    const bool names_itself = repeated && visited_.back() == name;
-    if (repeated && !(names_itself && !text(name, "aws_access_key_id").empty())) {
+    if (repeated && !(names_itself && has_keys)) {
       std::string circle;
       for (const std::string& profile : visited_) circle += profile + " -> ";
       fail("the profiles' source_profile go in a circle: " + circle + name);
     }
+    const bool is_first = visited_.empty();
     visited_.push_back(name);
     const std::string here = "profile " + name;
-    if (!repeated && !text(name, "role_arn").empty()) {
+    // Below another profile's role keys come first: they may stand beside the role that they are to
+    // assume, in the same profile.
+    const bool has_role = !text(name, "role_arn").empty();
+    const bool has_token_file = !text(name, "web_identity_token_file").empty();
+    if (has_token_file && !has_role) {
+      fail(here + " has web_identity_token_file; beside it must stand role_arn");
+    }
+    if (has_role && !repeated && (is_first || !has_keys || has_token_file)) {
       co_return co_await of_role(name, here, wait);
     }
-    if (!text(name, "aws_access_key_id").empty() || !text(name, "aws_secret_access_key").empty()) {
-      co_return keys(name, here);
+    refuse_sign_on(name, here);
+    if (const Properties* section = settings_.in_credentials_file(name)) {
+      if (!value_in(section, "aws_access_key_id", name).empty()) co_return keys(name, here);
     }
-    if (!text(name, "sso_session").empty() || !text(name, "sso_start_url").empty()) {
-      fail(here +
-           " uses IAM Identity Center, which unum does not speak; give its credentials by "
-           "credential_process = aws configure export-credentials --profile " +
-           name + " in a profile of another name");
+    if (!text(name, "login_session").empty()) {
+      fail(here + " has a session of aws login (login_session), which unum does not speak" +
+           by_command(name));
     }
     if (const std::string command = text(name, "credential_process"); !command.empty()) {
       co_return co_await process_credentials(reactor_, command, here, wait);
     }
+    if (has_keys) co_return keys(name, here);
     co_return std::nullopt;
   }
 
+  void refuse_sign_on(const std::string& name, const std::string& here) const {
+    for (const char* setting :
+         {"sso_session", "sso_start_url", "sso_account_id", "sso_role_name"}) {
+      if (text(name, setting).empty()) continue;
+      fail(here + " uses IAM Identity Center (" + setting + "), which unum does not speak" +
+           by_command(name));
+    }
+  }
+
+  static std::string by_command(const std::string& name) {
+    return "; give its credentials by credential_process = aws configure export-credentials "
+           "--profile " +
+           name + " in a profile of another name";
+  }
+
+  static std::string token_in(const Properties* section, const std::string& profile) {
+    std::string token = value_in(section, "aws_session_token", profile);
+    return token.empty() ? value_in(section, "aws_security_token", profile)
+                         : token;  // its old name
+  }
+
+  /// What stands together belongs together: no key of one file with the token of the other's. But
+  /// where each file has one half of the keys, they are one.
   std::optional<Credentials> keys(const std::string& name, const std::string& here) const {
-    Credentials credentials{text(name, "aws_access_key_id"),
-                            text(name, "aws_secret_access_key"),
-                            text(name, "aws_session_token"),
+    const Properties* section = settings_.in_credentials_file(name);
+    const Properties* other = settings_.in_config_file(name);
+    if (value_in(section, "aws_access_key_id", name).empty()) std::swap(section, other);
+    Credentials credentials{value_in(section, "aws_access_key_id", name),
+                            value_in(section, "aws_secret_access_key", name),
+                            token_in(section, name),
                             {},
                             here};
+    if (credentials.secret_access_key.empty() &&
+        value_in(other, "aws_access_key_id", name).empty()) {
+      credentials.secret_access_key = value_in(other, "aws_secret_access_key", name);
+      credentials.session_token = token_in(settings_.profile(name), name);
+    }
     if (credentials.access_key_id.empty() || credentials.secret_access_key.empty()) {
       fail(here + " has only one of aws_access_key_id and aws_secret_access_key");
+    }
+    for (const auto& [value, property] :
+         {std::pair(&credentials.access_key_id, "aws_access_key_id"),
+          std::pair(&credentials.secret_access_key, "aws_secret_access_key"),
+          std::pair(&credentials.session_token, "aws_session_token")}) {
+      if (const std::string_view flaw = flaw_of_key(*value); !flaw.empty()) {
+        fail(here + ": " + property + " " + std::string(flaw));
+      }
     }
     return credentials;
   }
@@ -97,6 +162,10 @@ class ProfileReader {
     role.session_name = text(name, "role_session_name");
     role.external_id = text(name, "external_id");
     role.duration_seconds = text(name, "duration_seconds");
+    if (role.duration_seconds.find_first_not_of("0123456789") != std::string::npos) {
+      fail(here + ": duration_seconds is \"" + role.duration_seconds +
+           "\"; it must be a whole number of seconds");
+    }
     const std::string source_profile = text(name, "source_profile");
     const std::string source = text(name, "credential_source");
     const std::string token_file = text(name, "web_identity_token_file");

@@ -3,13 +3,16 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "stores/aws/credentials_text.hpp"
 #include "unum/error.hpp"
 
 namespace unum::aws {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n\f\v";
+constexpr std::string_view kPrefixedDefault = "profile\ndefault";
 
 std::string_view trim(std::string_view text) noexcept {
   const std::size_t first = text.find_first_not_of(kBlanks);
@@ -25,7 +28,7 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-/// What a profile, section or property may be called.
+/// What a property may be called; others are ignored.
 bool is_name(std::string_view name) noexcept {
   static constexpr std::string_view kMarks = "-_/.%@:+";
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -34,18 +37,31 @@ bool is_name(std::string_view name) noexcept {
   });
 }
 
-/// "KEYWORD NAME": the name, if the section's head is of that kind.
-std::optional<std::string_view> named(std::string_view head, std::string_view keyword) noexcept {
-  if (!head.starts_with(keyword)) return std::nullopt;
-  head.remove_prefix(keyword.size());
-  if (head.empty() || (head.front() != ' ' && head.front() != '\t')) return std::nullopt;
-  head = trim(head);
-  // People quote names with spaces; the quotes do not belong to the name.
-  if (head.size() >= 2 && head.front() == head.back() &&
-      (head.front() == '"' || head.front() == '\'')) {
-    head = head.substr(1, head.size() - 2);
+/// Where a section's head ends: at the first ']' that nothing or a comment follows.
+std::size_t end_of_head(std::string_view line) noexcept {
+  for (std::size_t at = line.find(']'); at != std::string_view::npos; at = line.find(']', at + 1)) {
+    const std::string_view behind = trim(line.substr(at + 1));
+    if (behind.empty() || behind.front() == '#' || behind.front() == ';') return at;
   }
-  return head;
+  return std::string_view::npos;
+}
+
+/// "profile 'my name'": its words, as a shell splits them; none where a quote does not end.
+std::vector<std::string> words_of(std::string_view head) {
+  try {
+    return split_command(head);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+/// A value ends where a comment begins, which has a blank before it.
+std::string_view without_comment(std::string_view value) noexcept {
+  for (std::size_t i = 1; i < value.size(); ++i) {
+    const bool blank = value[i - 1] == ' ' || value[i - 1] == '\t';
+    if (blank && (value[i] == '#' || value[i] == ';')) return value.substr(0, i);
+  }
+  return value;
 }
 
 class Parser {
@@ -55,30 +71,31 @@ class Parser {
   ProfileFiles parse(std::string_view text) {
     if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
     while (!text.empty()) {
-      const std::size_t end = std::min(text.find('\n'), text.size());
+      const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
       ++line_number_;
       line(text.substr(0, end));
-      text.remove_prefix(std::min(end + 1, text.size()));
+      text.remove_prefix(end);
+      text.remove_prefix(text.starts_with("\r\n") ? 2 : std::min<std::size_t>(1, text.size()));
     }
     // "[profile default]" makes "[default]" count for nothing, wherever it stands.
-    if (const auto prefixed = files_.profiles.find("profile default");
+    if (const auto prefixed = files_.profiles.find(kPrefixedDefault);
         prefixed != files_.profiles.end()) {
       files_.profiles["default"] = std::move(prefixed->second);
-      files_.profiles.erase("profile default");
+      files_.profiles.erase(prefixed);
     }
     return std::move(files_);
   }
 
  private:
   void line(std::string_view line) {
-    if (trim(line).empty() || line.front() == '#' || line.front() == ';') return;
-    if (line.front() == '[') {
-      begin_section(line);
-    } else if (line.front() == ' ' || line.front() == '\t') {
-      continue_property(trim(line));
-    } else {
-      begin_property(line);
-    }
+    const std::string_view text = trim(line);
+    if (text.empty() || text.front() == '#' || text.front() == ';') return;
+    // As Python's configparser, and so AWS' own command: what stands further to the right than the
+    // property before it goes on with that one, and anything else may be indented as it likes.
+    const std::size_t indent = line.find_first_not_of(kBlanks);
+    if (has_property_ && indent > indent_) return continue_property(text);
+    indent_ = indent;
+    text.front() == '[' ? begin_section(text) : begin_property(text);
   }
 
   void begin_section(std::string_view line) {
@@ -86,40 +103,38 @@ class Parser {
     section_ = nullptr;
     value_ = nullptr;
     has_property_ = false;
-    line = trim(line.substr(0, line.find_first_of("#;")));
-    if (!line.ends_with(']')) fail("a section's head must end with ']'");
-    const std::string_view head = trim(line.substr(1, line.size() - 2));
+    const std::size_t end = end_of_head(line);
+    if (end == std::string_view::npos) fail("a section's head must end with ']'");
+    const std::string_view head = trim(line.substr(1, end - 1));
+    if (head.empty()) fail("a section has no name");
+    const std::vector<std::string> words = words_of(head);
+    const auto is_named = [&](std::string_view keyword) {
+      return words.size() == 2 && words[0] == keyword && !words[1].empty();
+    };
     if (kind_ == ProfileFileKind::credentials) {
-      if (is_name(head)) section_ = &files_.profiles[std::string(head)];
-      return;
-    }
-    if (head == "default") {
+      // The whole head is the name; "[profile NAME]" belongs to the other file.
+      if (!is_named("profile")) section_ = &files_.profiles[std::string(head)];
+    } else if (head == "default") {
       section_ = &files_.profiles["default"];
-    } else if (const auto name = named(head, "profile")) {
-      // Kept apart until the end: no profile can have this name.
-      const std::string key(*name == "default" ? "profile default" : *name);
-      if (is_name(*name)) section_ = &files_.profiles[key];
-    } else if (const auto session = named(head, "sso-session")) {
-      if (is_name(*session)) section_ = &files_.sso_sessions[std::string(*session)];
-    } else if (const auto services = named(head, "services")) {
-      if (is_name(*services)) section_ = &files_.services[std::string(*services)];
+    } else if (is_named("profile")) {
+      // Kept apart until the end: no profile of the file can have this name.
+      const bool is_default = words[1] == "default";
+      section_ = &files_.profiles[is_default ? std::string(kPrefixedDefault) : words[1]];
+    } else if (is_named("sso-session")) {
+      section_ = &files_.sso_sessions[words[1]];
+    } else if (is_named("services")) {
+      section_ = &files_.services[words[1]];
     }
   }
 
   void begin_property(std::string_view line) {
     if (!in_section_) fail("a property stands before the first section");
-    // A comment in a line with a value has a blank before it.
-    for (std::size_t i = 1; i < line.size(); ++i) {
-      const bool blank = line[i - 1] == ' ' || line[i - 1] == '\t';
-      if (blank && (line[i] == '#' || line[i] == ';')) {
-        line = line.substr(0, i);
-        break;
-      }
+    const std::size_t delimiter = line.find_first_of("=:");
+    if (delimiter == std::string_view::npos) {
+      fail("a property needs '=' between name and value");
     }
-    const std::size_t equals = line.find('=');
-    if (equals == std::string_view::npos) fail("a property needs '=' between name and value");
-    const std::string_view name = trim(line.substr(0, equals));
-    const std::string_view value = trim(line.substr(equals + 1));
+    const std::string_view name = trim(line.substr(0, delimiter));
+    const std::string_view value = trim(without_comment(line.substr(delimiter + 1)));
     if (name.empty()) fail("a property has no name");
     has_property_ = true;
     has_sub_properties_ = value.empty();
@@ -130,8 +145,6 @@ class Parser {
   }
 
   void continue_property(std::string_view text) {
-    if (!in_section_) fail("an indented line stands before the first section");
-    if (!has_property_) fail("an indented line stands before the first property of its section");
     if (has_sub_properties_) {
       const std::size_t equals = text.find('=');
       if (equals == std::string_view::npos) {
@@ -151,6 +164,7 @@ class Parser {
   const std::string_view file_;
   ProfileFiles files_;
   std::size_t line_number_ = 0;
+  std::size_t indent_ = 0;  ///< Of the section or property before.
   bool in_section_ = false;
   bool has_property_ = false;
   bool has_sub_properties_ = false;

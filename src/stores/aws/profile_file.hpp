@@ -1,7 +1,8 @@
 // The files that AWS' tools share, ~/.aws/config and ~/.aws/credentials: their syntax.
 //
-// As in "Using shared config and credentials files" (AWS SDKs and Tools Reference Guide), and held
-// to the SDKs' own table of cases (tests/fixtures/aws/profile-parser-tests.json).
+// As in "Using shared config and credentials files" (AWS SDKs and Tools Reference Guide), held to
+// the SDKs' own table of cases (tests/fixtures/aws/profile-parser-tests.json), and wider where AWS'
+// own command (botocore) is: names of any kind, quoted ones, indented properties, ':' for '='.
 #pragma once
 
 #include <cstdint>
@@ -26,13 +27,15 @@ struct ProfileFiles {
 };
 
 enum class ProfileFileKind : std::uint8_t {
-  config,      ///< "[profile NAME]", "[default]", "[sso-session NAME]", "[services NAME]".
+  config,      ///< "[profile NAME]" (NAME in quotes if it has blanks), "[default]", "[sso-session
+               ///< NAME]", "[services NAME]".
   credentials  ///< "[NAME]".
 };
 
 /// Adds what a file says; what is in `into` already gives way, so the credentials file comes last.
-/// Sections and properties with names that are none are ignored, as the SDKs do. Throws `invalid`,
-/// code "Unum.InvalidProfileFile", with file and line, never with what stands there.
+/// Sections of other kinds, and properties with names that are none, are ignored, as the SDKs do.
+/// Throws `invalid`, code "Unum.InvalidProfileFile", with file and line, never with what stands
+/// there.
 void parse_profile_file(std::string_view text, ProfileFileKind kind, std::string_view file,
                         ProfileFiles& into);
 

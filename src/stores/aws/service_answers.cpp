@@ -118,6 +118,7 @@ bool ServiceClient::Impl::correct_clock(const Call& call, const Fault& fault,
                                                        : *date > claimed + kSkewAllowed;
   if (!certain && !too_early && !too_late) return false;
   skew_ = std::chrono::round<std::chrono::seconds>(*date - wall_now());
+  credentials_.use_clock(skew_);
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include <pugixml.hpp>
 
 #include "base/json.hpp"
+#include "base/wall_time.hpp"
 
 namespace unum::aws {
 namespace {
@@ -307,8 +308,8 @@ std::optional<std::chrono::system_clock::time_point> parse_http_date(std::string
       seconds < 0 || seconds > 60) {
     return std::nullopt;
   }
-  return std::chrono::sys_days(day) + std::chrono::hours(hours) + std::chrono::minutes(minutes) +
-         std::chrono::seconds(seconds);
+  return bounded_wall_time(std::chrono::sys_days(day) + std::chrono::hours(hours) +
+                           std::chrono::minutes(minutes) + std::chrono::seconds(seconds));
 }
 
 std::optional<Clock::duration> retry_after(const http::Response& response,

@@ -23,27 +23,63 @@ std::string in_home(std::string_view path) {
   return home ? *home + std::string(path) : std::string();
 }
 
+/// `$NAME` and `${NAME}` replaced; left as they are where no such variable is set.
+std::string with_variables(std::string_view path) {
+  std::string result;
+  for (std::size_t at = 0; at < path.size();) {
+    const bool braces = path.substr(at).starts_with("${");
+    const std::size_t begin = at + (braces ? 2 : 1);
+    std::size_t end = begin;
+    const auto is_of_name = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+    };
+    while (path[at] == '$' && end < path.size() && is_of_name(path[end])) ++end;
+    const bool whole = end > begin && (!braces || path.substr(end).starts_with('}'));
+    const std::string name(whole ? path.substr(begin, end - begin) : std::string_view());
+    const char* const value = whole ? std::getenv(name.c_str()) : nullptr;
+    if (value == nullptr) {
+      result += path[at++];
+    } else {
+      result += value;
+      at = end + (braces ? 1 : 0);
+    }
+  }
+  return result;
+}
+
 std::string file_path(const char* variable, std::string_view usual) {
   const std::optional<std::string> named = environment(variable);
   if (!named) return in_home(usual);
-  return named->starts_with("~/") ? in_home(named->substr(1)) : *named;
+  const std::string path = with_variables(*named);
+  return path.starts_with("~/") ? in_home(path.substr(1)) : path;
 }
 
-/// The file's bytes; nothing if there is no such file.
-std::optional<std::string> read_now(const std::string& path) {
-  if (path.empty()) return std::nullopt;
+/// Whether a file is one that this process may not read, as opposed to a machine in trouble.
+bool is_refusal(int error) noexcept {
+  return error == EACCES || error == EPERM || error == EISDIR || error == ELOOP ||
+         error == ENAMETOOLONG;
+}
+
+/// A file's bytes, or nothing and an `errno`; neither if there is no such file.
+struct ReadNow {
+  std::optional<std::string> text;
+  int error = 0;
+};
+
+ReadNow read_now(const std::string& path) {
+  if (path.empty()) return {};
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {
-    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
-    throw system_error("aws", errno, "reading " + path);
+    if (errno == ENOENT || errno == ENOTDIR) return {};
+    return {{}, errno};
   }
   std::string text;
   std::array<char, 16 * 1024> buffer{};
   for (;;) {
     const ssize_t n = ::read(file.get(), buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw system_error("aws", errno, "reading " + path);
-    if (n == 0) return text;
+    if (n < 0) return {{}, errno};
+    if (n == 0) return {std::move(text), 0};
     text.append(buffer.data(), static_cast<std::size_t>(n));
     if (text.size() > kProfileFileBytesMax) {
       throw Error(ErrorKind::exhausted, "aws", "Unum.ProfileFileTooLong",
@@ -64,6 +100,11 @@ unsigned whole_number(const std::string& text, std::string_view what, unsigned l
                   std::to_string(least) + " to " + std::to_string(most));
 }
 
+const Properties* section_of(const ProfileFiles::Sections& sections, std::string_view name) {
+  const auto found = sections.find(name);
+  return found == sections.end() ? nullptr : &found->second;
+}
+
 }  // namespace
 
 std::optional<std::string> environment(const char* name) {
@@ -76,32 +117,70 @@ Settings Settings::load() {
   Settings settings;
   settings.config_path_ = file_path("AWS_CONFIG_FILE", "/.aws/config");
   settings.credentials_path_ = file_path("AWS_SHARED_CREDENTIALS_FILE", "/.aws/credentials");
-  if (const auto text = read_now(settings.config_path_)) {
+  if (const auto text = settings.read("AWS_CONFIG_FILE", settings.config_path_)) {
     parse_profile_file(*text, ProfileFileKind::config, settings.config_path_, settings.files_);
   }
-  if (const auto text = read_now(settings.credentials_path_)) {
-    parse_profile_file(*text, ProfileFileKind::credentials, settings.credentials_path_,
-                       settings.files_);
+  settings.config_file_ = settings.files_.profiles;
+  if (const auto text = settings.read("AWS_SHARED_CREDENTIALS_FILE", settings.credentials_path_)) {
+    ProfileFiles alone;
+    for (ProfileFiles* into : {&settings.files_, &alone}) {
+      parse_profile_file(*text, ProfileFileKind::credentials, settings.credentials_path_, *into);
+    }
+    settings.credentials_file_ = std::move(alone.profiles);
   }
-  const std::optional<std::string> named = environment("AWS_PROFILE");
-  settings.profile_was_named_ = named.has_value();
-  settings.profile_name_ = named.value_or("default");
+  for (const char* variable : {"AWS_PROFILE", "AWS_DEFAULT_PROFILE"}) {
+    if (const std::optional<std::string> named = environment(variable)) {
+      settings.profile_variable_ = variable;
+      settings.profile_name_ = *named;
+      break;
+    }
+  }
   return settings;
 }
 
+std::optional<std::string> Settings::read(const char* variable, const std::string& path) {
+  ReadNow now = read_now(path);
+  if (now.error == 0) return std::move(now.text);
+  const std::string why = system_error("aws", now.error, "reading " + path).message();
+  if (environment(variable) || !is_refusal(now.error)) {
+    throw Error(system_error("aws", now.error, path).kind(), "aws", "Unum.InvalidSetting",
+                std::string(variable) + ": " + why);
+  }
+  // Nobody named it, and a container's user often has no right to its HOME (/root): that is no
+  // reason to fail while nothing is asked of it.
+  (unreadable_ += "; ") += why;
+  return std::nullopt;
+}
+
+const Properties* Settings::in_config_file(std::string_view name) const {
+  return section_of(config_file_, name);
+}
+
+const Properties* Settings::in_credentials_file(std::string_view name) const {
+  return section_of(credentials_file_, name);
+}
+
 const Properties* Settings::profile(std::string_view name) const {
-  const auto found = files_.profiles.find(name);
-  return found == files_.profiles.end() ? nullptr : &found->second;
+  return section_of(files_.profiles, name);
 }
 
 std::optional<std::string> Settings::get(const char* variable, std::string_view name) const {
   if (auto value = environment(variable)) return value;
-  if (const Properties* section = profile()) {
-    if (const auto value = property(*section, name); value && !value->empty()) {
-      return std::string(*value);
-    }
+  return of_profile(name);
+}
+
+std::optional<std::string> Settings::of_profile(std::string_view name) const {
+  const Properties* const section = profile();
+  const auto value =
+      section == nullptr ? std::optional<std::string_view>() : property(*section, name);
+  if (!value || value->empty()) return std::nullopt;
+  // Not quoted: what is indented by mistake may be keys.
+  if (value->find('\n') != std::string_view::npos) {
+    throw Error(ErrorKind::invalid, "aws", "Unum.InvalidProfile",
+                "profile " + profile_name_ + ": " + std::string(name) +
+                    " goes on in an indented line behind it, and must have one line");
   }
-  return std::nullopt;
+  return std::string(*value);
 }
 
 bool Settings::is_true(const char* variable, std::string_view name) const {

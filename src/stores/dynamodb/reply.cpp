@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 
 #include <charconv>
+#include <limits>
 
 #include "base/json.hpp"
 #include "base/padded.hpp"
@@ -87,6 +88,20 @@ template <class Number>
 [[gnu::always_inline]] inline Number number_in(const Typed& attribute) {
   if (!is(attribute.type, "N")) throw_corrupt("a number was expected");
   return number_of<Number>(inside_of(attribute.token));
+}
+
+/// Nanoseconds since 1970. Others may write times that our integers do not hold; these do not make
+/// the table unreadable.
+std::int64_t time_in(const Typed& attribute) {
+  if (!is(attribute.type, "N")) throw_corrupt("a number was expected");
+  const std::string_view text = inside_of(attribute.token);
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc::result_out_of_range && end == text.data() + text.size()) {
+    return text.starts_with('-') ? std::numeric_limits<std::int64_t>::min()
+                                 : std::numeric_limits<std::int64_t>::max();
+  }
+  return number_of<std::int64_t>(text);
 }
 
 void append_base64_decoded(std::string& out, std::string_view text) {
@@ -219,7 +234,7 @@ std::uint64_t marks_in(Typed attribute) {
   } else if (is(name, attribute::kBytes)) {
     item.bytes = number_in<std::uint64_t>(attribute);
   } else if (is(name, attribute::kWritten)) {
-    item.written_ns = number_in<std::int64_t>(attribute);
+    item.written_ns = time_in(attribute);
   } else if (is(name, attribute::kFullName)) {
     item.full_name = string_in(attribute);
   } else if (is(name, attribute::kParts)) {

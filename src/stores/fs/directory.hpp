@@ -33,8 +33,8 @@ struct Directory {
   bool on_disk(const timespec& changed) const noexcept {
     if (!name_durable) return false;
     const time_t slack = changed.tv_nsec == 0 ? 2 : 0;
-    if (changed.tv_sec + slack != synced_before.tv_sec) {
-      return changed.tv_sec + slack < synced_before.tv_sec;
+    if (changed.tv_sec != synced_before.tv_sec - slack) {
+      return changed.tv_sec < synced_before.tv_sec - slack;
     }
     return changed.tv_nsec < synced_before.tv_nsec;
   }

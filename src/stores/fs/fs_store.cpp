@@ -13,6 +13,7 @@
 #include <cstring>
 #include <random>
 
+#include "base/wall_time.hpp"
 #include "reactor/files.hpp"
 #include "stores/fs/fs_store_impl.hpp"
 
@@ -117,7 +118,7 @@ Task<FileSystem> examine(Reactor& reactor, const std::string& name, int root) {
 bool is_old_temporary(int directory, const DirectoryEntry& entry) noexcept {
   struct ::stat status {};
   if (::fstatat(directory, entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
-  return ::time(nullptr) - status.st_mtim.tv_sec > kTemporarySecondsMax;
+  return status.st_mtim.tv_sec < ::time(nullptr) - kTemporarySecondsMax;
 }
 
 }  // namespace
@@ -231,11 +232,11 @@ Task<void> FsStore::list_items(DirectoryPtr directory, std::string prefix,
       if (result < 0) co_return;
       item.bytes = slow_status.stx_size;
       item.modified_unix_ns =
-          slow_status.stx_mtime.tv_sec * 1'000'000'000 + slow_status.stx_mtime.tv_nsec;
+          saturated_unix_ns(slow_status.stx_mtime.tv_sec, slow_status.stx_mtime.tv_nsec);
     } else {
       if (::fstatat(fd, entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) co_return;
       item.bytes = static_cast<std::uint64_t>(status.st_size);
-      item.modified_unix_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
+      item.modified_unix_ns = saturated_unix_ns(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
     }
     item.id = std::move(*id);
     out.push_back(std::move(item));

@@ -1,6 +1,8 @@
 // Reading, writing, listing and removing items of a session.
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <limits>
 
 #include "base/padded.hpp"
 #include "stores/redis/keys.hpp"
@@ -22,11 +24,16 @@ constexpr std::size_t kLooksMax = 1'000;
 // Items of one removal and of one page of a listing: a script keeps everybody else waiting.
 constexpr std::size_t kPage = 500;
 
-template <class Number>
-Number number(std::string_view text) {
-  Number value{};
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
+/// A score of the index: microseconds since 1970. Whoever may write to the server may put anything
+/// there, infinity included.
+std::int64_t modified_unix_ns(std::string_view score) {
+  constexpr double kMicrosecondsMax = 9.2e15;  // 2261
+  double microseconds = 0;
+  std::from_chars(score.data(), score.data() + score.size(), microseconds);
+  if (std::isnan(microseconds)) return 0;
+  if (microseconds > kMicrosecondsMax) return std::numeric_limits<std::int64_t>::max();
+  if (microseconds < -kMicrosecondsMax) return std::numeric_limits<std::int64_t>::min();
+  return static_cast<std::int64_t>(microseconds) * 1'000;
 }
 
 }  // namespace
@@ -124,9 +131,8 @@ Task<std::vector<ListedItem>> RedisStore::list(const SessionContext& context, Wa
       const std::optional<ItemId> id = parse_item_name(reply.elements[i].text);
       const std::int64_t bytes = reply.elements[i + 2].integer;
       if (!id || bytes < 0) continue;  // noted, but never written
-      const auto microseconds = number<double>(reply.elements[i + 1].text);
-      listed.push_back({*id, static_cast<std::uint64_t>(bytes),
-                        static_cast<std::int64_t>(microseconds) * 1'000});
+      listed.push_back(
+          {*id, static_cast<std::uint64_t>(bytes), modified_unix_ns(reply.elements[i + 1].text)});
     }
     if (reply.elements.size() < 3 * kPage) co_return listed;
   }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <pugixml.hpp>
 
+#include "base/wall_time.hpp"
 #include "unum/error.hpp"
 
 namespace unum::s3 {
@@ -96,7 +97,7 @@ std::int64_t parse_time(std::string_view text) {
       nanoseconds += *digit * unit;
     }
   }
-  return seconds * 1'000'000'000 + nanoseconds;
+  return saturated_unix_ns(seconds, nanoseconds);
 }
 
 ListPage parse_list_page(std::string& body) {

@@ -1,6 +1,7 @@
 // Credentials that are kept: one fetch for all callers, refreshed before they end.
 #include "aws_testing.hpp"
 #include "stores/aws/credentials_provider.hpp"
+#include "stores/aws/credentials_text.hpp"
 
 using namespace unum;
 using namespace unum::test;
@@ -229,4 +230,66 @@ TEST_CASE("what a service refuses is fetched anew", "[aws]") {
   source->invalidate();
   CHECK(source->peek() == nullptr);
   CHECK(reactor.run(id_of(*source)) == "id-2 from the test");
+}
+
+TEST_CASE("what has ended by this machine's clock is used, and renewed once a minute (found 20)",
+          "[aws]") {
+  ON_EACH_PORT(reactor);
+  WallTime now = kStart;  // two hours ahead
+  int fetches = 0;
+  bool away = false;
+  const auto fetch = [&](Wait) -> Task<Finding> {
+    ++fetches;
+    if (away) throw Error(ErrorKind::disconnected, "aws", "Test", "cut");
+    co_return Finding{keys("id", now - 1h), {}};
+  };
+  const auto source = source_of(reactor, fetch, now);
+  for (int i = 0; i < 40; ++i) {
+    CHECK(reactor.run(id_of(*source)) == "id from the test");
+    now += 1s;
+  }
+  CHECK(fetches == 1);
+  now += 1min;
+  CHECK(reactor.run(id_of(*source)) == "id from the test");
+  CHECK(fetches == 2);
+  // While newer ones are not to be had these go on, but not for ever.
+  away = true;
+  now += 2min;
+  CHECK(reactor.run(id_of(*source)) == "id from the test");
+  CHECK(fetches == 3);
+  now += 20min;
+  CHECK(reactor.run(error_of(source->get(Wait{}))));
+}
+
+TEST_CASE("a clock that a service corrected tells what has ended (found 20)", "[aws]") {
+  ON_EACH_PORT(reactor);
+  WallTime now = kStart + 2h;  // the services have kStart
+  int fetches = 0;
+  const auto fetch = [&](Wait) -> Task<Finding> {
+    ++fetches;
+    co_return Finding{keys("id", kStart + 1h), {}};
+  };
+  const auto source = source_of(reactor, fetch, now);
+  CHECK(reactor.run(id_of(*source)) == "id from the test");
+  source->use_clock(-2h);
+  now += 30min;
+  CHECK(source->peek() != nullptr);
+  CHECK(fetches == 1);
+  now += 16min;  // 14 minutes before the end
+  CHECK(source->peek() == nullptr);
+  source->use_clock(-3h);
+  CHECK(source->peek() != nullptr);
+}
+
+TEST_CASE("credentials that end in another age can be kept (found 22)", "[aws]") {
+  ON_EACH_PORT(reactor);
+  WallTime now = kStart;
+  for (const char* end : {"0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"}) {
+    const auto fetch = [&](Wait) -> Task<Finding> {
+      co_return Finding{keys("id", aws::parse_expiration(end)), {}};
+    };
+    const auto source = source_of(reactor, fetch, now);
+    CHECK(reactor.run(id_of(*source)) == "id from the test");
+    CHECK(source->peek() != nullptr);
+  }
 }

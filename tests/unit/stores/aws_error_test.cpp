@@ -141,3 +141,15 @@ TEST_CASE("dates and pauses of answers", "[aws]") {
   CHECK(pause("Retry-After: 99999999999999") == std::optional<Clock::duration>(24h));
   CHECK(pause("x: y") == std::nullopt);
 }
+
+TEST_CASE("dates of answers that are centuries away can be computed with (found 22)", "[aws]") {
+  const auto first = aws::parse_http_date("Mon, 01 Jan 0001 00:00:00 GMT");
+  const auto last = aws::parse_http_date("Fri, 31 Dec 9999 23:59:59 GMT");
+  REQUIRE((first && last));
+  const auto now = std::chrono::system_clock::now();
+  CHECK(*first < now - 24h * 365 * 50);
+  CHECK(*last > now + 24h * 365 * 100);
+  CHECK(*last - *first > 24h * 365 * 200);
+  const auto answered = answer(503, "", "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\n");
+  CHECK(aws::retry_after(answered, now) == std::optional<Clock::duration>(24h));
+}

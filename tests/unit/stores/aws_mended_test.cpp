@@ -114,7 +114,9 @@ class Renewed final : public aws::CredentialsSource {
   }
   const aws::Credentials* peek() noexcept override { return fresh_ ? &credentials_ : nullptr; }
   void invalidate() noexcept override { fresh_ = false; }
+  void use_clock(std::chrono::seconds ahead) noexcept override { clock_ahead = ahead; }
   int generation = 0;
+  std::chrono::seconds clock_ahead{0};
 
  private:
   bool fresh_ = false;
@@ -199,4 +201,27 @@ TEST_CASE("a HEAD that is refused without a reason gets a new token once", "[aws
     CHECK(seen.size() == 4);
   };
   with_service(reactor, service, body);
+}
+
+TEST_CASE("what ends when is told by the clock of a service that corrected ours (found 20)",
+          "[aws]") {
+  ON_EACH_PORT(reactor);
+  const auto now = aws::WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1) + 12h);
+  const std::string date = "403 Forbidden\nDate: " + http_date(now - 2h);
+  Server server(reactor, in_turn({xml_error(date, "RequestTimeTooSkewed"), kOk}));
+  http::Client http(reactor);
+  Renewed credentials;
+  aws::RetryPolicy policy = at_once();
+  policy.wall_clock = [&] { return now; };
+  aws::Endpoint endpoint;
+  endpoint.service = "s3";
+  endpoint.region = "us-east-1";
+  endpoint.origin = server.origin();
+  endpoint.custom = true;
+  aws::ServiceClient client(reactor, http, credentials, endpoint, aws::Protocol::rest_xml, policy);
+  const auto body = [&]() -> Task<void> {
+    co_await client.send(get_call());
+    CHECK(credentials.clock_ahead == -2h);
+  };
+  with_client(reactor, http, server, body);
 }

@@ -204,6 +204,18 @@ TEST_CASE("replies are read whatever the order of their fields", "[dynamodb]") {
   CHECK(table.bytes == 12);
 }
 
+TEST_CASE("times of items that no integer holds are its ends (found 22)", "[dynamodb]") {
+  ReplyParser parser;
+  const auto written_in = [&](const std::string& number) {
+    std::string body = R"({"Attributes":{"Written":{"N":")" + number + R"("}}})";
+    return item_in(parser, body).written_ns;
+  };
+  CHECK(written_in("-1") == -1);
+  CHECK(written_in("99999999999999999999") == INT64_MAX);
+  CHECK(written_in("-99999999999999999999") == INT64_MIN);
+  CHECK_THROWS_AS(written_in("soon"), Error);
+}
+
 TEST_CASE("a reply that is cut or makes no sense is corrupt, wherever it is cut", "[dynamodb]") {
   const std::string whole =
       R"({"Responses":{"t":[{"User":{"S":"abc"},"Name":{"S":"s/a"},"Bytes":{"N":"3"}}]},)"

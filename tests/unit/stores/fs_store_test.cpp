@@ -14,6 +14,7 @@
 #include "conformance/stores_under_test.hpp"
 #include "stores/fs/cache_guess.hpp"
 #include "stores/fs/name_set.hpp"
+#include "support/fixtures.hpp"
 #include "unit/reactor/ports.hpp"
 #include "unum/data_store.hpp"
 
@@ -188,6 +189,28 @@ TEST_CASE("temporary files of others are not listed, and old ones are cleared aw
   CHECK(fs_std::exists(scratch / "store/S/.unum-1-young"));
   CHECK_FALSE(fs_std::exists(scratch / "store/S/.unum-1-old"));
   CHECK(fs_std::exists(scratch / "store/S/notes.txt"));
+}
+
+TEST_CASE("times of files that no integer of nanoseconds holds are its ends (found 22)") {
+  test::EnvironmentGuard environment;
+  environment.set("UNUM_FS", GENERATE("local", "slow"));
+  ON_EACH_PORT(reactor);
+  const test::Scratch scratch;
+  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const SessionContext context = store->session_context("S");
+  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  const auto listed_at = [&](std::time_t seconds, long nanoseconds) {
+    const timespec times[2] = {{seconds, nanoseconds}, {seconds, nanoseconds}};
+    const std::string path = scratch / "store/S/F-output.json";
+    REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, 0) == 0);
+    struct ::stat kept {};
+    REQUIRE(::stat(path.c_str(), &kept) == 0);
+    if (kept.st_mtim.tv_sec != seconds) return std::optional<std::int64_t>();  // a narrow system
+    return std::optional(reactor.run(store->list(context)).at(0).modified_unix_ns);
+  };
+  CHECK(listed_at(-1, 999'000'000) == -1'000'000);
+  CHECK(listed_at(10'413'792'000, 0).value_or(INT64_MAX) == INT64_MAX);  // the year 2300
+  CHECK(listed_at(-10'413'792'000, 0).value_or(INT64_MIN) == INT64_MIN);
 }
 
 TEST_CASE("where files without a name do not work, a hidden one is written and linked") {

@@ -124,6 +124,23 @@ TEST_CASE("values longer than a script should hold are created once, too", "[red
                     [&](const std::string& value) { return value == first; }));
 }
 
+TEST_CASE("whatever number stands in a session's index, it can be listed (found 22)", "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer server(reactor);
+  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const SessionContext context = store->session_context("s");
+  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  const auto listed_with = [&](const char* score) {
+    server.command({"ZADD", redis::index_key("s"), score, "F-output"});
+    return reactor.run(store->list(context)).at(0).modified_unix_ns;
+  };
+  CHECK(listed_with("-1000") == -1'000'000);
+  for (const char* score : {"inf", "1e300", "10413792000000000"}) {
+    CHECK(listed_with(score) == INT64_MAX);
+  }
+  for (const char* score : {"-inf", "-1e300"}) CHECK(listed_with(score) == INT64_MIN);
+}
+
 TEST_CASE("a server that is not there is an error that names it", "[redis]") {
   ON_EACH_PORT(reactor);
   const std::string name = "127.0.0.1:" + std::to_string(test::free_port());

@@ -54,6 +54,14 @@ TEST_CASE("a page of a listing gives keys, sizes and times") {
   CHECK(page.continuation.empty());
 }
 
+TEST_CASE("a listing's times that no integer of nanoseconds holds are its ends (found 22)") {
+  CHECK(parse_time("9999-12-31T23:59:59.999Z") == INT64_MAX);
+  CHECK(parse_time("2262-04-11T23:47:16.854775807Z") == INT64_MAX);
+  CHECK(parse_time("2300-01-01T00:00:00Z") == INT64_MAX);
+  CHECK(parse_time("0001-01-01T00:00:00Z") == INT64_MIN);
+  CHECK(parse_time("1969-12-31T23:59:59.999Z") == -1'000'000);
+}
+
 TEST_CASE("keys are decoded where the server says that it encoded them") {
   const ListPage page =
       page_of(replaced(kPage, "<Name>",
