@@ -371,6 +371,8 @@ class ForkServer:
         import ctypes
 
         self.prctl = ctypes.CDLL(None).prctl
+        # Whatever was inherited or a start-up file of this Python's did: children end by being waited for.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     def serve(self):
         gc.collect()
@@ -427,7 +429,10 @@ class ForkServer:
             os._exit(BROKEN)
 
     def reap(self, pid):
-        status = os.waitpid(pid, 0)[1]
+        try:
+            status = os.waitpid(pid, 0)[1]
+        except ChildProcessError:
+            status = -1  # somebody else has waited for it
         self.socket.send(b"S" + struct.pack("<ii", pid, status))
 
 
