@@ -55,7 +55,8 @@ Progress::Row& Progress::row(std::string_view function) {
   return rows_[found->second];
 }
 
-// A host may deliver an instance again that has ended, to look for what it left: it is counted once.
+// A host may deliver an instance again that has ended, to look for what it left: it is counted
+// once.
 
 void Progress::queued(std::string_view function, std::string_view instance) {
   if (silent_) return;

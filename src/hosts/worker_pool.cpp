@@ -107,7 +107,7 @@ class WorkerPool::Impl {
   unsigned idle_weight_ = 0;
   std::size_t processes_max_ = 0;
   std::size_t programs_running_ = 0;  ///< Processes of executables.
-  SharedWorker spare_;  ///< Forked ahead, nobody's yet.
+  SharedWorker spare_;                ///< Forked ahead, nobody's yet.
   bool adding_spare_ = false;
   std::size_t forkable_not_begun_ = 0;
   std::shared_ptr<ForkServer> fork_server_;

@@ -2,9 +2,7 @@
 #include "reactor/descriptor_limit.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 
 namespace unum {
@@ -37,10 +35,6 @@ std::size_t descriptors_max() noexcept {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
   return limit.rlim_cur;
-}
-
-bool means_no_descriptor(int error) noexcept {
-  return std::abs(error) == EMFILE || std::abs(error) == ENFILE;
 }
 
 Task<bool> DescriptorPatience::wait(Reactor& reactor, Wait until) {

@@ -6,6 +6,7 @@
 
 #include <sys/resource.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 
@@ -22,9 +23,11 @@ rlimit descriptor_limit_of_children() noexcept;
 /// The soft limit now; SIZE_MAX if there is none.
 std::size_t descriptors_max() noexcept;
 
-/// Whether an errno (negative or not) says that there is no descriptor left, here (EMFILE) or on
-/// the machine (ENFILE).
-bool means_no_descriptor(int error) noexcept;
+/// Whether a result (a descriptor, or a negative errno) says that there is no descriptor left, here
+/// (-EMFILE) or on the machine (-ENFILE).
+constexpr bool means_no_descriptor(int result) noexcept {
+  return result == -EMFILE || result == -ENFILE;
+}
 
 /// The patience of one call that was refused a descriptor. Whoever holds descriptors may neither
 /// wait for the next one without giving them back nor for longer than this.

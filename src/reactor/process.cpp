@@ -188,7 +188,7 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
 
 /// Whether a lack that may pass kept the program from running: it says nothing of the program.
 bool is_shortage(int error) noexcept {
-  return error == EAGAIN || error == ENOMEM || means_no_descriptor(error);
+  return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE;
 }
 
 /// Why a program that is there cannot be run, where the system's words do not say it.
@@ -213,24 +213,22 @@ std::string hint(const std::string& program, int error) {
 [[noreturn]] void throw_spawn_error(const SpawnOptions& options, const Plan& plan) {
   const std::string program = "the program \"" + options.argv.front() + "\"";
   if (is_shortage(plan.error)) {
-    throw system_error(
-        "process", plan.error,
-        program + " cannot be run" + children::process_limits_text(plan.error));
+    throw system_error("process", plan.error,
+                       program + " cannot be run" + children::process_limits_text(plan.error));
   }
   switch (plan.failed) {
     case Step::directory:
-      throw ProgramError(system_error(
-          "process", plan.error,
-          program + " cannot start in the directory \"" + options.directory + "\""));
+      throw ProgramError(
+          system_error("process", plan.error,
+                       program + " cannot start in the directory \"" + options.directory + "\""));
     case Step::descriptors:
       throw system_error("process", plan.error, program + " cannot be given its descriptors");
     case Step::group:
       throw system_error("process", plan.error, program + " cannot be given a process group");
     default: break;
   }
-  throw ProgramError(
-      system_error("process", plan.error,
-                   program + " cannot be run" + hint(options.argv.front(), plan.error)));
+  throw ProgramError(system_error(
+      "process", plan.error, program + " cannot be run" + hint(options.argv.front(), plan.error)));
 }
 
 int wait_for(int pidfd, siginfo_t& info, int flags) noexcept {
@@ -286,8 +284,8 @@ Process Process::spawn(const SpawnOptions& options) {
   }
   if (pid < 0) {
     throw system_error("process", clone_error,
-                       "a process for the program \"" + options.argv.front() +
-                           "\"" + children::process_limits_text(clone_error));
+                       "a process for the program \"" + options.argv.front() + "\"" +
+                           children::process_limits_text(clone_error));
   }
   process.pid_ = pid;
   process.own_group_ = options.own_group;
@@ -327,8 +325,8 @@ bool Process::reap(bool block) noexcept {
     status = exited ? ExitStatus{info.si_status, 0} : ExitStatus{0, info.si_status};
   } else if (const auto known = children::status_after_reaping(pidfd_.get())) {
     // ECHILD: somebody ignores SIGCHLD, or waited for ours.
-    status = WIFSIGNALED(*known) ? ExitStatus{0, WTERMSIG(*known)}
-                                 : ExitStatus{WEXITSTATUS(*known), 0};
+    status =
+        WIFSIGNALED(*known) ? ExitStatus{0, WTERMSIG(*known)} : ExitStatus{WEXITSTATUS(*known), 0};
   } else {
     status.known = false;
   }
