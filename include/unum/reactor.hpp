@@ -197,8 +197,8 @@ class Reactor {
   };
 
   /// Throws `invalid` for an unknown UNUM_REACTOR, `denied` or `not_found` when a demanded backend
-  /// is not to be had, `exhausted` when memory or descriptors are (these are never taken for "not
-  /// here"). SIGPIPE is ignored from then on, unless the process has a handler of its own for it.
+  /// is not to be had, `exhausted` when descriptors are (which is never taken for "not here").
+  /// SIGPIPE is ignored from then on, unless the process has a handler of its own for it.
   Reactor() : Reactor(Options{}) {}
   explicit Reactor(const Options& options);
   /// Every task must have ended: an operation in flight is a defect and asserts.

@@ -1,5 +1,7 @@
 #include "unum/error.hpp"
 
+#include <sys/resource.h>
+
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -71,12 +73,32 @@ ErrorKind kind_of(int errno_value) {
 
 }  // namespace
 
+namespace {
+
+/// The limit of this process that an errno speaks of, in parentheses.
+std::string limit_text(int errno_value) {
+  rlimit limit{};
+  const auto is_set = [&](auto which) {
+    return ::getrlimit(which, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  };
+  if (errno_value == EMFILE && is_set(RLIMIT_NOFILE)) {
+    return " (the limit, ulimit -n, is " + std::to_string(limit.rlim_cur) + ")";
+  }
+  if (errno_value == EFBIG && is_set(RLIMIT_FSIZE)) {
+    return " (the limit, ulimit -f, is " + std::to_string(limit.rlim_cur) + " bytes)";
+  }
+  return {};
+}
+
+}  // namespace
+
 Error system_error(std::string_view origin, int errno_value, std::string_view what) {
   const char* symbol = strerrorname_np(errno_value);
   std::string message(what);
   message += ": ";
   message +=
       strerrordesc_np(errno_value) != nullptr ? strerrordesc_np(errno_value) : "unknown error";
+  message += limit_text(errno_value);
   return Error(kind_of(errno_value), origin, symbol != nullptr ? symbol : "errno",
                std::move(message));
 }

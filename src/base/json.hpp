@@ -85,8 +85,14 @@ std::vector<Member> members(std::string_view object);
 /// counts, as in Python and JavaScript.
 std::optional<std::string_view> member(std::string_view object, std::string_view key);
 
-/// The decoded content of a valid JSON string. Lone surrogates become U+FFFD.
+/// The decoded content of a valid JSON string: UTF-8, except that a lone surrogate stays what it
+/// is, in three bytes that are no UTF-8. So strings and keys that differ stay different,
+/// `append_string` writes back what was there, and who needs UTF-8 (a session, a name) asks
+/// `is_utf8`.
 std::string string_value(std::string_view value);
+
+/// The same for people: UTF-8 in any case, with U+FFFD for a lone surrogate.
+std::string readable_value(std::string_view value);
 
 /// Whether the decoded content of the valid JSON string `value` is `text`; without an allocation
 /// where no escape stands in it.
@@ -95,7 +101,8 @@ bool string_equals(std::string_view value, std::string_view text);
 /// Appends the decoded form of what stands between a valid JSON string's quotes.
 void append_unescaped(std::string& out, std::string_view inside);
 
-/// Appends `text` (UTF-8) as a JSON string with quotes. Bytes that are not UTF-8 become U+FFFD.
+/// Appends `text` (UTF-8) as a JSON string with quotes. A lone surrogate, as `string_value` gives
+/// it, becomes its escape; other bytes that are not UTF-8 become U+FFFD.
 void append_string(std::string& out, std::string_view text);
 
 /// The valid text without whitespace between tokens.

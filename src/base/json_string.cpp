@@ -70,7 +70,7 @@ std::size_t append_escape(std::string& out, std::string_view inside, std::size_t
   }
   const int low = unit < 0xDC00 ? code_unit(inside, place + 6) : -1;
   if (low < 0xDC00 || low > 0xDFFF) {
-    append_utf8(out, kReplacement);
+    append_utf8(out, static_cast<std::uint32_t>(unit));
     return place + 6;
   }
   append_utf8(out, 0x10000u + ((static_cast<std::uint32_t>(unit) - 0xD800u) << 10) +
@@ -87,11 +87,28 @@ std::string_view inside_of(std::string_view value) {
   return value.substr(1, value.size() - 2);
 }
 
-/// The text with what is not UTF-8 replaced.
-std::string repaired(std::string_view text) {
+/// The lone surrogate at `place` in the three bytes that UTF-8's rule for other characters gives
+/// it (and UTF-8 does not allow); 0 if none stands there.
+std::uint32_t surrogate_at(std::string_view text, std::size_t place) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[place + i]); };
+  if (text.size() - place < 3 || byte(0) != 0xED || byte(1) < 0xA0 || byte(1) > 0xBF ||
+      (byte(2) & 0xC0u) != 0x80) {
+    return 0;
+  }
+  return 0xD000u | (byte(1) & 0x3Fu) << 6 | (byte(2) & 0x3Fu);
+}
+
+/// The text with what is not UTF-8 replaced. Lone surrogates are given to `surrogate`.
+template <class Surrogate>
+std::string repaired(std::string_view text, Surrogate surrogate) {
   std::string out;
   out.reserve(text.size() + 16);
   for (std::size_t place = 0; place < text.size();) {
+    if (const std::uint32_t unit = surrogate_at(text, place); unit != 0) {
+      surrogate(out, unit);
+      place += 3;
+      continue;
+    }
     const Utf8Character character = utf8_character(text, place);
     if (character.length == 0) {
       append_utf8(out, kReplacement);
@@ -101,6 +118,41 @@ std::string repaired(std::string_view text) {
     place += character.skip;
   }
   return out;
+}
+
+/// Writes the text, all of it, between quotes, with escapes where JSON needs them.
+void append_escaped(std::string& out, std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::size_t plain = 0;  // from here on nothing was copied yet
+  for (std::size_t place = 0; place < text.size(); ++place) {
+    const auto c = static_cast<unsigned char>(text[place]);
+    const std::uint32_t surrogate = c == 0xED ? surrogate_at(text, place) : 0;
+    if (surrogate == 0 && c >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, plain, place - plain);
+    plain = place + 1;
+    out += '\\';
+    if (surrogate != 0) {
+      out += 'u';
+      for (int shift = 12; shift >= 0; shift -= 4) out += kHex[surrogate >> shift & 0xF];
+      place += 2;
+      plain = place + 1;
+      continue;
+    }
+    switch (c) {
+      case '"':
+      case '\\': out += static_cast<char>(c); break;
+      case '\b': out += 'b'; break;
+      case '\f': out += 'f'; break;
+      case '\n': out += 'n'; break;
+      case '\r': out += 'r'; break;
+      case '\t': out += 't'; break;
+      default:
+        out += "u00";
+        out += kHex[c >> 4];
+        out += kHex[c & 0xF];
+    }
+  }
+  out.append(text, plain, text.size() - plain);
 }
 
 /// Whether the text stands for itself in a JSON string: ASCII that needs no escape. Eight bytes at
@@ -160,35 +212,19 @@ void append_string(std::string& out, std::string_view text) {
     out += '"';
     return;
   }
-  if (!is_utf8(text)) {
-    append_string(out, repaired(text));
-    return;
-  }
-  static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
-  std::size_t plain = 0;  // from here on nothing was copied yet
-  for (std::size_t place = 0; place < text.size(); ++place) {
-    const auto c = static_cast<unsigned char>(text[place]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
-    out.append(text, plain, place - plain);
-    plain = place + 1;
-    out += '\\';
-    switch (c) {
-      case '"':
-      case '\\': out += static_cast<char>(c); break;
-      case '\b': out += 'b'; break;
-      case '\f': out += 'f'; break;
-      case '\n': out += 'n'; break;
-      case '\r': out += 'r'; break;
-      case '\t': out += 't'; break;
-      default:
-        out += "u00";
-        out += kHex[c >> 4];
-        out += kHex[c & 0xF];
-    }
+  if (is_utf8(text)) {
+    append_escaped(out, text);
+  } else {
+    append_escaped(out, repaired(text, append_utf8));  // its surrogates stay
   }
-  out.append(text, plain, text.size() - plain);
   out += '"';
+}
+
+std::string readable_value(std::string_view value) {
+  std::string text = string_value(value);
+  if (is_utf8(text)) return text;
+  return repaired(text, [](std::string& out, std::uint32_t) { append_utf8(out, kReplacement); });
 }
 
 }  // namespace unum::json

@@ -1,9 +1,6 @@
 // Commands and options of the command line.
 #include "cli/cli.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
@@ -12,6 +9,7 @@
 
 #include "base/build_config.hpp"
 #include "base/utf8.hpp"
+#include "cli/start.hpp"
 
 namespace unum::cli {
 namespace {
@@ -154,6 +152,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kDone : kUsage;
   }
+  require_stdout();
   if (run_command->parsed()) return run(run_arguments);
   if (resume_command->parsed()) return run(resume_arguments);
   if (check_command->parsed()) return check(check_arguments);
@@ -164,15 +163,6 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   return kUsage;
 }
 
-/// A descriptor 0, 1 or 2 that came closed would become the next file's, and messages would go into
-/// it.
-void hold_standard_descriptors() {
-  for (int fd = ::open("/dev/null", O_RDWR); fd >= 0 && fd <= STDERR_FILENO;) {
-    fd = ::open("/dev/null", O_RDWR);
-    if (fd > STDERR_FILENO) ::close(fd);
-  }
-}
-
 /// What was printed must have arrived, or the command has failed.
 int flushed(int code) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
@@ -181,24 +171,37 @@ int flushed(int code) {
 
 }  // namespace
 
+int report_exception(const std::exception_ptr& exception) {
+  constexpr std::string_view kCannotPrint = "cannot write to file";  // of fmt::print, to stdout
+  try {
+    std::rethrow_exception(exception);
+  } catch (const Error& error) {
+    return report_error(error);
+  } catch (const std::bad_alloc&) {
+    std::fputs("unum: out of memory\n", stderr);
+  } catch (const std::system_error& error) {
+    const bool printing = std::string_view(error.what()).starts_with(kCannotPrint);
+    if (printing) {
+      return report_error(system_error("cli", error.code().value(), "cannot write to stdout"));
+    }
+    std::fprintf(stderr, "unum: %s\n", error.what());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "unum: internal error: %s\n", error.what());
+  }
+  return kMachine;
+}
+
 int main(int argc, char** argv) {
-  hold_standard_descriptors();
+  put_inherited_state_right();
   CLI::App app{"unum: serverless workflows without an orchestrator", "unum"};
   app.set_version_flag("--version", std::string("unum ") + build::kVersion);
   app.footer(kExitCodes);
   app.require_subcommand(0, 1);
   try {
     return flushed(parse_and_run(app, argc, argv));
-  } catch (const Error& error) {
-    return report_error(error);
-  } catch (const std::bad_alloc&) {
-    std::fputs("unum: out of memory\n", stderr);
-  } catch (const std::system_error& error) {
-    std::fprintf(stderr, "unum: %s\n", error.what());  // stdout closed by its reader, usually
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "unum: internal error: %s\n", error.what());
+  } catch (...) {
+    return report_exception(std::current_exception());
   }
-  return kMachine;
 }
 
 }  // namespace unum::cli

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -85,6 +86,8 @@ void say(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
 
 /// Says `unum: <message>` and returns the exit code that fits the error.
 int report_error(const Error& error);
+/// The same for whatever was thrown.
+int report_exception(const std::exception_ptr& exception);
 
 /// The application, loaded and checked; its warnings on stderr unless `quiet`. Nothing if it was
 /// refused (the errors are on stderr then).

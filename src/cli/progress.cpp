@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cli/cli.hpp"
 
@@ -54,14 +55,21 @@ Progress::Row& Progress::row(std::string_view function) {
   return rows_[found->second];
 }
 
-void Progress::queued(std::string_view function, std::string_view) {
+// A host may deliver an instance again that has ended, to look for what it left: it is counted
+// once.
+
+void Progress::queued(std::string_view function, std::string_view instance) {
   if (silent_) return;
+  if (!seen_.try_emplace(std::string(instance), Seen::queued).second) return;
   ++row(function).queued;
   refresh(false);
 }
 
 void Progress::ended(std::string_view function, const StepReport& report) {
+  any_ended_ = true;
   if (silent_) return;
+  Seen& seen = seen_.try_emplace(report.instance, Seen::queued).first->second;
+  if (std::exchange(seen, Seen::ended) == Seen::ended) return;
   Row& entry = row(function);
   ++entry.ended;
   entry.failed += report.status == StepReport::Status::failed ? 1 : 0;

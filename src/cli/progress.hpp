@@ -2,6 +2,8 @@
 // at the end. All of it on stderr.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <string_view>
@@ -23,6 +25,9 @@ class Progress final : public RunObserver {
   void ended(std::string_view function, const StepReport& report) override;
   void delivered_again(std::string_view instance, int attempt, const Error& why) override;
 
+  /// Whether a step has ended.
+  bool any_ended() const noexcept { return any_ended_; }
+
   /// A line of its own above the live lines.
   void line(std::string_view text);
   /// Ends the live lines and shows, if wanted, how the time went, function by function.
@@ -38,6 +43,9 @@ class Progress final : public RunObserver {
     Deadline first_queued{};
     Deadline last_ended{};
   };
+  /// What is known of one instance; it may be delivered several times.
+  enum class Seen : std::uint8_t { queued, ended };
+
   Row& row(std::string_view function);
   void refresh(bool force);
   void erase_live();
@@ -51,6 +59,8 @@ class Progress final : public RunObserver {
   std::size_t lines_drawn_ = 0;
   std::vector<Row> rows_;  ///< In the order of first use.
   std::unordered_map<std::string, std::size_t> row_of_;
+  std::unordered_map<std::string, Seen> seen_;  ///< By the instance's name; if lines are shown.
+  bool any_ended_ = false;
 };
 
 }  // namespace unum::cli

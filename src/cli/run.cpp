@@ -16,6 +16,7 @@
 #include "cli/progress.hpp"
 #include "hosts/local_host.hpp"
 #include "hosts/worker_pool.hpp"
+#include "reactor/children.hpp"
 #include "reactor/descriptor.hpp"
 #include "reactor/signals.hpp"
 #include "runtime/frames.hpp"
@@ -140,10 +141,13 @@ class ApplicationRun {
   Task<RunResult> run_in(DataStore& store, WorkerPool& pool);
   Task<RunResult> run_workflow(DataStore& store, WorkerPool& pool);
   Task<void> watch_signals(StopToken done);
+  Task<void> reap_orphans(StopToken done);
   void announce(const DataStore& store);
   Wait wait() { return {deadline_, stop_.token()}; }
   WorkerPoolOptions pool_options();
   int conclude(const RunResult& result);
+  int fail(const std::exception_ptr& error) const;
+  bool can_go_on() const;
   void print_result(const RunResult& result);
   void print_json(const RunResult& result);
   static void print_failure(const RunFailure& failure);
@@ -158,6 +162,8 @@ class ApplicationRun {
   Progress progress_;
   StopSource stop_;
   std::string session_;
+  bool resumed_ = false;
+  const WorkerPool* pool_ = nullptr;
   Deadline begun_{};
   Deadline deadline_ = kNoDeadline;
   double seconds_ = 0;
@@ -234,11 +240,27 @@ Task<void> ApplicationRun::watch_signals(StopToken done) {
   bool asked_before = false;
   const Wait until_done{kNoDeadline, done};
   while (const std::optional<int> signal = co_await signals_.next(reactor_, until_done)) {
-    if (asked_before) ::_exit(kInterrupted);  // workers die with this process
+    if (asked_before) {
+      if (can_go_on()) say("unum: {}\n", how_to_go_on());
+      ::_exit(kInterrupted);  // workers die with this process
+    }
     asked_before = true;
     progress_.line(
         fmt::format("unum: {}; ending the workers (again: at once)", strsignal(*signal)));
     stop_.request("interrupted");
+  }
+}
+
+/// As process 1 of a container this process is the parent of all that its workers leave behind.
+/// Who is not waited for stays a zombie and counts against the limit of processes.
+Task<void> ApplicationRun::reap_orphans(StopToken done) {
+  constexpr std::chrono::milliseconds kAgain{20};
+  Signals ended({SIGCHLD});
+  while (true) {
+    const bool all = children::reap_orphans();
+    const Wait until{all ? kNoDeadline : reactor_.now() + kAgain, done};
+    const std::optional<int> signal = co_await ended.next(reactor_, until);
+    if (!signal && done.stop_requested()) co_return;
   }
 }
 
@@ -271,6 +293,7 @@ Task<RunResult> ApplicationRun::run_workflow(DataStore& store, WorkerPool& pool)
 Task<RunResult> ApplicationRun::run_in(DataStore& store, WorkerPool& pool) {
   if (arguments_.resume) {
     input_ = co_await kept_input(store);
+    resumed_ = true;
   } else if (session_.empty() && is_payload(input_)) {
     session_ = parse_payload(input_).session;
   }
@@ -291,10 +314,12 @@ Task<int> ApplicationRun::run_all() {
   session_ = arguments_.session;
   store_choice_ = choose_store(application_, arguments_.store);
   WorkerPool pool(reactor_, std::move(codes), pool_options());
+  pool_ = &pool;
   pool.prepare();
   StopSource done;
   TaskGroup watchers;
   watchers.spawn(watch_signals(done.token()));
+  if (children::adopts_orphans()) watchers.spawn(reap_orphans(done.token()));
   begun_ = Clock::now();
   if (arguments_.timeout_s > 0) {
     deadline_ = begun_ + std::chrono::duration_cast<Clock::duration>(
@@ -319,8 +344,27 @@ Task<int> ApplicationRun::run_all() {
     say("unum: interrupted before anything ran\n");
     co_return kInterrupted;
   }
-  if (error) std::rethrow_exception(error);
-  co_return conclude(*result);
+  if (error) co_return fail(error);
+  try {
+    co_return conclude(*result);
+  } catch (...) {
+    error = std::current_exception();  // the result cannot be printed
+  }
+  co_return fail(error);
+}
+
+/// Whether the session is there to be resumed: its input is stored before its first call.
+bool ApplicationRun::can_go_on() const {
+  return resumed_ || progress_.any_ended() || pool_->counters().calls > 0;
+}
+
+/// What was stored before stays: says how to go on where there is something to go on with.
+int ApplicationRun::fail(const std::exception_ptr& error) const {
+  const int code = report_exception(error);
+  if (code == kMachine && can_go_on()) {
+    say("unum: what is stored stays; once the cause is mended, {}\n", how_to_go_on());
+  }
+  return code;
 }
 
 /// The end of a sentence.

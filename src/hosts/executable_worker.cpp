@@ -12,7 +12,9 @@
 
 #include "base/json.hpp"
 #include "base/limits.hpp"
+#include "hosts/shortage.hpp"
 #include "hosts/worker_output.hpp"
+#include "hosts/worker_process.hpp"
 #include "reactor/process.hpp"
 #include "unum/error.hpp"
 #include "unum/task_group.hpp"
@@ -21,13 +23,6 @@ namespace unum {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
-
-void make_pipe(Descriptor& read_end, Descriptor& write_end) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw system_error("worker", errno, "a pipe to a program");
-  read_end = Descriptor(ends[0]);
-  write_end = Descriptor(ends[1]);
-}
 
 /// One run of the program, and what is read and written beside each other until it ends.
 class Run {
@@ -172,6 +167,13 @@ UserResult result_of(const FunctionCode& code, const Run& run, const ExitStatus&
                     kValueBytesMax));
   }
   const std::string_view tail = run.error_tail();
+  if (!status.known) {
+    throw Error(ErrorKind::bug, "worker", "Unum.UnknownExit",
+                fmt::format("{}: nobody can say how its program ended, since this process ignores "
+                            "SIGCHLD or waits for all its children; give SIGCHLD its default "
+                            "handling",
+                            code.function));
+  }
   if (status.code != 0) {
     return UserResult::failure("Runtime.ExitError",
                                fmt::format("{} ended with {}{}{}", code.function, to_string(status),
@@ -197,7 +199,15 @@ Task<UserResult> run_executable(Reactor& reactor, const FunctionCode& code,
   Deadline deadline = wait.deadline;
   if (code.timeout.count() > 0) deadline = std::min(deadline, reactor.now() + code.timeout);
   Run run(reactor, call, sink);
-  run.start(command, variables, code.directory);
+  std::optional<UserResult> unfit;
+  try {
+    or_shortage([&] { run.start(command, variables, code.directory); });
+  } catch (const ProgramError& error) {
+    // Named as on AWS Lambda. The step fails, as it would if the program ended at once.
+    unfit = UserResult::failure("Runtime.InvalidEntrypoint",
+                                fmt::format("{}: {}", code.function, error.message()));
+  }
+  if (unfit) co_return std::move(*unfit);
   const std::optional<ExitStatus> status = co_await run.finish(Wait{deadline, wait.stop});
   if (!status) {
     const bool stopped = wait.stop.stop_requested();

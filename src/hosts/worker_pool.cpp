@@ -12,8 +12,10 @@
 #include <thread>
 
 #include "hosts/executable_worker.hpp"
+#include "hosts/shortage.hpp"
 #include "hosts/worker.hpp"
 #include "hosts/worker_programs.hpp"
+#include "reactor/descriptor_limit.hpp"
 #include "reactor/wait_list.hpp"
 #include "unum/error.hpp"
 #include "unum/task_group.hpp"
@@ -25,6 +27,8 @@ namespace {
 constexpr unsigned kNodeWeight = 8;
 /// Runs of a call that nobody began to execute, because its worker had died while it was idle.
 constexpr int kStartsMax = 5;
+/// What a worker's pipes and its pidfd take. Half of all there may be are for workers.
+constexpr std::size_t kDescriptorsOfWorker = 5;
 
 using SharedWorker = std::shared_ptr<Worker>;
 
@@ -60,6 +64,7 @@ class WorkerPool::Impl {
 
  private:
   struct Place;
+  struct RunningProgram;
 
   Entry& entry_of(std::string_view function);
   void look_up(Entry& entry);
@@ -70,6 +75,11 @@ class WorkerPool::Impl {
   Task<UserResult> call_worker(Entry& entry, const UserCall& call, Wait wait);
   Task<UserResult> call_executable(Entry& entry, const UserCall& call, Wait wait);
   void settle_fault(const SharedWorker& worker, const Error& error);
+
+  Task<SharedWorker> obtain_worker(Entry& entry, const UserCall& call, Wait wait);
+  bool is_full() const noexcept;
+  bool evict_one();
+  Task<void> make_room(const UserCall& call, std::optional<ShortageError> why, Wait wait);
 
   SharedWorker take_idle(const Entry& entry);
   void keep_idle(SharedWorker worker);
@@ -88,13 +98,16 @@ class WorkerPool::Impl {
   std::map<std::string, Entry, std::less<>> entries_;
   Descriptor null_;
   WaitList places_;
+  WaitList room_;   ///< Calls that could not start a process.
   WaitList ended_;  ///< Waits for the end of calls, and of a shutdown that is under way.
   WorkerPoolCounters counters_{};
   bool handing_over_ = false;
   std::vector<SharedWorker> all_;
   std::vector<SharedWorker> idle_;  ///< The one idle longest first.
   unsigned idle_weight_ = 0;
-  SharedWorker spare_;  ///< Forked ahead, nobody's yet.
+  std::size_t processes_max_ = 0;
+  std::size_t programs_running_ = 0;  ///< Processes of executables.
+  SharedWorker spare_;                ///< Forked ahead, nobody's yet.
   bool adding_spare_ = false;
   std::size_t forkable_not_begun_ = 0;
   std::shared_ptr<ForkServer> fork_server_;
@@ -123,9 +136,13 @@ WorkerPool::Impl::Impl(Reactor& reactor, std::vector<FunctionCode> functions,
     : reactor_(reactor),
       options_(std::move(options)),
       null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {
+  if (!null_) throw system_error("worker", errno, "opening /dev/null");
   if (options_.running_max == 0) {
     options_.running_max = std::max(1u, std::thread::hardware_concurrency());
   }
+  processes_max_ = std::max<std::size_t>(1, descriptors_max() / 2 / kDescriptorsOfWorker);
+  options_.running_max =
+      static_cast<unsigned>(std::min<std::size_t>(options_.running_max, processes_max_));
   for (FunctionCode& code : functions) {
     Entry entry;
     entry.variables = function_variables(code);
@@ -230,6 +247,26 @@ Task<UserResult> WorkerPool::Impl::call(const UserCall& call, Wait wait) {
   co_return result;
 }
 
+/// Counts the process of an executable; its end makes room.
+struct WorkerPool::Impl::RunningProgram {
+  explicit RunningProgram(Impl& owner) noexcept : pool(owner) {
+    ++pool.counters_.started;
+    ++pool.programs_running_;
+  }
+  ~RunningProgram() {
+    --pool.programs_running_;
+    if (began) {
+      pool.room_.wake_all();
+    } else {
+      --pool.counters_.started;
+    }
+  }
+  RunningProgram(const RunningProgram&) = delete;
+  RunningProgram& operator=(const RunningProgram&) = delete;
+  Impl& pool;
+  bool began = true;
+};
+
 Task<UserResult> WorkerPool::Impl::call_executable(Entry& entry, const UserCall& call, Wait wait) {
   StopSource stop(wait.stop);
   StopCallback ours(
@@ -238,23 +275,32 @@ Task<UserResult> WorkerPool::Impl::call_executable(Entry& entry, const UserCall&
         static_cast<StopSource*>(source)->request("the workers are shutting down");
       },
       &stop);
-  ++counters_.started;
-  try {
-    co_return co_await run_executable(reactor_, entry.code, entry.command, entry.variables, call,
-                                      Wait{wait.deadline, stop.token()}, options_.output,
-                                      options_.stop_grace);
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::disconnected || error.kind() == ErrorKind::timeout) {
-      ++counters_.crashed;
+  const Wait until{wait.deadline, stop.token()};
+  while (true) {
+    std::optional<ShortageError> why;
+    const bool evicts = is_full() && evict_one();
+    if (!evicts) {
+      RunningProgram counted(*this);
+      try {
+        co_return co_await run_executable(reactor_, entry.code, entry.command, entry.variables,
+                                          call, until, options_.output, options_.stop_grace);
+      } catch (const ShortageError& shortage) {
+        counted.began = false;
+        why = shortage;
+      } catch (const Error& error) {
+        if (error.kind() == ErrorKind::disconnected || error.kind() == ErrorKind::timeout) {
+          ++counters_.crashed;
+        }
+        throw;
+      }
     }
-    throw;
+    co_await make_room(call, std::move(why), wait);
   }
 }
 
 Task<UserResult> WorkerPool::Impl::call_worker(Entry& entry, const UserCall& call, Wait wait) {
   for (int start = 1;; ++start) {
-    SharedWorker worker = take_idle(entry);
-    if (!worker) worker = co_await start_worker(entry);
+    SharedWorker worker = co_await obtain_worker(entry, call, wait);
     if (shutdown_ != Shutdown::no) {
       worker->kill();
       throw cancelled(call, stop_.reason());
@@ -305,12 +351,74 @@ void WorkerPool::Impl::keep_idle(SharedWorker worker) {
   }
   idle_weight_ += weight_of(*worker);
   idle_.push_back(std::move(worker));
-  while (idle_weight_ > options_.idle_max) {
-    idle_weight_ -= weight_of(*idle_.front());
-    idle_.front()->kill();
-    idle_.erase(idle_.begin());
-    ++counters_.evicted;
+  while (idle_weight_ > options_.idle_max) evict_one();
+  room_.wake_all();
+}
+
+/// A worker for the function: one that is idle, or a new one. Where none can be started the call
+/// waits for one that exists, its own or another's that makes room.
+Task<SharedWorker> WorkerPool::Impl::obtain_worker(Entry& entry, const UserCall& call, Wait wait) {
+  while (true) {
+    SharedWorker worker = take_idle(entry);
+    if (worker) co_return worker;
+    std::optional<ShortageError> why;
+    const bool takes_spare = entry.forked && spare_;
+    const bool evicts = !takes_spare && is_full() && evict_one();
+    if (!evicts) {
+      try {
+        co_return co_await start_worker(entry);
+      } catch (const ShortageError& shortage) {
+        why = shortage;
+      }
+    }
+    co_await make_room(call, std::move(why), wait);
   }
+}
+
+bool WorkerPool::Impl::is_full() const noexcept {
+  return all_.size() + programs_running_ >= processes_max_;
+}
+
+/// Ends the worker idle longest, or else the one forked ahead.
+bool WorkerPool::Impl::evict_one() {
+  SharedWorker worker;
+  if (!idle_.empty()) {
+    worker = idle_.front();
+    idle_.erase(idle_.begin());
+    idle_weight_ -= weight_of(*worker);
+  } else {
+    worker = std::exchange(spare_, nullptr);
+  }
+  if (!worker) return false;
+  worker->kill();
+  ++counters_.evicted;
+  return true;
+}
+
+/// Waits until a process has ended or has nothing to do; `why` none could be started, nothing if
+/// one was evicted already. Throws it when no other process is there whose end could help.
+Task<void> WorkerPool::Impl::make_room(const UserCall& call, std::optional<ShortageError> why,
+                                       Wait wait) {
+  if (shutdown_ != Shutdown::no) throw cancelled(call, stop_.reason());
+  if (why) {
+    evict_one();
+    if (all_.empty() && programs_running_ == 0) {
+      // Its place is better used for a worker.
+      const bool serves = fork_server_ && !fork_server_->ended();
+      if (!serves && (!fork_server_ || fork_server_useless_)) throw ShortageError(*why);
+      fork_server_useless_ = true;
+      if (!serves) co_return;
+      fork_server_->kill();
+    }
+  }
+  const int woken = co_await room_.wait(reactor_, wait);
+  if (woken == 0) co_return;
+  if (woken == -ETIME) {
+    throw Error(ErrorKind::timeout, "worker", "States.Timeout",
+                fmt::format("{}: no worker could be had before the deadline{}{}", call.instance,
+                            why ? ": " : "", why ? why->message() : ""));
+  }
+  throw cancelled(call, wait.stop.stop_requested() ? wait.stop.reason() : stop_.reason());
 }
 
 Task<SharedWorker> WorkerPool::Impl::start_worker(Entry& entry) {
@@ -335,7 +443,7 @@ Task<SharedWorker> WorkerPool::Impl::start_worker(Entry& entry) {
 SharedWorker WorkerPool::Impl::spawn_worker(const Entry& entry) {
   WorkerPipes near;
   WorkerFarEnds far;
-  make_worker_pipes(near, far);
+  or_shortage([&] { make_worker_pipes(near, far); });
   SpawnOptions options;
   options.argv = entry.command;
   options.environment = merged_environment(entry.variables);
@@ -345,26 +453,28 @@ SharedWorker WorkerPool::Impl::spawn_worker(const Entry& entry) {
                          {2, far.output.get()},
                          {worker::kRequestDescriptor, near.requests_far.get()},
                          {worker::kResponseDescriptor, far.responses.get()}};
-  return adopt(WorkerProcess(Process::spawn(options)), std::move(near));
+  Process process = or_shortage([&] { return Process::spawn(options); });
+  return adopt(WorkerProcess(std::move(process)), std::move(near));
 }
 
 /// Nothing if there is no fork server to be had: then workers are started one by one.
 Task<SharedWorker> WorkerPool::Impl::fork_worker(const Entry& entry) {
   while (!fork_server_useless_) {
     if (!fork_server_ || !fork_server_->alive()) {
-      fork_server_ = ForkServer::start(reactor_, entry.command, STDERR_FILENO);
+      fork_server_ =
+          or_shortage([&] { return ForkServer::start(reactor_, entry.command, STDERR_FILENO); });
       tasks_.spawn(watch_fork_server(fork_server_));
     }
     const std::shared_ptr<ForkServer> server = fork_server_;
     WorkerPipes near;
     WorkerFarEnds far;
-    make_worker_pipes(near, far);
+    or_shortage([&] { make_worker_pipes(near, far); });
     try {
       WorkerProcess process =
           co_await server->fork(near.requests_far.get(), far.responses.get(), far.output.get());
       co_return adopt(std::move(process), std::move(near));
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::disconnected) throw;
+      if (error.kind() != ErrorKind::disconnected) or_shortage([] { throw; });
       if (shutdown_ != Shutdown::no) throw;
       // One that never answered cannot run here; one that did was ended by somebody.
       if (!server->proven()) fork_server_useless_ = true;
@@ -379,6 +489,7 @@ Task<void> WorkerPool::Impl::watch_fork_server(std::shared_ptr<ForkServer> serve
   for (const SharedWorker& worker : std::vector<SharedWorker>(all_)) {
     if (worker->fork_server() == server.get()) worker->kill();
   }
+  room_.wake_all();
 }
 
 SharedWorker WorkerPool::Impl::adopt(WorkerProcess process, WorkerPipes pipes) {
@@ -403,14 +514,15 @@ void WorkerPool::Impl::forget(const SharedWorker& worker) {
     idle_.erase(idle);
   }
   if (spare_ == worker) spare_ = nullptr;
+  room_.wake_all();
   if (shutdown_ != Shutdown::no) ended_.wake_all();
 }
 
 /// A worker for the next function that has had none is forked while others compute: functions of a
 /// chain then find theirs ready.
 void WorkerPool::Impl::want_spare() {
-  if (forkable_not_begun_ == 0 || spare_ || adding_spare_ || fork_server_useless_ ||
-      shutdown_ != Shutdown::no) {
+  if (forkable_not_begun_ == 0 || spare_ || adding_spare_ || fork_server_useless_ || is_full() ||
+      !room_.empty() || shutdown_ != Shutdown::no) {
     return;
   }
   adding_spare_ = true;
@@ -443,6 +555,7 @@ Task<void> WorkerPool::Impl::shutdown() {
   shutdown_ = Shutdown::running;
   stop_.request("the workers are shutting down");
   places_.stop_all();
+  room_.stop_all();
   for (const SharedWorker& worker : std::vector<SharedWorker>(idle_)) worker->kill();
   if (spare_) spare_->kill();
   for (const SharedWorker& worker : std::vector<SharedWorker>(all_)) worker->stop_call();

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "hosts/worker_protocol.hpp"
+#include "reactor/children.hpp"
 #include "unum/error.hpp"
 
 namespace unum {
@@ -25,12 +26,10 @@ std::string message_with(char type, std::int32_t number) {
   return message;
 }
 
-void make_pipe(Descriptor& read_end, Descriptor& write_end) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw system_error("worker", errno, "a pipe to a worker process");
-  read_end = Descriptor(ends[0]);
-  write_end = Descriptor(ends[1]);
+/// What a system call answered that gives a descriptor.
+int checked(int result, const char* what) {
+  if (result < 0) throw system_error("worker", errno, what);
+  return result;
 }
 
 ExitStatus exit_status(int wait_status) {
@@ -39,6 +38,13 @@ ExitStatus exit_status(int wait_status) {
 }
 
 }  // namespace
+
+void make_pipe(Descriptor& read_end, Descriptor& write_end) {
+  int ends[2];
+  checked(::pipe2(ends, O_CLOEXEC), "a pipe to a worker process");
+  read_end = Descriptor(ends[0]);
+  write_end = Descriptor(ends[1]);
+}
 
 void make_worker_pipes(WorkerPipes& near, WorkerFarEnds& far) {
   make_pipe(near.requests_far, near.requests);
@@ -71,12 +77,11 @@ std::shared_ptr<ForkServer> ForkServer::start(Reactor& reactor,
                                               const std::vector<std::string>& command, int output) {
   auto server = std::make_shared<ForkServer>(reactor);
   int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-    throw system_error("worker", errno, "a socket to the fork server");
-  }
+  checked(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends),
+          "a socket to the fork server");
   server->socket_ = Descriptor(ends[0]);
   const Descriptor far(ends[1]);
-  const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const Descriptor null(checked(::open("/dev/null", O_RDONLY | O_CLOEXEC), "opening /dev/null"));
   SpawnOptions options;
   options.argv = command;
   options.argv.emplace_back("--fork-server");
@@ -154,17 +159,32 @@ Task<WorkerProcess> ForkServer::fork(int requests, int responses, int output) {
     throw Error(ErrorKind::disconnected, "worker", "Unum.ForkServer",
                 "the Python fork server has ended");
   }
-  if (reply->first < 0) throw system_error("worker", -reply->first, "fork of a Python worker");
+  if (reply->first < 0) {
+    throw system_error("worker", -reply->first,
+                       "fork of a Python worker" + children::process_limits_text(-reply->first));
+  }
   const pid_t pid = reply->first;
   Descriptor pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0u)));
-  if (!pidfd) throw system_error("worker", errno, "pidfd_open of a Python worker");
-  co_return WorkerProcess(self, pid, std::move(pidfd));
+  const int error = errno;
+  if (pidfd) co_return WorkerProcess(self, pid, std::move(pidfd));
+  if (error == EPERM || error == ENOSYS) {
+    // A filter does not know it: nothing would tell how a forked worker ends. Its own children this
+    // process can watch all the same.
+    proven_ = false;
+    kill();
+    throw Error(ErrorKind::disconnected, "worker", "Unum.ForkServer",
+                "pidfd_open is refused: Python workers cannot be forked from a server");
+  }
+  ::kill(pid, SIGKILL);  // its id is its own until it is reaped
+  co_await reap(pid);
+  throw system_error("worker", error, "pidfd_open of a Python worker");
 }
 
 Task<std::optional<ExitStatus>> ForkServer::reap(pid_t pid) {
   const std::shared_ptr<ForkServer> self = shared_from_this();
   const std::optional<Reply> reply = co_await ask(message_with('R', pid), std::vector<int>());
-  if (!reply || reply->type != 'S' || reply->first != pid) co_return std::nullopt;
+  const bool known = reply && reply->type == 'S' && reply->first == pid && reply->second >= 0;
+  if (!known) co_return std::nullopt;
   co_return exit_status(reply->second);
 }
 

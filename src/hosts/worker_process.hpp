@@ -70,14 +70,16 @@ class ForkServer : public std::enable_shared_from_this<ForkServer> {
   explicit ForkServer(Reactor& reactor) noexcept : reactor_(reactor) {}
 
   /// Forks a worker that has these descriptors. Throws `disconnected` when the server has ended:
-  /// then start another, or start workers without it.
+  /// then start another, or, if it is not proven, start workers without it.
   Task<WorkerProcess> fork(int requests, int responses, int output);
   /// Reaps a worker that has ended.
   Task<std::optional<ExitStatus>> reap(pid_t pid);
 
-  /// Whether it has answered before.
+  /// Whether it has answered before, and nothing showed that it cannot be used here.
   bool proven() const noexcept { return proven_; }
   bool alive() const noexcept { return alive_; }
+  /// Whether its process is gone.
+  bool ended() const noexcept { return !process_.running(); }
   pid_t pid() const noexcept { return process_.pid(); }
   /// Waits for its end, after which nothing it forked is alive for long.
   Task<void> watch();
@@ -103,7 +105,10 @@ class ForkServer : public std::enable_shared_from_this<ForkServer> {
   bool alive_ = true;
 };
 
-/// Pipes with close-on-exec ends. Throws `exhausted` when there are no descriptors left.
+/// A pipe with close-on-exec ends. Throws `exhausted`, naming the limit, when there are no
+/// descriptors left.
+void make_pipe(Descriptor& read_end, Descriptor& write_end);
+/// All of a worker's.
 void make_worker_pipes(WorkerPipes& near, WorkerFarEnds& far);
 
 }  // namespace unum

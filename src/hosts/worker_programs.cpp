@@ -27,8 +27,12 @@ bool is_file(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
 }
 
+/// Whether its owner made it a program. Whether it can be run (its format, its interpreter, a file
+/// system without programs) shows when it is.
 bool is_program(const std::string& path) {
-  return is_file(path) && ::access(path.c_str(), X_OK) == 0;
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
+         (info.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0;
 }
 
 Error missing(const FunctionCode& code, const std::string& what) {

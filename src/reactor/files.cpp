@@ -15,6 +15,8 @@
 #include <cstring>
 #include <memory>
 
+#include "reactor/descriptor_limit.hpp"
+
 namespace unum {
 namespace {
 
@@ -101,16 +103,36 @@ Error file_error(int errno_value, std::string_view doing, int directory, const c
   return system_error("fs", errno_value, std::string(doing) + " " + path_name(directory, path));
 }
 
+Task<int> open_patiently(Reactor& reactor, int directory, const char* path, int flags,
+                         unsigned mode, Wait wait) {
+  DescriptorPatience patience;
+  int error = EMFILE;
+  while (true) {
+    const bool again = co_await patience.wait(reactor, wait);
+    if (!again) break;
+    const int fd = co_await reactor.open_at(directory, path, flags, mode, wait);
+    if (!means_no_descriptor(fd)) co_return fd;
+    error = -fd;
+  }
+  throw file_error(error, "opening", directory, path);
+}
+
 Task<Descriptor> open_file(Reactor& reactor, int directory, const char* path, int flags,
                            unsigned mode, Wait wait) {
-  const int fd = co_await reactor.open_at(directory, path, flags, mode, wait);
+  int fd = co_await reactor.open_at(directory, path, flags, mode, wait);
+  if (means_no_descriptor(fd)) {
+    fd = co_await open_patiently(reactor, directory, path, flags, mode, wait);
+  }
   if (fd < 0) throw file_error(-fd, "opening", directory, path);
   co_return Descriptor(fd);
 }
 
 Task<std::optional<std::string>> read_file_if_any(Reactor& reactor, int directory, const char* path,
                                                   std::size_t bytes_max, Wait wait) {
-  const int fd = co_await reactor.open_at(directory, path, O_RDONLY, 0, wait);
+  int fd = co_await reactor.open_at(directory, path, O_RDONLY, 0, wait);
+  if (means_no_descriptor(fd)) {
+    fd = co_await open_patiently(reactor, directory, path, O_RDONLY, 0, wait);
+  }
   if (fd == -ENOENT) co_return std::nullopt;
   if (fd < 0) throw file_error(-fd, "opening", directory, path);
   const Descriptor file(fd);
@@ -229,11 +251,17 @@ int list_on_helper(void* listing) noexcept {
 Task<std::vector<DirectoryEntry>> list_directory(Reactor& reactor, int directory) {
   Listing listing;
   listing.directory = directory;
+  DescriptorPatience patience;
   int result = 0;
-  if (is_slow_file_system(directory)) {
-    result = co_await reactor.call(&list_on_helper, &listing);
-  } else {
-    result = list_on_helper(&listing);
+  bool again = true;
+  while (again) {
+    if (is_slow_file_system(directory)) {
+      result = co_await reactor.call(&list_on_helper, &listing);
+    } else {
+      result = list_on_helper(&listing);
+    }
+    again = means_no_descriptor(result);
+    if (again) again = co_await patience.wait(reactor, Wait{});
   }
   if (result < 0) throw file_error(-result, "listing", directory, "");
   co_return std::move(listing.entries);

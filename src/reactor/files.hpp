@@ -28,6 +28,11 @@ std::string path_name(int directory, const char* path);
 /// ...".
 Error file_error(int errno_value, std::string_view doing, int directory, const char* path);
 
+/// The same as `Reactor::open_at` where that was refused for want of descriptors: files are open
+/// for a short time, so it is tried again for a while. Throws `exhausted` in the end.
+Task<int> open_patiently(Reactor& reactor, int directory, const char* path, int flags,
+                         unsigned mode, Wait wait);
+
 /// Opens a file or directory, close-on-exec. Throws; `not_found` names the path.
 Task<Descriptor> open_file(Reactor& reactor, int directory, const char* path, int flags,
                            unsigned mode = 0, Wait wait = {});

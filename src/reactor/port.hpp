@@ -152,8 +152,9 @@ struct PortAttempt {
   std::string reason;
 };
 
-/// Probes io_uring with a real NOP: full flags, then fewer, then none. EPERM, ENOSYS, EINVAL and
-/// EACCES mean "not here" (many containers refuse io_uring); anything else throws.
+/// Probes io_uring with a real NOP: full flags, then fewer, then none. EPERM, ENOSYS, EINVAL,
+/// EACCES and ENOMEM mean "not here" (many containers refuse io_uring, or the memory that it
+/// locks); anything else throws.
 PortAttempt make_uring_port(ReadyQueue& ready, unsigned helper_threads_max);
 PortAttempt make_epoll_port(ReadyQueue& ready, unsigned helper_threads_max);
 

@@ -11,6 +11,8 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +25,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "reactor/children.hpp"
+#include "reactor/descriptor_limit.hpp"
 #include "unum/error.hpp"
 
 namespace unum {
@@ -43,6 +47,7 @@ struct Plan {
   const char* directory = nullptr;
   bool own_group = false;
   pid_t parent = 0;
+  rlimit descriptors_max{};
   Step failed = Step::none;
   int error = 0;
 };
@@ -88,8 +93,10 @@ UNUM_IN_CHILD void reset_signals() noexcept {
   for (int signal = 1; signal < NSIG; ++signal) {
     struct sigaction action;
     if (::sigaction(signal, nullptr, &action) != 0) continue;
-    if (action.sa_handler == SIG_DFL || (action.sa_handler == SIG_IGN && signal != SIGPIPE))
-      continue;
+    // What was ignored stays so (nohup), but for what a program must ask for itself: without
+    // SIGCHLD it could not tell how its own children ended.
+    const bool stays = signal != SIGPIPE && signal != SIGCHLD && signal != SIGXFSZ;
+    if (action.sa_handler == SIG_DFL || (action.sa_handler == SIG_IGN && stays)) continue;
     action.sa_handler = SIG_DFL;
     action.sa_flags = 0;
     ::sigaction(signal, &action, nullptr);
@@ -144,6 +151,7 @@ UNUM_IN_CHILD int child_main(void* address) noexcept {
       step = Step::descriptors;
       if (map_descriptors(plan.descriptors, plan.descriptor_count)) {
         reset_signals();
+        ::setrlimit(RLIMIT_NOFILE, &plan.descriptors_max);
         step = Step::program;
         run_program(plan);
       }
@@ -178,26 +186,49 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   return pointers;
 }
 
-Error spawn_error(const SpawnOptions& options, const Plan& plan) {
+/// Whether a lack that may pass kept the program from running: it says nothing of the program.
+bool is_shortage(int error) noexcept {
+  return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
+/// Why a program that is there cannot be run, where the system's words do not say it.
+std::string hint(const std::string& program, int error) {
+  const bool searched = program.find('/') == std::string::npos;
+  const bool is_there = !searched && ::access(program.c_str(), F_OK) == 0;
+  struct statvfs place {};
+  switch (error) {
+    case ENOENT:
+      if (searched) return " (looked for it in PATH)";
+      return is_there ? " (what it says is its interpreter does not exist)" : "";
+    case ENOEXEC:
+      return " (it is neither a program for this machine nor a script whose first line is "
+             "#!INTERPRETER)";
+    case EACCES:
+      if (::statvfs(program.c_str(), &place) != 0 || (place.f_flag & ST_NOEXEC) == 0) return "";
+      return " (its file system is mounted with noexec)";
+    default: return "";
+  }
+}
+
+[[noreturn]] void throw_spawn_error(const SpawnOptions& options, const Plan& plan) {
   const std::string program = "the program \"" + options.argv.front() + "\"";
+  if (is_shortage(plan.error)) {
+    throw system_error("process", plan.error,
+                       program + " cannot be run" + children::process_limits_text(plan.error));
+  }
   switch (plan.failed) {
     case Step::directory:
-      return system_error("process", plan.error,
-                          program + " cannot start in the directory \"" + options.directory + "\"");
+      throw ProgramError(
+          system_error("process", plan.error,
+                       program + " cannot start in the directory \"" + options.directory + "\""));
     case Step::descriptors:
-      return system_error("process", plan.error, program + " cannot be given its descriptors");
+      throw system_error("process", plan.error, program + " cannot be given its descriptors");
     case Step::group:
-      return system_error("process", plan.error, program + " cannot be given a process group");
+      throw system_error("process", plan.error, program + " cannot be given a process group");
     default: break;
   }
-  const bool searched = options.argv.front().find('/') == std::string::npos;
-  const bool is_there = !searched && ::access(options.argv.front().c_str(), F_OK) == 0;
-  return system_error("process", plan.error,
-                      program + " cannot be run" +
-                          (plan.error != ENOENT ? ""
-                           : searched           ? " (looked for it in PATH)"
-                           : is_there ? " (what it says is its interpreter does not exist)"
-                                      : ""));
+  throw ProgramError(system_error(
+      "process", plan.error, program + " cannot be run" + hint(options.argv.front(), plan.error)));
 }
 
 int wait_for(int pidfd, siginfo_t& info, int flags) noexcept {
@@ -211,6 +242,7 @@ int wait_for(int pidfd, siginfo_t& info, int flags) noexcept {
 }  // namespace
 
 std::string to_string(const ExitStatus& status) {
+  if (!status.known) return "an unknown status (this process ignores SIGCHLD)";
   if (status.signal == 0) return "exit code " + std::to_string(status.code);
   const char* name = ::sigabbrev_np(status.signal);
   return "signal " + std::to_string(status.signal) +
@@ -236,27 +268,31 @@ Process Process::spawn(const SpawnOptions& options) {
   plan.directory = options.directory.empty() ? nullptr : options.directory.c_str();
   plan.own_group = options.own_group;
   plan.parent = ::getpid();
+  plan.descriptors_max = descriptor_limit_of_children();
   Process process;
   int pidfd = -1;
   pid_t pid = -1;
   int clone_error = 0;
   {
     const ChildStack stack;
+    children::Birth birth;
     const AllSignalsBlocked blocked;
     pid = ::clone(&child_main, stack.top(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan,
                   &pidfd);
     clone_error = errno;
+    if (pid > 0) birth.happened(pid);
   }
   if (pid < 0) {
     throw system_error("process", clone_error,
-                       "a process for the program \"" + options.argv.front() + "\"");
+                       "a process for the program \"" + options.argv.front() + "\"" +
+                           children::process_limits_text(clone_error));
   }
   process.pid_ = pid;
   process.own_group_ = options.own_group;
   process.pidfd_ = Descriptor(pidfd);
   if (plan.failed == Step::none) return process;
   process.reap(true);
-  throw spawn_error(options, plan);
+  throw_spawn_error(options, plan);
 }
 
 Process::Process(Process&& other) noexcept
@@ -283,12 +319,18 @@ bool Process::reap(bool block) noexcept {
   const int peek = WEXITED | WNOWAIT | (block ? 0 : WNOHANG);
   if (wait_for(pidfd_.get(), info, peek) == 0 && info.si_pid == 0) return false;
   if (own_group_ && info.si_pid == pid_) ::kill(-pid_, SIGKILL);
-  ExitStatus status{.code = -1,
-                    .signal = 0};  // ECHILD: somebody ignores SIGCHLD or waited for ours
+  ExitStatus status;
   if (wait_for(pidfd_.get(), info, WEXITED) == 0) {
     const bool exited = info.si_code == CLD_EXITED;
     status = exited ? ExitStatus{info.si_status, 0} : ExitStatus{0, info.si_status};
+  } else if (const auto known = children::status_after_reaping(pidfd_.get())) {
+    // ECHILD: somebody ignores SIGCHLD, or waited for ours.
+    status =
+        WIFSIGNALED(*known) ? ExitStatus{0, WTERMSIG(*known)} : ExitStatus{WEXITSTATUS(*known), 0};
+  } else {
+    status.known = false;
   }
+  children::forget(pid_);
   status_ = status;
   pidfd_.reset();
   return true;
@@ -323,10 +365,15 @@ Task<ExitStatus> Process::end(Reactor& reactor, Deadline patience) {
 
 void Process::kill(int signal) noexcept {
   if (!running()) return;
+  const auto send = [&](int number) {
+    return ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0u);
+  };
   if (own_group_) {
+    // Somebody else may have waited for it: its id is then no longer its own.
+    if (send(0) != 0 && errno == ESRCH) return;
     ::kill(-pid_, signal);
-  } else {
-    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0u);
+  } else if (send(signal) != 0 && errno != ESRCH) {
+    ::kill(pid_, signal);  // a filter does not know pidfds
   }
 }
 

@@ -4,8 +4,12 @@
 // (PR_SET_PDEATHSIG), so also after kill -9 of the parent; the thread that owns the reactor spawns.
 // (A child's own children go with its group at every other end of the parent; after kill -9 they
 // are left to the child's way of noticing that its streams are closed.) It gets a clean signal
-// mask, default signal handling (what was ignored, as by nohup, stays ignored; SIGPIPE does not)
-// and only the descriptors that are mapped, beside 0, 1 and 2.
+// mask, default signal handling (what was ignored, as by nohup, stays ignored; SIGPIPE, SIGCHLD and
+// SIGXFSZ do not), the limit of descriptors that this process was started with, and only the
+// descriptors that are mapped, beside 0, 1 and 2.
+//
+// A process that ignores SIGCHLD can have children all the same, and is told how they ended where
+// the kernel keeps that (Linux 6.15); what they leave running is then not ended with them.
 #pragma once
 
 #include <sys/types.h>
@@ -15,6 +19,7 @@
 #include <vector>
 
 #include "reactor/descriptor.hpp"
+#include "unum/error.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
 
@@ -45,19 +50,31 @@ struct SpawnOptions {
 struct ExitStatus {
   int code = 0;    ///< What it returned, if no signal ended it.
   int signal = 0;  ///< The signal that ended it, or 0.
-  bool succeeded() const noexcept { return code == 0 && signal == 0; }
+  /// False if nobody can say how it ended: this process ignores SIGCHLD, or something in it waits
+  /// for all children, on Linux before 6.15.
+  bool known = true;
+  bool succeeded() const noexcept { return known && code == 0 && signal == 0; }
   friend bool operator==(const ExitStatus&, const ExitStatus&) = default;
 };
 
 /// "exit code 3", "signal 9 (SIGKILL)".
 std::string to_string(const ExitStatus& status);
 
+/// Thrown where the fault is the program's, or its working directory's: it is not there, may not be
+/// run, or is nothing that this machine runs.
+class ProgramError final : public Error {
+ public:
+  explicit ProgramError(const Error& error) : Error(error) {}
+};
+
 /// A child. Owned by one; its destructor ends and reaps a child that still runs.
 class Process {
  public:
   /// Starts the program; when it returns, the program runs. Blocks for the time of a vfork (some
-  /// 100 microseconds). Throws an error of origin "process" that names the program, or the working
-  /// directory, when either cannot be had: `not_found`, `denied`, ...; `invalid` for an empty argv.
+  /// 100 microseconds). Throws a ProgramError of origin "process" that names the program, or the
+  /// working directory, when either cannot be had: `not_found`, `denied`, ...; an error with the
+  /// code EAGAIN, ENOMEM, EMFILE or ENFILE when a limit that it names is reached; `invalid` for an
+  /// empty argv.
   static Process spawn(const SpawnOptions& options);
 
   Process() = default;

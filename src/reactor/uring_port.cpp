@@ -7,6 +7,7 @@
 #include <liburing.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -351,7 +352,14 @@ class UringPort final : public Port {
         return;
       }
     }
-    if (--operation.completions_due == 0) end(operation, operation.result);
+    if (--operation.completions_due > 0) return;
+    if (operation.result == -ECANCELED && operation.cancelling == Operation::Cancel::none &&
+        !waits_for_readiness(operation.request.opcode)) {
+      // The kernel does it on a thread of its own, and gives up when the limit of processes allows
+      // none. What little is done then is done here.
+      operation.result = execute_blocking(operation.request);
+    }
+    end(operation, operation.result);
   }
 
   void collect_helpers() noexcept {
@@ -402,8 +410,25 @@ bool is_complete(io_uring& ring) {
   return complete;
 }
 
+/// ENOMEM: kernels before 5.12 count a ring against the limit of locked memory, which containers
+/// set low.
 bool means_not_here(int error) {
-  return error == -EPERM || error == -ENOSYS || error == -EINVAL || error == -EACCES;
+  return error == -EPERM || error == -ENOSYS || error == -EINVAL || error == -EACCES ||
+         error == -ENOMEM;
+}
+
+/// In parentheses: what usually is behind a refusal.
+std::string usual_cause(int error) {
+  if (error == -EPERM || error == -EACCES) {
+    return "usually a container's seccomp profile or kernel.io_uring_disabled";
+  }
+  if (error != -ENOMEM) return "this kernel has no io_uring that fits";
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
+    return "the kernel has no memory for it";
+  }
+  return "usually the limit of locked memory, ulimit -l, which is " +
+         std::to_string(limit.rlim_cur / 1024) + " KiB";
 }
 
 PortAttempt made(ReadyQueue& ready, io_uring& ring, unsigned helper_threads_max,
@@ -443,10 +468,7 @@ PortAttempt make_uring_port(ReadyQueue& ready, unsigned helper_threads_max) {
   }
   const char* symbol = strerrorname_np(-error);
   return {nullptr, std::string(failed_call) + " was refused with " +
-                       (symbol ? symbol : "an error") +
-                       (error == -EPERM || error == -EACCES
-                            ? " (usually a container's seccomp profile or kernel.io_uring_disabled)"
-                            : " (this kernel has no io_uring that fits)")};
+                       (symbol ? symbol : "an error") + " (" + usual_cause(error) + ")"};
 }
 
 }  // namespace unum

@@ -25,9 +25,12 @@ std::optional<StoredFailure> parse_failure(std::string_view text) {
   const auto text_of = [&](std::string_view key) {
     const auto value = json::member(text, key);
     const bool is_text = value && json::type_of(*value) == json::Type::string;
-    return is_text ? json::string_value(*value) : std::string();
+    return is_text ? json::readable_value(*value) : std::string();
   };
-  return StoredFailure{text_of("Error"), text_of("Cause")};
+  StoredFailure failure{text_of("Error"), text_of("Cause")};
+  if (failure.error.empty()) failure.error = kUnnamedFailure;
+  if (failure.cause.empty()) failure.cause = "what is stored of this failure does not say why";
+  return failure;
 }
 
 }  // namespace unum

@@ -14,8 +14,11 @@ struct StoredFailure {
 
 /// The JSON text {"Error": ..., "Cause": ...}.
 std::string failure_text(std::string_view error, std::string_view cause);
-/// Reads it; other members are ignored, absent ones are empty. Nothing if the text is no JSON
-/// object: anybody can write to a store.
+/// The error of a stored failure that names none.
+inline constexpr std::string_view kUnnamedFailure = "Unum.UnnamedFailure";
+
+/// Reads it; other members are ignored, and absent ones have a text that says so. Nothing if the
+/// text is no JSON object: anybody can write to a store.
 std::optional<StoredFailure> parse_failure(std::string_view text);
 
 }  // namespace unum

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/suggest.hpp"
+#include "base/utf8.hpp"
 #include "unum/error.hpp"
 
 namespace unum {
@@ -80,7 +81,9 @@ void IrField::wrong(std::string_view what) const {
 
 std::string IrField::string(std::string_view what) const {
   if (type() != json::Type::string) wrong(what);
-  return json::string_value(raw);
+  std::string value = json::string_value(raw);
+  if (!is_utf8(value)) fail("holds half a character (a lone surrogate): " + show(raw));
+  return value;
 }
 
 bool IrField::boolean() const {

@@ -6,6 +6,7 @@
 
 #include "base/json.hpp"
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 #include "unum/error.hpp"
 
 namespace unum {
@@ -23,7 +24,12 @@ constexpr std::array<std::string_view, 8> kSources = {kByValue, "s3",  "dynamodb
 std::string text_of(std::string_view value, const char* field) {
   if (json::type_of(value) != json::Type::string)
     fail(std::string("\"") + field + "\" must be a string");
-  return json::string_value(value);
+  std::string text = json::string_value(value);
+  if (!is_utf8(text)) {
+    fail(std::string("\"") + field + "\" is " + std::string(value) +
+         ", which holds half a character (a lone surrogate)");
+  }
+  return text;
 }
 
 std::size_t index_of(std::string_view value) {
@@ -51,7 +57,7 @@ void read_reference(std::string_view value, PayloadData& data) {
     }
     case json::Type::string:
       data.shape = PayloadData::Shape::single;
-      data.pointers.push_back(json::string_value(value));
+      data.pointers.push_back(text_of(value, "Data.Value"));
       return;
     case json::Type::object: {
       data.shape = PayloadData::Shape::element;

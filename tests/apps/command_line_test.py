@@ -205,6 +205,36 @@ class CommandLine(AppTest):
         self.assertEqual((DONE, b"7\n"), (ended.returncode, ended.stdout))
         self.assertEqual({"Talk": "7"}, outcomes(application, "c"))
 
+    # --- What may stand in values and in a store
+
+    def test_strings_and_keys_with_lone_surrogates_are_told_apart_and_kept_found_29(self):
+        halves = '{"\\ud800":1,"\\ud801":2,"text":"\\ud801"}'
+        conditions = {"One": '$ret["\\ud800"] == 1', "Two": '$ret["\\ud801"] == 2', "Not": '$ret["\\ud800"] == 2',
+                      "Text": '$ret["text"] == "\\ud801"', "Other": '$ret["text"] == "\\ud800"'}
+        application = self.application({
+            "Start": Function(next=[scalar(name, Conditional=text) for name, text in conditions.items()]),
+            **{name: Function() for name in conditions}})
+        ended = self.unum("run", application, "--input", halves, code=DONE)
+        self.assertEqual({"One", "Two", "Text"}, {name.split("-")[0] for name in json.loads(ended.out)})
+        self.assertEqual({json.dumps(json.loads(halves))},
+                         {json.dumps(value) for value in json.loads(ended.out).values()})
+
+    def test_a_session_with_half_a_character_is_refused_found_29(self):
+        payload = '{"Data":{"Source":"http","Value":4},"Session":"\\ud800"}'
+        self.refused(USAGE, "run", self.doubler(), "--input", payload, says=("Session", "lone surrogate"))
+
+    def test_a_stored_failure_that_says_nothing_is_shown_as_such_found_29(self):
+        application = self.application({
+            "Only": Function(RAISE, {"Name": "Mend", "InputType": "Error"}),
+            "Mend": Function()})
+        self.unum("run", application, "--session", "s", code=DONE)
+        place = session_directory(application, "s")
+        for stored in ("!{}", '!{"Error":"","Cause":""}', '!{"Error":1}'):
+            with self.subTest(stored=stored):
+                write(os.path.join(place, "Only-output.json"), stored)
+                ended = self.unum("inspect", "s", application, code=DONE)
+                self.assertRegex(ended.out, r"(?m)^Only .*caught .*Unum.UnnamedFailure: what is stored")
+
     # --- Stores
 
     def test_the_embedded_default_store_is_made_and_a_named_one_never(self):

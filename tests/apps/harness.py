@@ -49,10 +49,10 @@ class Ended:
 class Command:
     """One `unum ...` and all that it starts."""
 
-    def __init__(self, *arguments, cwd=None, stdin=None, **environment):
+    def __init__(self, *arguments, cwd=None, stdin=None, before=None, program=(UNUM,), **environment):
         self.mark = uuid.uuid4().hex
         self.process = subprocess.Popen(
-            [UNUM, *arguments], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [*program, *arguments], cwd=cwd, preexec_fn=before, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             env=dict(os.environ, UNUM_PYTHON=sys.executable, **environment, **{MARK: self.mark}))
         self.stdin = stdin

@@ -26,6 +26,7 @@ LOAD, CALL = ord("L"), ord("C")
 RESULT, ERROR, LAST_ERROR = b"R", b"E", b"X"
 READ_BYTES = 65536
 CAUSE_CHARACTERS_MAX = 16 * 1024  # a character is at most four bytes: 64 KiB
+NESTING_MAX = 1024  # levels of a value
 PR_SET_PDEATHSIG = 1
 BROKEN = 70  # exit code: the descriptors of the protocol cannot be used
 
@@ -185,11 +186,25 @@ def shorten(text):
     return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
 
 
+def nested(convert, value):
+    """Converts from or to JSON. Before Python 3.12 that takes a level of the interpreter's limit of recursion for
+    each level of the value, of which there may be more than the limit; it is the user's, and only raised here."""
+    try:
+        return convert(value)
+    except RecursionError:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(limit + NESTING_MAX)
+        try:
+            return convert(value)
+        finally:
+            sys.setrecursionlimit(limit)
+
+
 def serialize(result, function):
     try:
-        data = _serialize(result).encode()
+        data = nested(_serialize, result).encode()
     except UnicodeEncodeError:  # a lone surrogate, which only an escape can carry
-        data = _serialize_ascii(result).encode()
+        data = nested(_serialize_ascii, result).encode()
     except BaseException as error:
         raise Failure(
             "Runtime.MarshalError",
@@ -222,7 +237,7 @@ def run(function, payload):
         if function.handler is None:
             function.load_handler()
         try:
-            event = _parse(str(payload[end_trace:], "utf-8"))
+            event = nested(_parse, str(payload[end_trace:], "utf-8"))
         except BaseException as error:
             raise Failure(
                 "Runtime.UnmarshalError",
@@ -371,6 +386,8 @@ class ForkServer:
         import ctypes
 
         self.prctl = ctypes.CDLL(None).prctl
+        # Whatever was inherited or a start-up file of this Python's did: children end by being waited for.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
     def serve(self):
         gc.collect()
@@ -427,7 +444,10 @@ class ForkServer:
             os._exit(BROKEN)
 
     def reap(self, pid):
-        status = os.waitpid(pid, 0)[1]
+        try:
+            status = os.waitpid(pid, 0)[1]
+        except ChildProcessError:
+            status = -1  # somebody else has waited for it
         self.socket.send(b"S" + struct.pack("<ii", pid, status))
 
 

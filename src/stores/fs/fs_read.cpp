@@ -14,6 +14,7 @@
 
 #include "base/limits.hpp"
 #include "base/padded.hpp"
+#include "reactor/descriptor_limit.hpp"
 #include "reactor/files.hpp"
 #include "stores/fs/cache_guess.hpp"
 #include "stores/fs/fs_store_impl.hpp"
@@ -108,6 +109,7 @@ FsStore::Look FsStore::read_cached(const Directory& directory, const char* file,
     guess.was_asked(false);
     return Look::cold;
   }
+  if (means_no_descriptor(open.get())) return Look::cold;
   if (!open) throw unreadable(-open.get(), directory.fd.get(), file);
   return read_cached(open.get(), directory, file, with_stamp, guess, out);
 }
@@ -147,7 +149,10 @@ Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, F
                                  Wait wait) {
   ++counters_.requests;
   const int above = directory.fd.get();
-  const int fd = co_await reactor().open_at(above, file, kReadFlags, 0, wait);
+  int fd = co_await reactor().open_at(above, file, kReadFlags, 0, wait);
+  if (means_no_descriptor(fd)) {
+    fd = co_await open_patiently(reactor(), above, file, kReadFlags, 0, wait);
+  }
   if (fd == -ENOENT) co_return false;
   if (fd < 0) throw unreadable(-fd, above, file);
   const Descriptor open(fd);
@@ -197,8 +202,11 @@ bool FsStore::forget_if_gone(const SessionContext& context, const Directory& dir
 /// consistency: an open does), so that neither a cached absence nor a cached listing answers.
 Task<void> FsStore::revalidate(const Directory& directory, Wait wait) {
   ++counters_.requests;
-  const int fd = co_await reactor().open_at(directory.fd.get(), ".",
-                                            O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, wait);
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+  int fd = co_await reactor().open_at(directory.fd.get(), ".", kFlags, 0, wait);
+  if (means_no_descriptor(fd)) {
+    fd = co_await open_patiently(reactor(), directory.fd.get(), ".", kFlags, 0, wait);
+  }
   if (fd >= 0) ::close(fd);
 }
 
@@ -282,6 +290,10 @@ Task<void> FsStore::read_on_ring(const Directory& directory, std::span<const Poi
     const int fd = co_await reactor().open_at(directory.fd.get(), path.file(), kReadFlags, 0, wait);
     if (fd == -ENOENT) {
       if (SessionDirectories::is_gone(directory)) cold.push_back(i);
+      co_return;
+    }
+    if (means_no_descriptor(fd)) {
+      cold.push_back(i);
       co_return;
     }
     if (fd < 0) throw unreadable(-fd, directory.fd.get(), path.file());

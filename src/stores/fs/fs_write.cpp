@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "reactor/descriptor_limit.hpp"
 #include "reactor/files.hpp"
 #include "stores/fs/fs_store_impl.hpp"
 
@@ -88,6 +89,10 @@ Task<FsStore::Temporary> FsStore::write_temporary(const SessionContext& context,
   } else {
     fd = ::openat(directory->fd.get(), path.c_str(), flags, kFileMode);
     if (fd < 0) fd = -errno;
+  }
+  if (means_no_descriptor(fd)) {
+    fd = co_await open_patiently(reactor(), directory->fd.get(), path.c_str(), flags, kFileMode,
+                                 wait);
   }
   // The directory was removed: ENOENT, but EPERM on ext4.
   if (fd == -ENOENT || (fd < 0 && SessionDirectories::is_gone(*directory))) co_return temporary;

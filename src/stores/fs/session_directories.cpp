@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "reactor/descriptor_limit.hpp"
 #include "reactor/files.hpp"
 #include "stores/fs/path.hpp"
 
@@ -82,6 +83,9 @@ Task<DirectoryPtr> SessionDirectories::descend(DirectoryPtr from,
       } else {
         fd = ::openat(above, name, kOpenFlags);
         if (fd < 0) fd = -errno;
+      }
+      if (means_no_descriptor(fd)) {
+        fd = co_await open_patiently(reactor_, above, name, kOpenFlags, 0, wait);
       }
       if (fd != -ENOENT) break;
       if (!make) co_return nullptr;

@@ -255,17 +255,21 @@ TEST_CASE("the type of a value shows in its first byte") {
   CHECK(json::type_of("{}") == json::Type::object);
 }
 
-TEST_CASE("strings are decoded, lone surrogates become the replacement character") {
+TEST_CASE("strings are decoded, and lone surrogates stay what they are (found 29)") {
   CHECK(json::string_value("\"\"") == "");
   CHECK(json::string_value(R"("a\"\\\/\b\f\n\r\t")") == "a\"\\/\b\f\n\r\t");
   CHECK(json::string_value(R"("\u0041\u00e9\u20AC\ud83d\ude00")") ==
         "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
-  CHECK(json::string_value(R"("x\ud800y")") == "x\xEF\xBF\xBDy");
-  CHECK(json::string_value(R"("\udc00\ud800")") == "\xEF\xBF\xBD\xEF\xBF\xBD");
-  CHECK(json::string_value(R"("\ud800\ud83d\ude00")") == "\xEF\xBF\xBD\xF0\x9F\x98\x80");
+  CHECK(json::string_value(R"("x\ud800y")") == "x\xED\xA0\x80y");
+  CHECK(json::string_value(R"("\udc00\ud800")") == "\xED\xB0\x80\xED\xA0\x80");
+  CHECK(json::string_value(R"("\ud800\ud83d\ude00")") == "\xED\xA0\x80\xF0\x9F\x98\x80");
   CHECK(json::string_value(R"("\ud800\u0041")") ==
-        "\xEF\xBF\xBD"
+        "\xED\xA0\x80"
         "A");
+  CHECK(json::readable_value(R"("x\udfff\ud83d\ude00")") == "x\xEF\xBF\xBD\xF0\x9F\x98\x80");
+  CHECK_FALSE(json::string_equals(R"("\ud800")", "\xED\xA0\x81"));
+  CHECK(json::members(R"({"\ud800":1,"\ud801":2})").size() == 2);
+  CHECK(json::member(R"({"\ud800":1,"\ud801":2})", "\xED\xA0\x80") == "1");
   CHECK(json::string_value(R"("\u0000")") == std::string(1, '\0'));
   CHECK(json::string_equals(R"("a\u0062")", "ab"));
   CHECK_FALSE(json::string_equals(R"("ab")", "abc"));
@@ -285,7 +289,8 @@ TEST_CASE("text is written as a JSON string, what is not UTF-8 replaced") {
   CHECK(written("\xC3\xA9\xF0\x9F\x98\x80") == "\"\xC3\xA9\xF0\x9F\x98\x80\"");
   CHECK(written("a\xFF\"b") == "\"a\xEF\xBF\xBD\\\"b\"");
   CHECK(written("\xE2\x82") == "\"\xEF\xBF\xBD\"");
-  CHECK(written("\xED\xA0\x80") == "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
+  CHECK(written("a\xED\xA0\x80\xED\xBF\xBF\"") == R"("a\ud800\udfff\"")");
+  CHECK(written("\xED\xA0\xFF") == "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
   CHECK(written("\xC3(") == "\"\xEF\xBF\xBD(\"");
 }
 

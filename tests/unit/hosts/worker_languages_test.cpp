@@ -227,17 +227,31 @@ TEST_CASE("what goes wrong in an executable is told") {
   CHECK(workers.value("Leaves") == "1");  // what it leaves behind is ended with it
 }
 
-TEST_CASE("a program that cannot be run says so at the call") {
+TEST_CASE("a program that cannot be executed fails its call (found 27)") {
   Workers workers;
   workers.write("F/bootstrap", "#!/no/such/shell\n", true);
   workers.add("F", CodeKind::executable, "bootstrap");
   workers.write("G/bootstrap", "#!/bin/sh\n");
   workers.add("G", CodeKind::executable, "bootstrap");
-  for (const char* name : {"F", "G"}) {
-    const Ended ended = workers.call(name);
-    REQUIRE(ended.error.has_value());
-    CHECK_THAT(ended.error->message(), ContainsSubstring("bootstrap"));
+  const Ended unfit = workers.call("F");
+  REQUIRE_FALSE(unfit.error.has_value());
+  CHECK(unfit.result.error == "Runtime.InvalidEntrypoint");
+  CHECK_THAT(unfit.result.cause, ContainsSubstring("F/bootstrap"));
+  const Ended none = workers.call("G");  // nobody made it a program
+  REQUIRE(none.error.has_value());
+  CHECK_THAT(none.error->message(), ContainsSubstring("G/bootstrap is not executable"));
+}
+
+TEST_CASE("values of 1,024 levels go through Python (found 29)") {
+  Workers workers;
+  workers.python("F",
+                 "import sys\ndef lambda_handler(event, context):\n"
+                 "    return [event, sys.getrecursionlimit()][context.unum_instance == 'limit']\n");
+  for (const std::size_t levels : {900u, 1000u, 1024u}) {
+    const std::string value = std::string(levels, '[') + std::string(levels, ']');
+    CHECK(workers.value("F", value) == value);
   }
+  CHECK(workers.call("F", "1", "limit").result.value == "1000");  // the user's own is as it was
 }
 
 // --- Native

@@ -20,11 +20,11 @@ using namespace unum::test;
 
 namespace {
 
-/// From here on io_uring_setup answers this error, as under a container's seccomp profile.
-bool refuse_io_uring(int error) {
+/// From here on a system call answers this error, as under a container's seccomp profile.
+bool refuse(unsigned call, int error) {
   sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
@@ -35,12 +35,12 @@ bool refuse_io_uring(int error) {
 
 /// What a child process writes that runs `body` under such a filter; "" if there can be none here.
 template <class Body>
-std::string output_under_filter(int error, Body body) {
+std::string output_under_filter(int error, Body body, unsigned call = SYS_io_uring_setup) {
   Pipe pipe = make_pipe();
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    if (!refuse_io_uring(error)) ::_exit(77);
+    if (!refuse(call, error)) ::_exit(77);
     ::dup2(pipe.write_end.get(), 1);
     ::dup2(pipe.write_end.get(), 2);
     ::_exit(body());
@@ -65,7 +65,27 @@ int say(const std::string& text) {
   return ::write(1, text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1;
 }
 
-const char* name_of(int error) { return error == EPERM ? "EPERM" : "ENOSYS"; }
+const char* name_of(int error) {
+  return error == EPERM ? "EPERM" : error == ENOMEM ? "ENOMEM" : "ENOSYS";
+}
+
+/// An example from its store's making to its result, on the file system, which takes another way on
+/// each port.
+int run_nested_maps(const char* binary, const char* root) {
+  const char* const script =
+      "dir=$(mktemp -d) && trap 'rm -r \"$dir\"' EXIT && \"$0\" store create fs:\"$dir\" && "
+      "\"$0\" run \"$1/examples/nested-maps\" --input @\"$1/examples/nested-maps/input.json\" "
+      "--store fs:\"$dir\"";
+  ::execl("/bin/sh", "sh", "-c", script, binary, root, nullptr);
+  return 1;
+}
+
+std::string nested_maps_result(const char* root) {
+  std::ifstream file(std::string(root) + "/examples/nested-maps/expected.json");
+  const std::string expected(std::istreambuf_iterator<char>(file), {});
+  REQUIRE_FALSE(expected.empty());
+  return json::minify(expected);
+}
 
 class Variable {
  public:
@@ -119,8 +139,10 @@ TEST_CASE("UNUM_REACTOR chooses the port, and nonsense in it is refused") {
   }
 }
 
-TEST_CASE("where io_uring is refused the reactor works on epoll and says why") {
-  const int error = GENERATE(EPERM, ENOSYS);
+TEST_CASE(
+    "where io_uring is refused, or has no memory to lock, the reactor works on epoll and says why "
+    "(found 25)") {
+  const int error = GENERATE(EPERM, ENOSYS, ENOMEM);
   const Variable variable("UNUM_REACTOR", "");
   const std::string output = output_under_filter(error, [] {
     Reactor reactor;
@@ -134,6 +156,7 @@ TEST_CASE("where io_uring is refused the reactor works on epoll and says why") {
   if (output.empty()) UNUM_SKIP("this machine allows no seccomp filter");
   CHECK(output.rfind("epoll (io_uring_setup was refused with ", 0) == 0);
   CHECK(output.find(name_of(error)) != std::string::npos);
+  CHECK((error == ENOMEM) == (output.find("memory") != std::string::npos));
 }
 
 TEST_CASE("a demanded io_uring that is refused is an error that says what to do") {
@@ -176,29 +199,31 @@ TEST_CASE(
   const char* root = std::getenv("UNUM_SOURCE_ROOT");
   if (binary == nullptr || root == nullptr) UNUM_SKIP("UNUM_BINARY names no program");
   const Variable variable("UNUM_REACTOR", "");
-  // On the file system, which takes another way on each port.
-  const char* const script =
-      "dir=$(mktemp -d) && trap 'rm -r \"$dir\"' EXIT && \"$0\" store create fs:\"$dir\" && "
-      "\"$0\" run \"$1/examples/nested-maps\" --input @\"$1/examples/nested-maps/input.json\" "
-      "--store fs:\"$dir\"";
-  const std::string output = output_under_filter(error, [&] {
-    ::execl("/bin/sh", "sh", "-c", script, binary, root, nullptr);
-    return 1;
-  });
+  const std::string output =
+      output_under_filter(error, [&] { return run_nested_maps(binary, root); });
   if (output.empty()) UNUM_SKIP("this machine allows no seccomp filter");
   CAPTURE(output);
   const std::string line =
       std::string("reactor: epoll (io_uring_setup was refused with ") + name_of(error);
   CHECK(output.find(line) != std::string::npos);
   CHECK(output.find("reactor:") == output.rfind("reactor:"));
-  std::ifstream file(std::string(root) + "/examples/nested-maps/expected.json");
-  const std::string expected(std::istreambuf_iterator<char>(file), {});
-  REQUIRE_FALSE(expected.empty());
-  CHECK(output.find(json::minify(expected)) != std::string::npos);
+  CHECK(output.find(nested_maps_result(root)) != std::string::npos);
 }
 
-TEST_CASE("the command `unum doctor` says that io_uring is refused, and why") {
+TEST_CASE("Python functions run where pidfd_open is refused (found 25)") {
   const int error = GENERATE(EPERM, ENOSYS);
+  const char* binary = std::getenv("UNUM_BINARY");
+  const char* root = std::getenv("UNUM_SOURCE_ROOT");
+  if (binary == nullptr || root == nullptr) UNUM_SKIP("UNUM_BINARY names no program");
+  const std::string output = output_under_filter(
+      error, [&] { return run_nested_maps(binary, root); }, SYS_pidfd_open);
+  if (output.empty()) UNUM_SKIP("this machine allows no seccomp filter");
+  CAPTURE(output);
+  CHECK(output.find(nested_maps_result(root)) != std::string::npos);
+}
+
+TEST_CASE("the command `unum doctor` says that io_uring is refused, and why (found 25)") {
+  const int error = GENERATE(EPERM, ENOSYS, ENOMEM);
   const char* binary = std::getenv("UNUM_BINARY");
   if (binary == nullptr || ::access(binary, X_OK) != 0) {
     UNUM_SKIP("UNUM_BINARY names no program");

@@ -117,6 +117,46 @@ TEST_CASE("a child has a clean signal mask and default handling") {
   }
 }
 
+TEST_CASE(
+    "a host that ignores SIGCHLD is told how its children ended, or that none can (found 23)") {
+  struct sigaction before {};
+  struct sigaction ignored {};
+  ignored.sa_handler = SIG_IGN;
+  REQUIRE(::sigaction(SIGCHLD, &ignored, &before) == 0);
+  {
+    ON_EACH_PORT(reactor);
+    // By the child's own child: what was ignored here is not ignored there.
+    Process child = Process::spawn(shell("sh -c 'exit 5'; exit $?"));
+    const auto status = reactor.run(child.wait_exit(reactor));
+    Process killed = Process::spawn(shell("kill -SEGV $$; sleep 100"));
+    const auto signalled = reactor.run(killed.wait_exit(reactor));
+    CHECK((status && signalled));
+    if (status && status->known) {  // Linux 6.15
+      CHECK(*status == ExitStatus{5, 0});
+      CHECK(*signalled == ExitStatus{0, SIGSEGV});
+    } else if (status) {
+      CHECK_FALSE(status->succeeded());
+      CHECK(to_string(*status) == "an unknown status (this process ignores SIGCHLD)");
+    }
+  }
+  ::sigaction(SIGCHLD, &before, nullptr);
+}
+
+TEST_CASE("what is no program for this machine is an error that says so (found 27)") {
+  const Scratch scratch;
+  SpawnOptions options;
+  options.argv = {scratch / "text"};
+  std::ofstream(options.argv[0]) << "echo 1\n";
+  REQUIRE(::chmod(options.argv[0].c_str(), 0700) == 0);
+  try {
+    Process::spawn(options);
+    FAIL("nothing was thrown");
+  } catch (const ProgramError& error) {
+    CHECK(error.code() == "ENOEXEC");
+    CHECK(error.message().find("whose first line is #!INTERPRETER") != std::string::npos);
+  }
+}
+
 TEST_CASE("what cannot be run is an error that names it") {
   const auto failure = [](const SpawnOptions& options) {
     try {
