@@ -306,6 +306,12 @@ struct StoreOptions {
   /// A request of a network store that has no answer after this long counts as lost; it is sent
   /// again as the store's policy of retries says. A nearer deadline of the call counts.
   std::chrono::milliseconds request_timeout{30'000};
+  /// How long a network store that is unreachable, silent or refusing for a while is waited for,
+  /// from the first failure on. After it the call throws what it met last.
+  std::chrono::milliseconds patience{60'000};
+  /// Called with one line, at most once in some seconds, while a call waits for the store. Empty:
+  /// nobody is told.
+  std::function<void(std::string_view)> waiting{};
   /// Called while the store is opened with what its settings put at risk, one line each. Empty:
   /// nobody is told.
   std::function<void(std::string_view)> warn{};
@@ -318,6 +324,12 @@ struct StoreOptions {
 Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
                                             std::string_view name, const StoreOptions& options = {},
                                             Wait wait = {});
+
+/// "TYPE:NAME" as it may be shown: what is secret in it, a Redis password, is "***".
+std::string shown_store(std::string_view type, std::string_view name);
+/// "TYPE:NAME" as it can be given again where the secret comes from elsewhere: it is left out.
+/// Equal to what was given if that holds none.
+std::string store_without_secret(std::string_view type, std::string_view name);
 
 /// Makes a store explicitly; an existing one is left as it is. Returns whether it was made.
 Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name,

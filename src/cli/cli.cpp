@@ -8,9 +8,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <sstream>
 #include <system_error>
 
 #include "base/build_config.hpp"
+#include "base/secrets.hpp"
 #include "base/utf8.hpp"
 
 namespace unum::cli {
@@ -126,7 +128,12 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kUsage;
+    std::ostringstream out;
+    std::ostringstream messages;
+    const int code = app.exit(error, out, messages);
+    std::fputs(out.str().c_str(), stdout);
+    say(hide_passwords(messages.str()));  // it repeats what it did not expect
+    return code == 0 ? kDone : kUsage;
   }
   if (run_command->parsed()) return run(run_arguments);
   if (resume_command->parsed()) return run(resume_arguments);
