@@ -33,8 +33,14 @@ std::optional<Application> load_checked(const std::string& directory, bool quiet
     say("{}: {}\n", to_string(finding.severity), finding.text());
   }
   if (!refused) return application;
-  say("unum: {} is refused; nothing was run\n", directory);
+  say("unum: {} is refused; nothing was run\n", hide_passwords(directory));
   return std::nullopt;
+}
+
+/// What stands before an @ may be a password, in a name whose type was forgotten.
+static std::string hidden_identity(const std::string& text) {
+  const std::size_t at = text.rfind('@');
+  return at == std::string::npos ? text : "***" + text.substr(at);
 }
 
 StoreChoice parse_store(std::string_view text) {
@@ -49,9 +55,9 @@ StoreChoice parse_store(std::string_view text) {
   if (choice.type.empty() || (needs_name && choice.name.empty())) {
     throw Error(
         ErrorKind::invalid, "cli", "store",
-        fmt::format(
-            "\"{}\" is no data store; write TYPE:NAME, for example fs:/srv/unum",
-            colon == std::string_view::npos ? choice.type : shown_store(choice.type, choice.name)));
+        fmt::format("\"{}\" is no data store; write TYPE:NAME, for example fs:/srv/unum",
+                    colon == std::string_view::npos ? hidden_identity(choice.type)
+                                                    : shown_store(choice.type, choice.name)));
   }
   // Values in memory live and die with this process: there is nothing that could exist before.
   if (!needs_name) {
