@@ -22,7 +22,7 @@ BRANCH = """import os
 def lambda_handler(event, context):
     with open(os.environ["UNUM_TEST_EVENTS"], "w") as events:
         events.write("ran\\n")
-    sum(range(1_000_000))
+    sum(range(100_000))
     return event * 2
 """
 
@@ -55,9 +55,9 @@ class SilentPrimary(AppTest):
                                  UNUM_TEST_EVENTS=events.path, UNUM_TEST_LOG=log)
             for _ in range(BRANCHES // 4):
                 events.next()
+            begun = time.monotonic()
             stopped = cluster.nodes[silent].process
             os.kill(stopped.pid, signal.SIGSTOP)
-            begun = time.monotonic()
             try:
                 ended = command.wait()
             finally:
@@ -65,7 +65,11 @@ class SilentPrimary(AppTest):
             took = time.monotonic() - begun
             self.assertEqual(DONE, ended.code, ended)
             self.assertEqual(sum(2 * i for i in range(BRANCHES)), ended.json["result"])
-            self.assertLess(took, FAILOVER_S, ended)
+            # What the branches take by themselves is the machine's: the same once more, undisturbed.
+            begun = time.monotonic()
+            self.unum("run", self.path("app"), "--input", str(BRANCHES), "--store", store, "--session", "undisturbed",
+                      "--workers", "4", code=DONE, UNUM_TEST_EVENTS=events.path, UNUM_TEST_LOG=os.devnull)
+            self.assertLess(took, FAILOVER_S + time.monotonic() - begun, ended)
             ran = lines(log)
             self.assertEqual(sorted(set(ran)), sorted(ran), "what was stored ran again")
             self.assertEqual(BRANCHES + 2, len(ran))

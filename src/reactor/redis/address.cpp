@@ -155,15 +155,19 @@ void read_unix_path(std::string_view whole, std::string_view path, Address& addr
   address.unix_path = path;
 }
 
+/// Before anything else is looked at: their URLs have parameters of their own.
+void refuse_sentinels(std::string_view whole) {
+  const std::string_view scheme = whole.substr(0, whole.find("://"));
+  if (std::find(kSentinelSchemes.begin(), kSentinelSchemes.end(), scheme) == kSentinelSchemes.end())
+    return;
+  throw Error(ErrorKind::invalid, "redis", "Unum.InvalidStoreName",
+              "\"" + without_secret(whole) +
+                  "\" names Sentinels, which unum does not ask; name the primary that they "
+                  "watch, redis:HOST:PORT (redis-cli -h SENTINEL -p 26379 sentinel "
+                  "get-master-addr-by-name NAME tells it), or servers of a Redis cluster");
+}
+
 void read_scheme(std::string_view whole, std::string_view scheme, Address& address) {
-  if (std::find(kSentinelSchemes.begin(), kSentinelSchemes.end(), scheme) !=
-      kSentinelSchemes.end()) {
-    throw Error(ErrorKind::invalid, "redis", "Unum.InvalidStoreName",
-                "\"" + without_secret(whole) +
-                    "\" names Sentinels, which unum does not ask; name the primary that they "
-                    "watch, redis:HOST:PORT (redis-cli -h SENTINEL -p 26379 sentinel "
-                    "get-master-addr-by-name NAME tells it), or servers of a Redis cluster");
-  }
   if (scheme == "rediss") {
     address.tls = true;
   } else if (scheme != "redis") {
@@ -270,6 +274,7 @@ std::string Address::endpoint() const {
 std::vector<Address> parse_addresses(std::string_view text) {
   std::string made;
   text = with_scheme(text, made);
+  refuse_sentinels(text);
   Address common;
   std::string_view rest = text;
   // Behind the last @: what stands before it is a secret, and none of it goes into a message.
