@@ -348,6 +348,12 @@ Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view t
                                             std::string_view name, const StoreOptions& options = {},
                                             Wait wait = {});
 
+/// "TYPE:NAME" as it may be shown: what is secret in it, a Redis password, is "***".
+std::string shown_store(std::string_view type, std::string_view name);
+/// "TYPE:NAME" as it can be given again where the secret comes from elsewhere: it is left out.
+/// Equal to what was given if that holds none.
+std::string store_without_secret(std::string_view type, std::string_view name);
+
 /// Makes a store explicitly; an existing one is left as it is. Returns whether it was made.
 Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name,
                         Wait wait = {});

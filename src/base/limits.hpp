@@ -28,6 +28,28 @@ inline constexpr std::size_t kStepsInFlightMax = 256;
 /// Bytes of one value. Redis takes at most 512 MiB in a string; no store here takes less in total.
 inline constexpr std::size_t kValueBytesMax = 512u * 1024 * 1024;
 
+/// Bytes of one reply of a Redis server, all its strings together: two of the largest values. A
+/// read of many that has more is made again for fewer at a time.
+inline constexpr std::size_t kRedisReplyBytesMax = 2 * kValueBytesMax;
+/// Elements of one reply, those of inner arrays included. A page of SCAN is the longest: a thousand
+/// buckets, a few keys in each.
+inline constexpr std::size_t kRedisElementsMax = 128u * 1024;
+/// The same of what a server says about itself while a store is opened, and of its cluster: INFO
+/// has some KiB; CLUSTER SLOTS 16,384 rows at worst, with a few servers in each.
+inline constexpr std::size_t kRedisAboutBytesMax = 16u * 1024 * 1024;
+inline constexpr std::size_t kRedisAboutElementsMax = 512u * 1024;
+/// The same of an answer to AUTH, SELECT and READONLY: one line.
+inline constexpr std::size_t kRedisGreetingBytesMax = 16u * 1024;
+inline constexpr std::size_t kRedisGreetingElementsMax = 16;
+/// Bytes of a status, an error or a number, for which no length is announced: errors of scripts
+/// repeat some of what was sent, and the server cuts that off.
+inline constexpr std::size_t kRedisLineBytesMax = 64u * 1024;
+/// Arrays in arrays in a reply: CLUSTER SLOTS has four. hiredis 0.14 takes seven, later ones any
+/// number.
+inline constexpr std::size_t kRedisDepthMax = 7;
+/// Keys that one walk through a server's keys gives: ten times the most sessions one would keep.
+inline constexpr std::size_t kRedisScanKeysMax = 10'000'000;
+
 /// Bytes, nesting and values of one YAML file: it is written by hand, and aliases multiply.
 inline constexpr std::size_t kYamlBytesMax = 1024 * 1024;
 inline constexpr std::size_t kYamlDepthMax = 64;

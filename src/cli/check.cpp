@@ -1,6 +1,7 @@
 // `unum check`: what is wrong with an application, before anything runs.
 #include <fmt/format.h>
 
+#include "base/secrets.hpp"
 #include "cli/cli.hpp"
 #include "compiler/check.hpp"
 #include "compiler/migrate.hpp"
@@ -27,7 +28,7 @@ int check(const CheckArguments& arguments) {
     fmt::print("{}: {}\n", to_string(finding.severity), finding.text());
   }
   if (has_errors(findings)) {
-    say("unum: {} is refused\n", arguments.directory);
+    say("unum: {} is refused\n", hide_passwords(arguments.directory));
     return kUsage;
   }
   fmt::print("{}: {} functions, entry {}: ok\n", application.name, application.functions.size(),

@@ -5,9 +5,11 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <sstream>
 #include <system_error>
 
 #include "base/build_config.hpp"
+#include "base/secrets.hpp"
 #include "base/utf8.hpp"
 #include "cli/start.hpp"
 
@@ -150,7 +152,12 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kUsage;
+    std::ostringstream out;
+    std::ostringstream messages;
+    const int code = app.exit(error, out, messages);
+    std::fputs(out.str().c_str(), stdout);
+    say(hide_passwords(messages.str()));  // it repeats what it did not expect
+    return code == 0 ? kDone : kUsage;
   }
   require_stdout();
   if (run_command->parsed()) return run(run_arguments);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "base/secrets.hpp"
 #include "cli/cli.hpp"
 #include "compiler/check.hpp"
 
@@ -14,7 +15,7 @@ namespace unum::cli {
 void say(std::string_view text) noexcept { std::fwrite(text.data(), 1, text.size(), stderr); }
 
 int report_error(const Error& error) {
-  say("unum: {}\n", error.message());
+  say("unum: {}\n", hide_passwords(error.message()));
   // A place that cannot be a store is the machine's or the service's, a name that none can have is
   // the user's.
   constexpr std::array<std::string_view, 5> kPlaces = {"fs", "redis", "dynamodb", "s3", "aws"};
@@ -33,8 +34,14 @@ std::optional<Application> load_checked(const std::string& directory, bool quiet
     say("{}: {}\n", to_string(finding.severity), finding.text());
   }
   if (!refused) return application;
-  say("unum: {} is refused; nothing was run\n", directory);
+  say("unum: {} is refused; nothing was run\n", hide_passwords(directory));
   return std::nullopt;
+}
+
+/// What stands before an @ may be a password, in a name whose type was forgotten.
+static std::string hidden_identity(const std::string& text) {
+  const std::size_t at = text.rfind('@');
+  return at == std::string::npos ? text : "***" + text.substr(at);
 }
 
 StoreChoice parse_store(std::string_view text) {
@@ -42,11 +49,16 @@ StoreChoice parse_store(std::string_view text) {
   StoreChoice choice{std::string(text.substr(0, colon)), colon == std::string_view::npos
                                                              ? std::string()
                                                              : std::string(text.substr(colon + 1))};
+  // A URL alone says its type by its scheme.
+  const bool is_url = choice.name.starts_with("//") && choice.type.starts_with("redis");
+  if (is_url && choice.type != "redis") choice = {"redis", std::string(text)};
   const bool needs_name = choice.type != "memory";
   if (choice.type.empty() || (needs_name && choice.name.empty())) {
     throw Error(
         ErrorKind::invalid, "cli", "store",
-        fmt::format("\"{}\" is no data store; write TYPE:NAME, for example fs:/srv/unum", text));
+        fmt::format("\"{}\" is no data store; write TYPE:NAME, for example fs:/srv/unum",
+                    colon == std::string_view::npos ? hidden_identity(choice.type)
+                                                    : shown_store(choice.type, choice.name)));
   }
   // Values in memory live and die with this process: there is nothing that could exist before.
   if (!needs_name) {
@@ -79,8 +91,8 @@ Task<std::unique_ptr<DataStore>> open_for_session(Reactor& reactor, const StoreC
     if (choice.named || error.kind() != ErrorKind::not_found) throw;
   }
   throw Error(ErrorKind::invalid, "cli", "session",
-              fmt::format("there is no session {}: nothing was ever run in {}:{}", session,
-                          choice.type, choice.name));
+              fmt::format("there is no session {}: nothing was ever run in {}", session,
+                          shown_store(choice.type, choice.name)));
 }
 
 std::chrono::milliseconds patience_of(double seconds) {

@@ -178,8 +178,8 @@ Task<int> inspect_session(Reactor& reactor, const InspectArguments& arguments,
   co_await store->close();
   if (instances.empty()) {
     throw Error(ErrorKind::invalid, "cli", "session",
-                fmt::format("there is no session {} in {}:{}", arguments.session, choice.type,
-                            choice.name));
+                fmt::format("there is no session {} in {}", arguments.session,
+                            shown_store(choice.type, choice.name)));
   }
   if (arguments.json) {
     print_json(arguments.session, instances);

@@ -371,9 +371,15 @@ int ApplicationRun::fail(const std::exception_ptr& error) const {
 std::string ApplicationRun::how_to_go_on() const {
   if (store_choice_.type == "memory") return "nothing of it is kept in memory";
   std::string command = "go on with: unum resume ";
-  if (!arguments_.store.empty()) command += "--store " + shell_word(arguments_.store) + ' ';
+  std::string password;
+  if (!arguments_.store.empty()) {
+    const std::string store = store_without_secret(store_choice_.type, store_choice_.name);
+    if (store != store_choice_.type + ":" + store_choice_.name)
+      password = " (with the password in UNUM_REDIS_PASSWORD)";
+    command += "--store " + shell_word(store) + ' ';
+  }
   if (session_.starts_with('-') || arguments_.directory.starts_with('-')) command += "-- ";
-  return command + shell_word(session_) + ' ' + shell_word(arguments_.directory);
+  return command + shell_word(session_) + ' ' + shell_word(arguments_.directory) + password;
 }
 
 int ApplicationRun::conclude(const RunResult& result) {

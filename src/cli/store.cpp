@@ -8,7 +8,8 @@ namespace {
 
 Task<int> make(Reactor& reactor, const StoreChoice& choice) {
   const bool made = co_await create_store(reactor, choice.type, choice.name);
-  fmt::print("{}:{} {}\n", choice.type, choice.name, made ? "was made" : "exists already");
+  fmt::print("{} {}\n", shown_store(choice.type, choice.name),
+             made ? "was made" : "exists already");
   co_return kDone;
 }
 
@@ -20,8 +21,8 @@ Task<int> examine(Reactor& reactor, const StoreChoice& choice, double patience_s
   const std::unique_ptr<DataStore> opened =
       co_await open_store(reactor, choice.type, choice.name, options);
   const std::vector<std::string> sessions = co_await opened->list_sessions();
-  fmt::print("{}:{} exists and can be written; it holds {} sessions\n", choice.type, choice.name,
-             sessions.size());
+  fmt::print("{} exists and can be written; it holds {} sessions\n",
+             shown_store(choice.type, choice.name), sessions.size());
   co_await opened->close();
   co_return kDone;
 }

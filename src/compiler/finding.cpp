@@ -5,13 +5,15 @@
 #include <charconv>
 #include <tuple>
 
+#include "base/secrets.hpp"
+
 namespace unum {
 
 std::string Finding::text() const {
   std::string out = file;
   if (line > 0) out += ":" + std::to_string(line);
   if (!out.empty()) out += ": ";
-  return out + message;
+  return out + hide_passwords(message);
 }
 
 std::string_view to_string(Severity severity) noexcept {

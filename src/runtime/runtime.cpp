@@ -37,10 +37,28 @@ bool is_checkpointed(const FunctionIr& ir, bool by_default) {
   return ir.start || ir.edges.empty() || fans || ir.checkpoint.value_or(by_default);
 }
 
+/// Whether the data store or the way to it failed, and not the step: at another time the same step
+/// may well succeed, and no function is to blame.
+bool is_of_the_store(const Error& error) {
+  static constexpr std::array<std::string_view, 10> kOfTheWay = {
+      "Unum.RedisProtocol", "Unum.RedisReplyTooLarge", "Unum.ClusterTooLarge", "Unum.Resolving",
+      "Unum.Tls",           "Unum.BadReply",           "Unum.BadAnswer",       "Unum.BadChecksum",
+      "Unum.NoRandomness",  "Unum.ChecksumMismatch"};
+  if (error.origin() == "aws") return true;  // settings and credentials of a store
+  switch (error.kind()) {
+    case ErrorKind::throttled:
+    case ErrorKind::timeout:
+    case ErrorKind::disconnected:
+    case ErrorKind::denied:
+    case ErrorKind::cancelled: return true;
+    default: return std::find(kOfTheWay.begin(), kOfTheWay.end(), error.code()) != kOfTheWay.end();
+  }
+}
+
 /// Not what became of a worker ("Unum.WorkerCrashed", "Unum.Cancelled"): the platform delivers
 /// that step again.
 bool is_own_error(const Error& error) {
-  return error.code().starts_with("Unum.") && error.origin() != "worker";
+  return error.code().starts_with("Unum.") && error.origin() != "worker" && !is_of_the_store(error);
 }
 
 std::vector<FanIn> fan_ins_of(const Plan& plan) {

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/suggest.hpp"
+#include "reactor/redis/address.hpp"
 #include "stores/dynamodb/dynamodb_store.hpp"
 #include "stores/fs/fs_store.hpp"
 #include "stores/memory/memory_store.hpp"
@@ -67,12 +68,24 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-/// The store's entry in the table; throws `invalid` for what is none.
-const StoreType& find_type(std::string_view given) {
+/// The type's own name, for an alias of it and any case.
+std::string plain_type(std::string_view given) {
   std::string type = lower(given);
   for (const Alias& alias : kAliases) {
     if (type == alias.alias) type = alias.type;
   }
+  return type;
+}
+
+/// Names of these types hold no secret; those of a type that is none may be a server's.
+bool is_never_secret(std::string_view given) {
+  static constexpr std::array<std::string_view, 4> kPlain = {"fs", "memory", "dynamodb", "s3"};
+  return std::find(kPlain.begin(), kPlain.end(), plain_type(given)) != kPlain.end();
+}
+
+/// The store's entry in the table; throws `invalid` for what is none.
+const StoreType& find_type(std::string_view given) {
+  const std::string type = plain_type(given);
   for (const StoreType& store : kStoreTypes) {
     if (store.type == type) return store;
   }
@@ -108,7 +121,7 @@ void check_name(std::string_view type, std::string_view name) {
   if (error.origin() != "aws") throw error;
   throw Error(
       error.kind(), error.origin(), error.code(),
-      "the data store " + std::string(type) + ":" + name + " cannot be opened: " + error.message());
+      "the data store " + shown_store(type, name) + " cannot be opened: " + error.message());
 }
 
 Task<StorePtr> open_named(Reactor& reactor, const StoreType& store, std::string name,
@@ -136,6 +149,16 @@ Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view t
   const StoreType& store = find_type(type);
   check_name(store.type, name);
   return open_named(reactor, store, std::string(name), options, wait);
+}
+
+std::string shown_store(std::string_view type, std::string_view name) {
+  return std::string(type) + ":" +
+         (is_never_secret(type) ? std::string(name) : redis::without_secret(name));
+}
+
+std::string store_without_secret(std::string_view type, std::string_view name) {
+  const bool has_one = !is_never_secret(type) && redis::without_secret(name) != name;
+  return std::string(type) + ":" + (has_one ? redis::without_password(name) : std::string(name));
 }
 
 Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name, Wait wait) {

@@ -153,13 +153,24 @@ class BadNames(BadStore):
                 self.refused_store(f"dynamodb:{name}", f"\"{name}\"", "DynamoDB table", "3 to 255", code=USAGE)
 
     def test_an_address_that_no_server_has_names_the_field(self):
-        for name, *says in (("cache.invalid:0", "port", "1 to 65535"), ("cache.invalid:x", "port"),
-                            ("redis://cache.invalid:6379/x", "database", "number"),
-                            ("redis://cache.invalid?db=x", "database"), ("redis://cache.invalid?colour=x", "\"colour\""),
-                            ("rdis://cache.invalid", "scheme"), ("redis://:6379", "host"), ("[::1", "]"),
-                            ("unix:socket", "begins with /")):
+        # What stands where it cannot be may be a password, and is not shown.
+        for name, shown, *says in (("cache.invalid:0", "cache.invalid:0", "port", "1 to 65535"),
+                                   ("cache.invalid:x", "cache.invalid:***", "port"),
+                                   ("redis://cache.invalid:6379/x", "cache.invalid:6379/***", "database", "number"),
+                                   ("redis://cache.invalid?db=x", "cache.invalid?db=***", "database"),
+                                   ("redis://cache.invalid?colour=x", "cache.invalid?colour=***", "\"colour\""),
+                                   ("rdis://cache.invalid", "rdis://cache.invalid", "scheme"),
+                                   ("redis://:6379", "redis://:6379", "host"), ("[::1", "[::1", "]"),
+                                   ("a,,b", "a,,b", "host"), ("unix:socket", "unix:***", "begins with /")):
             with self.subTest(name=name):
-                self.refused_store(f"redis:{name}", name, *says, "redis://", code=USAGE)
+                self.refused_store(f"redis:{name}", shown, *says, "redis://", code=USAGE)
+
+    def test_sentinels_are_refused_by_name(self):
+        """(found 14)"""
+        for name in ("redis:redis-sentinel://cache.invalid:26379/0", "redis-sentinel://cache.invalid:26379",
+                     f"redis:redis+sentinel://:{PASSWORD}@cache.invalid:26379?sentinelMasterId=x"):
+            with self.subTest(name=name):
+                self.refused_store(name, "Sentinel", "name the primary", "get-master-addr-by-name", code=USAGE)
 
     def test_a_password_in_a_bad_address_is_not_shown(self):
         for name in (f"redis://me:{PASSWORD}@cache.invalid:x", f"redis://{PASSWORD}@cache.invalid",

@@ -93,25 +93,34 @@ class RedisTls(Redis):
 class RedisNode(Redis):
     """One of a cluster."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, node_timeout_ms):
         super().__init__(directory)
         self.bus_port = free_port()
+        self.node_timeout_ms = node_timeout_ms
 
     def options(self):
-        return ["--cluster-enabled", "yes", "--cluster-port", str(self.bus_port), "--cluster-node-timeout", "5000"]
+        return ["--cluster-enabled", "yes", "--cluster-port", str(self.bus_port),
+                "--cluster-node-timeout", str(self.node_timeout_ms)]
+
+    def knows(self, count):
+        info = ask(self.port, "CLUSTER", "INFO")
+        return "cluster_state:ok" in info and f"cluster_known_nodes:{count}" in info
 
 
 class RedisCluster(Server):
-    """Three masters with a third of the slots each."""
+    """Three primaries with a third of the slots each, and as many replicas of each as are wanted. The first three of
+    `nodes` begin as the primaries."""
 
     name = "redis-server"
     says = "and two more ports, a cluster"
 
-    def __init__(self, directory):
+    def __init__(self, directory, replicas=0, node_timeout_ms=5000):
         super().__init__(directory)
-        self.nodes = [RedisNode(os.path.join(directory, str(number))) for number in range(CLUSTER_NODES)]
+        self.nodes = [RedisNode(os.path.join(directory, str(number)), node_timeout_ms)
+                      for number in range(CLUSTER_NODES * (1 + replicas))]
         self.port = self.nodes[0].port
         self.has_met = False
+        self.has_replicas = replicas == 0
 
     def install(self):
         for node in self.nodes:
@@ -129,18 +138,31 @@ class RedisCluster(Server):
             return False
         if not self.has_met:
             self.meet()
-        return all("cluster_state:ok" in ask(node.port, "CLUSTER", "INFO")
-                   and f"cluster_known_nodes:{CLUSTER_NODES}" in ask(node.port, "CLUSTER", "INFO")
-                   for node in self.nodes)
+        if not all(node.knows(len(self.nodes)) for node in self.nodes):
+            return False
+        if not self.has_replicas:
+            self.replicate()
+        return all("master_link_status:up" in ask(node.port, "INFO", "replication")
+                   for node in self.nodes[CLUSTER_NODES:])
 
     def meet(self):
-        for number, node in enumerate(self.nodes):
+        for number, node in enumerate(self.nodes[:CLUSTER_NODES]):
             first, last = number * SLOTS // CLUSTER_NODES, (number + 1) * SLOTS // CLUSTER_NODES - 1
             ask(node.port, "CLUSTER", "ADDSLOTSRANGE", first, last)
             ask(node.port, "CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for node in self.nodes[1:]:
             ask(self.port, "CLUSTER", "MEET", LOOPBACK, node.port, node.bus_port)
         self.has_met = True
+
+    def replicate(self):
+        for number, node in enumerate(self.nodes[CLUSTER_NODES:]):
+            primary = ask(self.nodes[number % CLUSTER_NODES].port, "CLUSTER", "MYID")
+            ask(node.port, "CLUSTER", "REPLICATE", primary)
+        self.has_replicas = True
+
+    def primary_of(self, key):
+        """The number of the node that has the key in the beginning."""
+        return int(ask(self.port, "CLUSTER", "KEYSLOT", key)) * CLUSTER_NODES // SLOTS
 
     def log(self):
         return "".join(node.log() for node in self.nodes)

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -80,12 +81,18 @@ class NativeApp final : public UserCode {
 struct StoreDied {};
 
 /// A store that dies at its n-th operation, before or after it took effect, and at all that follow;
-/// or that answers none of them any more, until its caller gives up.
+/// or that answers none of them any more, until its caller gives up; or that fails with an error.
 class FailingStore : public DataStore {
  public:
   enum class How { dies_before_effect, dies_after_effect, falls_silent };
   FailingStore(Reactor& reactor, DataStore& inner, int operations_before, How how)
       : DataStore(reactor), inner_(inner), left_(operations_before), how_(how) {}
+  FailingStore(Reactor& reactor, DataStore& inner, int operations_before, Error error)
+      : DataStore(reactor),
+        inner_(inner),
+        left_(operations_before),
+        how_(How::dies_before_effect),
+        error_(std::move(error)) {}
 
   std::string_view type() const noexcept override { return inner_.type(); }
   const std::string& name() const noexcept override { return inner_.name(); }
@@ -158,12 +165,14 @@ class FailingStore : public DataStore {
   }
   [[noreturn]] void die() {
     left_ = -1;
+    if (error_) throw *error_;
     throw StoreDied{};
   }
 
   DataStore& inner_;
   int left_;
   const How how_;
+  const std::optional<Error> error_{};
 };
 
 /// A fresh store of a type ("memory" or "fs", not durable).

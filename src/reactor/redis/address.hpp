@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace unum::redis {
 
@@ -26,14 +27,21 @@ struct Address {
 };
 
 /// Reads `host`, `host:port`, `[v6]:port`, `redis://[[user]:password@]host[:port][/db]`, the same
-/// with `rediss://` (TLS), `unix:/path`, each with `?db=N`, `?ca=FILE` behind it. In a URL, user,
-/// password and parameters are percent-encoded. Throws `invalid` that says what is wrong, without
-/// the password.
+/// with `rediss://` (TLS), `unix:/path`, each with `?db=N`, `?ca=FILE` behind it. In place of one
+/// host may stand several, with commas between them: servers of one cluster, who have user,
+/// password and all the rest in common. In a URL, user, password and parameters are
+/// percent-encoded. Gives at least one. Throws `invalid` that says what is wrong, without the
+/// password.
+std::vector<Address> parse_addresses(std::string_view text);
+/// The first of them.
 Address parse_address(std::string_view text);
 /// User and password from UNUM_REDIS_USERNAME and UNUM_REDIS_PASSWORD where the address has none,
 /// so that no secret need stand in a file; the CA file from UNUM_REDIS_CA.
 void add_environment(Address& address);
-/// The text as it may be shown: the password, if any, as "***".
+/// The text as it may be shown: the password, if any, as "***", and so whatever may be one in a
+/// text that is no address.
 std::string without_secret(std::string_view text);
+/// The text without its password, as it can be given again where UNUM_REDIS_PASSWORD has that.
+std::string without_password(std::string_view text);
 
 }  // namespace unum::redis

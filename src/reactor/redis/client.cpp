@@ -6,10 +6,10 @@
 #include <optional>
 #include <utility>
 
-#include "reactor/redis/node.hpp"
+#include "reactor/redis/client_impl.hpp"
 #include "reactor/redis/slots.hpp"
-#include "reactor/wait_list.hpp"
 #include "unum/assert.hpp"
+#include "unum/task_group.hpp"
 
 namespace unum::redis {
 namespace {
@@ -18,14 +18,11 @@ namespace {
 constexpr unsigned kRedirectsMax = 16;
 // Servers that a client may come to know; the largest clusters in use have 1,000.
 constexpr std::size_t kNodesMax = 2'048;
-// The topology is asked for at most this often.
-constexpr auto kLearnEvery = std::chrono::milliseconds(100);
-// A read waits for a replica for so long; the primary is asked then. One that did not answer is let
-// alone for a while: its reads cost the primary what they would without it.
-constexpr auto kReplicaPatience = std::chrono::seconds(2);
-constexpr auto kReplicaRest = std::chrono::seconds(10);
-// Keys that a SCAN looks at in one round trip: about a millisecond of the server.
-constexpr std::string_view kScanCount = "1000";
+// How often a command that waits for a silent server looks where its slot is by now.
+constexpr auto kLookEvery = std::chrono::milliseconds(500);
+// What passes sooner is told to nobody, and what lasts at most this often.
+constexpr auto kTellAfter = std::chrono::seconds(1);
+constexpr auto kTellEvery = std::chrono::seconds(5);
 
 struct CodeKind {
   std::string_view code;
@@ -79,6 +76,12 @@ std::string_view code_of(const Reply& reply) noexcept {
   return reply.error_code();
 }
 
+/// "60 s", "200 ms".
+std::string readable(std::chrono::milliseconds time) {
+  const bool whole = time.count() % 1000 == 0;
+  return whole ? std::to_string(time.count() / 1000) + " s" : std::to_string(time.count()) + " ms";
+}
+
 }  // namespace
 
 Error error_of(const Reply& reply, std::string_view what) {
@@ -88,53 +91,15 @@ Error error_of(const Reply& reply, std::string_view what) {
                std::string(what) + ": " + reply.text);
 }
 
-struct Client::Node : redis::Node {
-  using redis::Node::Node;
-  Deadline rests_until{};  ///< A replica that did not answer is not asked until then.
-};
-
-struct Client::Replica {
-  const Node* primary;
-  Node* node;
-  friend bool operator==(const Replica&, const Replica&) = default;
-};
-
-/// How many more commands may be under way.
-struct Client::Room {
-  std::size_t left = 0;
-  WaitList came;
-};
-
-/// A command's place among those under way.
-struct Client::Turn {
-  Room& room;
-  ~Turn() {
-    // A waiter gets the place itself, so that nobody who comes later is before it.
-    if (room.came.empty()) ++room.left;
-    room.came.wake_one();
-  }
-};
-
-/// One command's way to its reply.
-struct Client::Attempts {
-  Node* fixed = nullptr;  ///< Goes to this server whatever the slot.
-  std::uint16_t slot = 0;
-  Wait wait;
-  Deadline give_up{};
-  Node* node = nullptr;   ///< Where it went last.
-  Node* asked = nullptr;  ///< Goes here next, with ASKING.
-  unsigned redirects = 0;
-  unsigned failures = 0;
-  Backoff backoff{};
-};
-
-Client::Client(Reactor& reactor, Address address, ClientOptions options)
+Client::Client(Reactor& reactor, std::vector<Address> named, ClientOptions options)
     : reactor_(reactor),
-      address_(std::move(address)),
-      options_(options),
+      named_(std::move(named)),
+      options_(std::move(options)),
       room_(std::make_unique<Room>()) {
+  UNUM_ASSERT(!named_.empty());
   room_->left = std::max<std::size_t>(1, options_.in_flight_max);
-  node_at(address_);
+  for (const Address& address : named_) node_at(address);
+  spokesman_ = nodes_.front().get();
 }
 
 Client::~Client() { close(); }
@@ -152,14 +117,15 @@ Client::Node& Client::node_at(const Address& address) {
   }
   if (nodes_.size() >= kNodesMax) {
     throw Error(ErrorKind::exhausted, "redis", "Unum.ClusterTooLarge",
-                "the cluster of " + address_.endpoint() + " named more than " +
-                    std::to_string(kNodesMax) + " servers");
+                "the cluster of " + endpoints() + " named more than " + std::to_string(kNodesMax) +
+                    " servers");
   }
-  return *nodes_.emplace_back(std::make_unique<Node>(reactor_, address, options_.connect_timeout));
+  const NodePatience patience{options_.connect_timeout, options_.silence};
+  return *nodes_.emplace_back(std::make_unique<Node>(reactor_, address, patience));
 }
 
 Client::Node& Client::node_at(std::string_view host, std::uint16_t port) {
-  Address address = address_;
+  Address address = named_.front();
   address.host = host;
   address.port = port;
   return node_at(address);
@@ -167,14 +133,20 @@ Client::Node& Client::node_at(std::string_view host, std::uint16_t port) {
 
 Client::Node& Client::node_of(std::uint16_t slot) {
   if (slot < slots_.size() && slots_[slot] != nullptr) return *slots_[slot];
-  return *nodes_.front();
+  return *spokesman_;
+}
+
+std::string Client::endpoints() const {
+  std::string text;
+  for (const Address& address : named_) text += (text.empty() ? "" : ", ") + address.endpoint();
+  return text;
 }
 
 // --- One command --------------------------------------------------------------------------------
 
 Task<void> Client::wait_for_room(Wait wait) {
   const int woken = co_await room_->came.wait(reactor_, wait);
-  if (woken < 0) throw_wait_ended(woken, wait, "waiting for a turn at " + address_.endpoint());
+  if (woken < 0) throw_wait_ended(woken, wait, "waiting for a turn at " + endpoints());
 }
 
 Task<Reply> Client::send(Node* fixed, std::uint16_t slot, Arguments arguments, Wait wait) {
@@ -192,13 +164,21 @@ Task<Reply> Client::send(Node* fixed, std::uint16_t slot, Arguments arguments, W
       std::optional<Reply> reply = co_await attempt(attempts, arguments, failure);
       if (reply) co_return std::move(*reply);
     } catch (const Error& error) {
+      const bool unanswered = error.kind() == ErrorKind::timeout && reactor_.now() < wait.deadline;
       const bool passes = error.kind() == ErrorKind::disconnected ||
-                          error.kind() == ErrorKind::throttled ||
-                          (error.kind() == ErrorKind::timeout && reactor_.now() < wait.deadline);
+                          error.kind() == ErrorKind::throttled || unanswered;
       if (!passes) throw;
       failure = error;
+      // It was our own time that was up, not the caller's.
+      if (unanswered)
+        failure.emplace(ErrorKind::disconnected, "redis", "Unum.NoAnswer", error.message());
     }
-    if (failure) co_await wait_to_retry(attempts, *failure);
+    if (!failure) continue;
+    // What cut the last attempt short says less than the failure before it.
+    if (failure->code() == "Unum.NoAnswer" && attempts.last && reactor_.now() >= attempts.give_up)
+      failure = attempts.last;
+    attempts.last = failure;
+    co_await wait_to_retry(attempts, *failure);
   }
 }
 
@@ -217,14 +197,28 @@ Task<std::optional<Reply>> Client::attempt(Attempts& attempts, Arguments argumen
   if (!connection) connection = co_await connect(node, Wait{attempts.give_up, wait.stop});
   ++counters_.requests;
   Wait once = wait;
-  once.deadline = std::min(wait.deadline, reactor_.now() + options_.request_timeout);
+  // Patience that is shorter than a request's time is a request's time.
+  once.deadline = std::min(attempts.give_up,
+                           reactor_.now() + std::min(options_.request_timeout, options_.patience));
   const auto doing = [&node] { return "a command to " + node.address().endpoint(); };
-  Outcome outcome = co_await connection->call(arguments, once, asking);
+  Call call = connection->call(
+      arguments, once,
+      {.asking = asking, .bounds = bounds_, .look = reactor_.now() + options_.silence});
+  Outcome outcome = co_await call;
+  while (outcome.status == Outcome::Status::waiting) {
+    const bool moved = co_await has_moved(attempts, *connection, asking);
+    if (moved) co_return std::nullopt;
+    call.look_at(reactor_.now() + kLookEvery);
+    outcome = co_await call;
+  }
   switch (outcome.status) {
+    case Outcome::Status::waiting:
     case Outcome::Status::replied: break;
     case Outcome::Status::lost:
       failure.emplace(ErrorKind::disconnected, "redis", "Unum.Disconnected", connection->reason());
       co_return std::nullopt;
+    case Outcome::Status::refused:
+      throw Error(ErrorKind::corrupt, "redis", "Unum.RedisReplyTooLarge", outcome.reply.text);
     case Outcome::Status::timed_out:
       if (once.deadline == wait.deadline) throw_wait_ended(-ETIME, wait, doing());
       node.leave();
@@ -234,11 +228,27 @@ Task<std::optional<Reply>> Client::attempt(Attempts& attempts, Arguments argumen
     case Outcome::Status::cancelled: throw_wait_ended(-ECANCELED, wait, doing());
   }
   if (!outcome.reply.is_error()) co_return std::move(outcome.reply);
-  if (co_await follow(attempts, outcome.reply)) co_return std::nullopt;
+  const bool followed = co_await follow(attempts, outcome.reply);
+  if (followed) co_return std::nullopt;
   const CodeKind* const known = find_code(code_of(outcome.reply));
   if (known == nullptr || !known->passes) co_return std::move(outcome.reply);
   failure = error_of(outcome.reply, node.address().endpoint());
   co_return std::nullopt;
+}
+
+/// Asks the cluster, while a server is silent, whether another one has the slot by now. The command
+/// is sent to that one then: it may take effect twice, as after every lost connection.
+Task<bool> Client::has_moved(Attempts& attempts, const Connection& connection, bool asking) {
+  if (!connection.stalled(reactor_.now(), options_.silence)) co_return false;
+  if (attempts.troubled_since == Deadline{})
+    attempts.troubled_since = reactor_.now() - options_.silence;
+  tell_waiting(attempts, attempts.node->address().endpoint() + " does not answer");
+  if (!cluster_ || asking || attempts.fixed != nullptr) co_return false;
+  co_await learn_slots(attempts.wait);
+  if (&node_of(attempts.slot) == attempts.node) co_return false;
+  begin_patience(attempts);
+  ++counters_.followed;
+  co_return true;
 }
 
 Task<std::shared_ptr<Connection>> Client::connect(Node& node, Wait wait) {
@@ -250,24 +260,44 @@ Task<std::shared_ptr<Connection>> Client::connect(Node& node, Wait wait) {
 void Client::check_open() const {
   if (closed_) {
     throw Error(ErrorKind::cancelled, "redis", "ECANCELED",
-                "the client of " + address_.endpoint() + " was closed");
+                "the client of " + endpoints() + " was closed");
   }
+}
+
+void Client::begin_patience(Attempts& attempts) noexcept {
+  if (attempts.failures++ > 0) return;
+  if (attempts.troubled_since == Deadline{}) attempts.troubled_since = reactor_.now();
+  attempts.give_up = std::min(attempts.give_up, reactor_.now() + options_.patience);
 }
 
 /// Delays the next attempt, or throws the failure when none is left.
 Task<void> Client::wait_to_retry(Attempts& attempts, const Error& failure) {
   check_open();
-  if (attempts.failures == 0) {
-    attempts.give_up = std::min(attempts.give_up, reactor_.now() + options_.retry_for);
-  }
-  const Deadline next = reactor_.now() + attempts.backoff.delay(attempts.failures++);
+  const Deadline next = reactor_.now() + attempts.backoff.delay(attempts.failures);
+  begin_patience(attempts);
   if (opening_ && failure.kind() == ErrorKind::disconnected) throw failure;
-  if (next >= attempts.give_up) throw failure;
+  if (next >= attempts.give_up) {
+    if (attempts.give_up == attempts.wait.deadline) throw failure;
+    throw Error(failure.kind(), failure.origin(), failure.code(),
+                failure.message() + " (waited for " + readable(options_.patience) +
+                    " from the first failure on)");
+  }
   ++counters_.retries;
+  tell_waiting(attempts, failure.message());
   const bool came = co_await reactor_.sleep_until(next, attempts.wait.stop);
-  if (!came) throw_wait_ended(-ECANCELED, attempts.wait, "a command to " + address_.endpoint());
+  if (!came) throw_wait_ended(-ECANCELED, attempts.wait, "a command to " + endpoints());
   if (failure.code() == "READONLY") attempts.node->leave();
   if (cluster_ && attempts.fixed == nullptr) co_await learn_slots(attempts.wait);
+}
+
+void Client::tell_waiting(const Attempts& attempts, std::string_view why) {
+  const Deadline now = reactor_.now();
+  if (!options_.waiting || now - attempts.troubled_since < kTellAfter || now < tell_again_) return;
+  tell_again_ = now + kTellEvery;
+  const auto waited =
+      std::chrono::duration_cast<std::chrono::seconds>(now - attempts.troubled_since);
+  options_.waiting(std::string(why) + "; waited for " + readable(waited) + " so far, at most " +
+                   readable(options_.patience));
 }
 
 /// Follows a redirect; false if the error is none.
@@ -277,9 +307,8 @@ Task<bool> Client::follow(Attempts& attempts, Reply& reply) {
   if (!redirect || attempts.fixed != nullptr) co_return false;
   ++counters_.redirects;
   if (++attempts.redirects > kRedirectsMax) {
-    throw Error(
-        ErrorKind::bug, "redis", reply.error_code(),
-        "the cluster of " + address_.endpoint() + " sends a command in circles: " + reply.text);
+    throw Error(ErrorKind::bug, "redis", reply.error_code(),
+                "the cluster of " + endpoints() + " sends a command in circles: " + reply.text);
   }
   Node& to = node_at(redirect->to.host, redirect->to.port);
   if (redirect->ask) {
@@ -294,104 +323,68 @@ Task<bool> Client::follow(Attempts& attempts, Reply& reply) {
   co_return true;
 }
 
-/// Asks any server that can be reached for who has what. Without success everything stays as it is:
-/// the next redirect or retry asks again.
-Task<void> Client::learn_slots(Wait wait) {
-  if (reactor_.now() < learn_again_) co_return;
-  learn_again_ = reactor_.now() + kLearnEvery;
-  static constexpr std::array<std::string_view, 2> kCommand{"CLUSTER", "SLOTS"};
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    Node& node = *nodes_[i];
-    try {
-      Wait once = wait;
-      once.deadline = std::min(wait.deadline, reactor_.now() + options_.connect_timeout);
-      const std::shared_ptr<Connection> connection = co_await connect(node, once);
-      ++counters_.requests;
-      const Outcome outcome = co_await connection->call(kCommand, once);
-      if (outcome.status != Outcome::Status::replied || outcome.reply.is_error()) continue;
-      const std::vector<SlotRange> ranges = parse_slots(outcome.reply, node.address().host);
-      slots_.assign(kSlots, nullptr);
-      replicas_.clear();
-      for (const SlotRange& range : ranges) {
-        Node& primary = node_at(range.primary.host, range.primary.port);
-        if (options_.read_replicas) learn_replicas(primary, range.replicas);
-        std::fill(slots_.begin() + range.first, slots_.begin() + range.last + 1, &primary);
-      }
-      co_return;
-    } catch (const Error& error) {
-      if (error.kind() == ErrorKind::cancelled) throw;
-    }
-  }
-}
-
-// --- Replicas -----------------------------------------------------------------------------------
-
-void Client::learn_replicas(const Node& primary, const std::vector<Place>& places) {
-  for (const Place& place : places) {
-    Address address = address_;
-    address.host = place.host;
-    address.port = place.port;
-    address.of_replica = true;
-    const Replica replica{&primary, &node_at(address)};
-    // A primary may have many ranges of slots.
-    if (std::find(replicas_.begin(), replicas_.end(), replica) == replicas_.end())
-      replicas_.push_back(replica);
-  }
-}
-
-/// The next one in turn that is not known to be away; null if there is none.
-Client::Node* Client::next_replica(std::uint16_t slot) noexcept {
-  const Node* const primary = &node_of(slot);
-  for (std::size_t i = 0; i < replicas_.size(); ++i) {
-    const Replica& replica = replicas_[replica_turn_++ % replicas_.size()];
-    if (replica.primary == primary && replica.node->rests_until <= reactor_.now())
-      return replica.node;
-  }
-  return nullptr;
-}
-
-Task<std::optional<Reply>> Client::call_replica(std::string_view key, Arguments arguments,
-                                                Wait wait) {
-  Node* const node = cluster_ ? next_replica(key_slot(key)) : nullptr;
-  if (node == nullptr) co_return std::nullopt;
-  if (room_->left == 0) {
-    co_await wait_for_room(wait);
-  } else {
-    --room_->left;
-  }
-  const Turn turn{*room_};
-  Wait soon = wait;
-  soon.deadline = std::min(wait.deadline, reactor_.now() + kReplicaPatience);
-  try {
-    check_open();
-    std::shared_ptr<Connection> connection = node->current();
-    if (!connection) connection = co_await connect(*node, soon);
-    ++counters_.requests;
-    Outcome outcome = co_await connection->call(arguments, soon);
-    const bool replied = outcome.status == Outcome::Status::replied;
-    if (replied && !outcome.reply.is_error()) co_return std::move(outcome.reply);
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::cancelled) throw;
-  }
-  node->rests_until = reactor_.now() + kReplicaRest;
-  co_return std::nullopt;
-}
-
 // --- What callers use ---------------------------------------------------------------------------
 
-Task<void> Client::open(Wait wait) {
+/// The first good answer of those that were named.
+struct Client::FirstAnswer {
+  explicit FirstAnswer(StopToken parent) : stop(parent) {}
+  StopSource stop;
+  std::optional<Reply> reply;
+  std::optional<Error> error;  ///< The first one.
+};
+
+Task<void> Client::ask_about_one(Node& node, FirstAnswer& answer, Deadline deadline) {
   static constexpr std::array<std::string_view, 1> kInfo{"INFO"};
+  const Wait until{deadline, answer.stop.token()};
+  try {
+    Reply reply = co_await send(&node, 0, kInfo, until);
+    if (answer.reply) co_return;
+    if (reply.is_error()) throw error_of(reply, "INFO at " + node.address().endpoint());
+    answer.reply = std::move(reply);
+    spokesman_ = &node;
+    answer.stop.request("another server has answered");
+  } catch (const Error& error) {
+    if (!answer.error) answer.error = error;
+  }
+}
+
+Task<Reply> Client::ask_about(Wait wait) {
+  FirstAnswer answer(wait.stop);
+  TaskGroup questions;
+  for (std::size_t i = 0; i < named_.size(); ++i)
+    questions.spawn(ask_about_one(*nodes_[i], answer, wait.deadline));
+  co_await questions.drain();
+  if (!answer.reply) throw *answer.error;
+  co_return std::move(*answer.reply);
+}
+
+Task<void> Client::open(Wait wait) {
   struct Opening {
-    bool& opening;
-    ~Opening() { opening = false; }
+    Client& client;
+    const ReplyBounds* bounds;
+    ~Opening() {
+      client.opening_ = false;
+      client.bounds_ = bounds;
+    }
   };
+  const Opening opening{*this, bounds_};
   opening_ = true;
-  const Opening opening{opening_};
-  Reply reply = co_await send(nodes_.front().get(), 0, kInfo, wait);
-  if (reply.is_error()) throw error_of(reply, "INFO at " + address_.endpoint());
+  bounds_ = &kAboutReply;
+  Reply reply = co_await ask_about(wait);
   info_ = std::move(reply.text);
+  if (info("redis_mode") == "sentinel") {
+    throw Error(ErrorKind::invalid, "redis", "Unum.Sentinel",
+                spokesman_->address().endpoint() +
+                    " is a Sentinel, which keeps no values; name the primary that it watches "
+                    "(sentinel get-master-addr-by-name NAME tells it)");
+  }
   cluster_ = info("redis_mode") == "cluster" || info("cluster_enabled") == "1";
-  if (!cluster_) co_return;
+  if (!cluster_) {
+    if (named_.size() == 1) co_return;
+    throw Error(ErrorKind::invalid, "redis", "Unum.NotACluster",
+                spokesman_->address().endpoint() +
+                    " is a server by itself: only servers of one cluster are named together");
+  }
   slots_.assign(kSlots, nullptr);
   co_await learn_slots(wait);
 }
@@ -410,15 +403,14 @@ std::string_view Client::info(std::string_view field) const noexcept {
 
 Task<Reply> Client::call(std::string_view key, Arguments arguments, Wait wait) {
   Reply reply = co_await send(nullptr, cluster_ ? key_slot(key) : 0, arguments, wait);
-  if (reply.is_error())
-    throw error_of(reply, std::string(arguments[0]) + " at " + address_.endpoint());
+  if (reply.is_error()) throw error_of(reply, std::string(arguments[0]) + " at " + endpoints());
   co_return reply;
 }
 
 Task<void> Client::load(Script& script, Wait wait) {
   const std::array<std::string_view, 3> command{"SCRIPT", "LOAD", script.source};
   const Reply reply = co_await send(nullptr, 0, command, wait);
-  if (reply.is_error()) throw error_of(reply, "SCRIPT LOAD at " + address_.endpoint());
+  if (reply.is_error()) throw error_of(reply, "SCRIPT LOAD at " + endpoints());
   script.sha = reply.text;
 }
 
@@ -438,35 +430,8 @@ Task<Reply> Client::run(const Script& script, Arguments keys, Arguments argument
     command[1] = script.source;
     reply = co_await send(nullptr, slot, command, wait);
   }
-  if (reply.is_error()) throw error_of(reply, "a script at " + address_.endpoint());
+  if (reply.is_error()) throw error_of(reply, "a script at " + endpoints());
   co_return reply;
-}
-
-Task<std::vector<std::string>> Client::scan(std::string pattern, Wait wait) {
-  std::vector<Node*> primaries;
-  if (cluster_) co_await learn_slots(wait);
-  for (Node* node : slots_) {
-    if (node != nullptr && std::find(primaries.begin(), primaries.end(), node) == primaries.end())
-      primaries.push_back(node);
-  }
-  if (primaries.empty()) primaries.push_back(nodes_.front().get());
-  std::vector<std::string> keys;
-  for (Node* node : primaries) {
-    std::string cursor = "0";
-    do {
-      const std::array<std::string_view, 6> command{"SCAN",  cursor,  "MATCH",
-                                                    pattern, "COUNT", kScanCount};
-      Reply reply = co_await send(node, 0, command, wait);
-      if (reply.is_error()) throw error_of(reply, "SCAN at " + node->address().endpoint());
-      if (reply.elements.size() != 2) {
-        throw Error(ErrorKind::corrupt, "redis", "Unum.RedisProtocol",
-                    "the reply of SCAN at " + node->address().endpoint() + " is none");
-      }
-      for (Reply& key : reply.elements[1].elements) keys.push_back(std::move(key.text));
-      cursor = reply.elements[0].text;
-    } while (cursor != "0");
-  }
-  co_return keys;
 }
 
 }  // namespace unum::redis

@@ -1,5 +1,7 @@
 // A Redis server, or a cluster of them, on the reactor: commands of many coroutines share one
-// connection a server and go out together; what a server cannot answer now is asked again.
+// connection a server and go out together; what a server cannot answer now is asked again. Commands
+// that wait for a cluster's server that fell silent follow its slots to the server that replaces
+// it.
 //
 // A command is sent again after a lost connection, so that it may take effect twice: send only what
 // may (reads, create-if-absent, idempotent scripts). Connections are opened when first needed and
@@ -9,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,9 +39,14 @@ struct ClientOptions {
   /// connection; a deadline that is nearer counts.
   std::chrono::milliseconds request_timeout{30'000};
   /// How long after its first failure a command is tried again while its server is away, loading,
-  /// failing over or moving slots; a deadline that is nearer counts. A cluster replaces a primary
-  /// that is silent for 15 s (cluster-node-timeout).
-  std::chrono::milliseconds retry_for{20'000};
+  /// failing over or moving slots; a deadline that is nearer counts.
+  std::chrono::milliseconds patience{60'000};
+  /// A connection that owes replies and has been silent for this long may lead to nobody: new
+  /// commands go by a new one, and in a cluster those that wait look for another server that has
+  /// their slot now. Shorter than people wait, longer than a server is busy with one command.
+  std::chrono::milliseconds silence{2'000};
+  /// Called with one line, at most once in some seconds, while commands wait for a server.
+  std::function<void(std::string_view)> waiting{};
   /// Whether `call_replica` has anybody to ask: in a cluster, each primary's replicas.
   bool read_replicas = false;
 };
@@ -49,6 +57,7 @@ struct ClientCounters {
   std::uint64_t connections = 0;  ///< Opened so far.
   std::uint64_t retries = 0;      ///< Commands sent again after a failure that may pass.
   std::uint64_t redirects = 0;    ///< MOVED and ASK followed.
+  std::uint64_t followed = 0;     ///< Commands that left a silent server for the one in its place.
 };
 
 /// A Lua script, by text and, once `Client::load` has told, by the server's name for it.
@@ -61,20 +70,27 @@ class Client {
  public:
   using Arguments = std::span<const std::string_view>;
 
-  Client(Reactor& reactor, Address address, ClientOptions options = {});
+  Client(Reactor& reactor, Address address, ClientOptions options = {})
+      : Client(reactor, std::vector<Address>{std::move(address)}, std::move(options)) {}
+  /// Servers of one cluster (at least one server): whichever answers.
+  Client(Reactor& reactor, std::vector<Address> named, ClientOptions options = {});
   /// No call may be under way.
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  /// Connects, asks the server about itself (INFO) and, if it is of a cluster, learns which server
-  /// has what. Tries once; only a server that loads its data is waited for. Throws what `call`
-  /// does.
+  /// Connects, asks the server about itself (INFO; if several are named all of them, and the first
+  /// good answer counts) and, if it is of a cluster, learns which server has what. Tries once; only
+  /// a server that loads its data is waited for. Throws what `call` does, and `invalid` for a
+  /// Sentinel and for several servers that are no cluster.
   Task<void> open(Wait wait = {});
   /// What INFO said at `open`: the value of "role", "maxmemory_policy", ...; empty if it said
   /// nothing.
   std::string_view info(std::string_view field) const noexcept;
   bool cluster() const noexcept { return cluster_; }
+  /// Whether replies may be as long as values (they may, from the beginning) or only as long as
+  /// what a server says about itself.
+  void expect_values(bool yes) noexcept { bounds_ = yes ? &kValueReply : &kAboutReply; }
 
   /// Sends a command to the server that has the key's slot (any server, where that does not matter
   /// or there is but one) and gives the reply, which is no error. Arguments and key must live until
@@ -87,6 +103,7 @@ class Client {
   ///   `denied`        NOAUTH, WRONGPASS, NOPERM, READONLY (a replica that stays one), TLS;
   ///   `exhausted`     OOM, MISCONF (it cannot persist), or this process is out of memory;
   ///   `conflict`      WRONGTYPE: somebody else's value stands there;
+  ///   `corrupt`       the reply is beyond what it may be ("Unum.RedisReplyTooLarge");
   ///   `bug`           any other error.
   Task<Reply> call(std::string_view key, Arguments arguments, Wait wait = {});
 
@@ -109,15 +126,19 @@ class Client {
   /// Ends the connections; calls under way end as `cancelled`.
   void close() noexcept;
 
-  const Address& address() const noexcept { return address_; }
+  /// The server that was named, or the first of those.
+  const Address& address() const noexcept { return named_.front(); }
   ClientCounters counters() const noexcept { return counters_; }
 
  private:
   struct Node;
   struct Attempts;
+  struct FirstAnswer;
   struct Replica;
   struct Room;
+  struct Round;
   struct Turn;
+  struct View;
 
   Node& node_at(const Address& address);
   Node& node_at(std::string_view host, std::uint16_t port);
@@ -128,25 +149,41 @@ class Client {
   Task<Reply> send(Node* fixed, std::uint16_t slot, Arguments arguments, Wait wait);
   Task<std::optional<Reply>> attempt(Attempts& attempts, Arguments arguments,
                                      std::optional<Error>& failure);
+  Task<bool> has_moved(Attempts& attempts, const Connection& connection, bool asking);
   Task<std::shared_ptr<Connection>> connect(Node& node, Wait wait);
   Task<bool> follow(Attempts& attempts, Reply& reply);
+  void begin_patience(Attempts& attempts) noexcept;
   Task<void> wait_to_retry(Attempts& attempts, const Error& failure);
+  void tell_waiting(const Attempts& attempts, std::string_view why);
+  Task<Reply> ask_about(Wait wait);
+  Task<void> ask_about_one(Node& node, FirstAnswer& answer, Deadline deadline);
   Task<void> learn_slots(Wait wait);
+  Task<void> ask_cluster(Wait wait);
+  Task<void> ask_topology(Node& node, Round& round, Deadline deadline);
+  Task<std::optional<Reply>> ask_once(Node& node, Arguments arguments, Wait wait);
+  std::vector<Node*> whom_to_ask();
+  void take(const View& view);
   void check_open() const;
+  std::string endpoints() const;
 
   Reactor& reactor_;
-  const Address address_;
+  const std::vector<Address> named_;
   const ClientOptions options_;
   ClientCounters counters_;
-  std::vector<std::unique_ptr<Node>> nodes_;  ///< The first is the one that was named.
+  std::vector<std::unique_ptr<Node>> nodes_;  ///< The first are those that were named.
   std::vector<Node*> slots_;                  ///< Empty unless in a cluster.
   std::vector<Replica> replicas_;             ///< Empty unless they are read.
   std::size_t replica_turn_ = 0;
+  std::size_t question_turn_ = 0;
   std::string info_;
+  const ReplyBounds* bounds_ = &kValueReply;
+  Node* spokesman_ = nullptr;  ///< Answered last for all; has what nobody is known to have.
   bool cluster_ = false;
   bool opening_ = false;  ///< A server that is not there is told at once.
   bool closed_ = false;
+  bool learning_ = false;
   Deadline learn_again_{};
+  Deadline tell_again_{};
   std::unique_ptr<Room> room_;
 };
 

@@ -22,9 +22,6 @@ constexpr std::size_t kBorrowedFrom = 32u * 1024;
 // One receive, and receives in a row before others have their turn.
 constexpr std::size_t kReceiveBytes = 64u * 1024;
 constexpr int kReceivesAtOnce = 16;
-// A server that owes replies and sends nothing for this long may be gone: new commands go by a new
-// connection. Shorter than people wait, longer than a server is busy with one command.
-constexpr auto kStalledAfter = std::chrono::seconds(2);
 // What the send buffer keeps allocated between commands.
 constexpr std::size_t kSendBufferKept = 256u * 1024;
 
@@ -36,11 +33,22 @@ void append_number(std::string& text, char mark, std::size_t number) {
   text += "\r\n";
 }
 
+/// A server's refusal of AUTH. A server or proxy that does not know the command repeats how it was
+/// called, password and all: 'unknown command AUTH, with args beginning with: ...'.
+std::string without_arguments(const Reply& refusal, std::string_view password) {
+  const std::string_view code = refusal.error_code();
+  const bool repeats = refusal.text.find("args") != std::string::npos ||
+                       (!password.empty() && refusal.text.find(password) != std::string::npos);
+  if (!repeats) return refusal.text;
+  return "the server does not take the command as it was given (" + std::string(code) + ")";
+}
+
 }  // namespace
 
 // --- Call ---------------------------------------------------------------------------------------
 
 bool Call::await_ready() noexcept {
+  if (state_ != State::fresh) return state_ == State::ended;
   if (wait_.stop.stop_requested()) {
     outcome_.status = Outcome::Status::cancelled;
     return true;
@@ -50,37 +58,66 @@ bool Call::await_ready() noexcept {
 
 void Call::await_suspend(std::coroutine_handle<> waiter) {
   waiter_ = waiter;
-  run = [](Ready& ready) noexcept { static_cast<Call&>(ready).waiter_.resume(); };
-  if (wait_.deadline != kNoDeadline) {
-    when = wait_.deadline;
-    fire = [](Timer& timer) noexcept {
-      static_cast<Call&>(timer).give_up(Outcome::Status::timed_out);
-    };
-    connection_.reactor_.add_timer(*this);
+  if (state_ == State::fresh) {
+    begin();
+  } else {
+    set_timer();
   }
+  suspended_ = true;
+}
+
+Outcome Call::await_resume() noexcept {
+  if (state_ != State::pending) return std::move(outcome_);
+  Outcome nothing_yet;
+  nothing_yet.status = Outcome::Status::waiting;
+  return nothing_yet;
+}
+
+void Call::begin() {
+  run = [](Ready& ready) noexcept { static_cast<Call&>(ready).waiter_.resume(); };
+  set_timer();
   try {
     connection_.enqueue(*this);
   } catch (...) {
     connection_.reactor_.remove_timer(*this);
     throw;
   }
-  pending_ = true;
+  state_ = State::pending;
   stop_.link(
       wait_.stop,
       [](void* self) noexcept { static_cast<Call*>(self)->give_up(Outcome::Status::cancelled); },
       this);
 }
 
+void Call::set_timer() {
+  when = std::min(wait_.deadline, settings_.look);
+  if (when == kNoDeadline) return;
+  fire = [](Timer& timer) noexcept {
+    auto& call = static_cast<Call&>(timer);
+    if (call.when == call.wait_.deadline) {
+      call.give_up(Outcome::Status::timed_out);
+    } else {
+      call.come_back();
+    }
+  };
+  connection_.reactor_.add_timer(*this);
+}
+
+/// Resumes who waits; the call goes on.
+void Call::come_back() noexcept {
+  if (std::exchange(suspended_, false)) connection_.reactor_.post(*this);
+}
+
 void Call::end(Outcome::Status status) noexcept {
-  pending_ = false;
+  state_ = State::ended;
   outcome_.status = status;
   connection_.reactor_.remove_timer(*this);
   stop_.unlink();
-  connection_.reactor_.post(*this);
+  come_back();
 }
 
 void Call::give_up(Outcome::Status status) noexcept {
-  if (!pending_) return;
+  if (state_ != State::pending) return;
   connection_.abandon(*this);
   end(status);
 }
@@ -105,7 +142,7 @@ Connection::Connection(Reactor& reactor, std::string endpoint, std::unique_ptr<T
 }
 
 Connection::~Connection() {
-  UNUM_ASSERT(std::all_of(due_.begin(), due_.end(), [](const Call* call) { return !call; }));
+  UNUM_ASSERT(std::all_of(due_.begin(), due_.end(), [](const Due& due) { return !due.call; }));
   end("closed");
 }
 
@@ -125,19 +162,21 @@ Task<void> Connection::introduce(const Address& address, Wait wait) {
   const std::string database = std::to_string(address.database);
   const std::array<std::string_view, 2> select{"SELECT", database};
   const auto say = [&](Call::Arguments command, std::string_view what) -> Task<void> {
-    const Outcome outcome = co_await call(command, wait);
+    const CallSettings greeting{.bounds = &kGreetingReply};
+    const Outcome outcome = co_await call(command, wait, greeting);
     const std::string doing = std::string(what) + " at " + endpoint_;
     if (outcome.status == Outcome::Status::timed_out) throw_wait_ended(-ETIME, wait, doing);
     if (outcome.status == Outcome::Status::cancelled) throw_wait_ended(-ECANCELED, wait, doing);
     if (outcome.status == Outcome::Status::lost)
       throw Error(ErrorKind::disconnected, "redis", "Unum.Disconnected", doing + ": " + reason_);
+    if (outcome.status == Outcome::Status::refused)
+      throw Error(ErrorKind::corrupt, "redis", "Unum.RedisReplyTooLarge", doing + ": " + reason_);
     if (!outcome.reply.is_error()) co_return;
-    // The server's text repeats no password.
     const std::string_view code = outcome.reply.error_code();
     const bool busy = code == "LOADING" || code == "MASTERDOWN" ||
                       outcome.reply.text.find("max number of clients") != std::string::npos;
     throw Error(busy ? ErrorKind::throttled : ErrorKind::denied, "redis", code,
-                doing + ": " + outcome.reply.text);
+                doing + ": " + without_arguments(outcome.reply, address.password));
   };
   if (!address.password.empty()) {
     const std::string who = address.username.empty() ? "default" : address.username;
@@ -155,27 +194,27 @@ void Connection::end(std::string reason) noexcept {
   reactor_.unwatch(watch_);
   transport_.reset();
   unsent_.clear();
-  for (Call* call : std::exchange(due_, {})) {
-    if (call != nullptr) call->end(Outcome::Status::lost);
+  for (const Due& due : std::exchange(due_, {})) {
+    if (due.call != nullptr) due.call->end(Outcome::Status::lost);
   }
 }
 
-bool Connection::stalled(Deadline now) const noexcept {
-  return !due_.empty() && now - quiet_since_ > kStalledAfter;
+bool Connection::stalled(Deadline now, std::chrono::milliseconds after) const noexcept {
+  return !due_.empty() && now - quiet_since_ >= after;
 }
 
 // --- Sending ------------------------------------------------------------------------------------
 
 void Connection::enqueue(Call& call) {
   if (due_.empty()) quiet_since_ = reactor_.now();
-  if (call.asking_) due_.push_back(nullptr);
-  due_.push_back(&call);
+  if (call.settings_.asking) due_.push_back({nullptr, &kGreetingReply});
+  due_.push_back({&call, call.settings_.bounds});
   call.sequence_ = first_due_ + due_.size() - 1;
   try {
     encode(call);
   } catch (...) {
     // Half a command may be queued: nothing can follow it.
-    due_.back() = nullptr;
+    due_.back().call = nullptr;
     end("out of memory while a command was encoded");
     throw;
   }
@@ -186,7 +225,7 @@ void Connection::encode(Call& call) {
   if (unsent_.empty() || unsent_.back().owner != nullptr)
     unsent_.emplace_back().bytes = std::exchange(spare_, {});
   std::string* text = &unsent_.back().bytes;
-  if (call.asking_) *text += "*1\r\n$6\r\nASKING\r\n";
+  if (call.settings_.asking) *text += "*1\r\n$6\r\nASKING\r\n";
   append_number(*text, '*', call.arguments_.size());
   for (const std::string_view argument : call.arguments_) {
     append_number(*text, '$', argument.size());
@@ -204,8 +243,8 @@ void Connection::encode(Call& call) {
 /// since the server was told their lengths.
 void Connection::abandon(Call& call) noexcept {
   const std::size_t index = call.sequence_ - first_due_;
-  UNUM_ASSERT(index < due_.size() && due_[index] == &call);
-  due_[index] = nullptr;
+  UNUM_ASSERT(index < due_.size() && due_[index].call == &call);
+  due_[index].call = nullptr;
   for (Piece& piece : unsent_) {
     if (piece.owner != &call) continue;
     try {
@@ -283,6 +322,10 @@ void Connection::receive() noexcept {
     quiet_since_ = reactor_.now();
     try {
       parse(std::span(buffer.data(), static_cast<std::size_t>(got)));
+    } catch (const Error& error) {
+      const std::string why = "receiving from " + endpoint_ + ": " + error.message();
+      if (error.code() == "Unum.RedisReplyTooLarge") refuse_reply(why);
+      end(why);
     } catch (const std::exception& error) {
       end("receiving from " + endpoint_ + ": " + error.what());
     }
@@ -297,7 +340,9 @@ void Connection::parse(std::span<const char> bytes) {
     parser_.feed(bytes.first(piece));
     bytes = bytes.subspan(piece);
     while (alive_) {
-      std::optional<Reply> reply = parser_.next();
+      // What nobody asked for may be a line that says why one is turned away.
+      const ReplyBounds& bounds = due_.empty() ? kGreetingReply : *due_.front().bounds;
+      std::optional<Reply> reply = parser_.next(bounds);
       if (!reply) break;
       deliver(std::move(*reply));
     }
@@ -310,12 +355,24 @@ void Connection::deliver(Reply reply) {
     end(reply.is_error() ? reply.text : "a reply came that nothing was asked for");
     return;
   }
-  Call* const call = due_.front();
+  Call* const call = due_.front().call;
   due_.pop_front();
   ++first_due_;
   if (call == nullptr) return;
   call->outcome_.reply = std::move(reply);
   call->end(Outcome::Status::replied);
+}
+
+/// The reply was too large for the command that it is for; the others are merely lost with the
+/// connection.
+void Connection::refuse_reply(const std::string& why) noexcept {
+  if (due_.empty()) return;
+  Call* const call = due_.front().call;
+  due_.pop_front();
+  ++first_due_;
+  if (call == nullptr) return;
+  call->outcome_.reply.text = why;
+  call->end(Outcome::Status::refused);
 }
 
 }  // namespace unum::redis

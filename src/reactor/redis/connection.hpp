@@ -6,6 +6,7 @@
 // callback: everything goes by the reactor's ready queue.
 #pragma once
 
+#include <chrono>
 #include <coroutine>
 #include <cstdint>
 #include <deque>
@@ -29,36 +30,61 @@ struct Outcome {
   enum class Status : std::uint8_t {
     replied,
     lost,       ///< The connection died; whether the command took effect is unknown.
+    refused,    ///< Its reply is beyond what it may be; that ended the connection, too.
     timed_out,  ///< The deadline passed.
     cancelled,  ///< A stop was requested.
+    waiting,    ///< Nothing yet: it was time to look. The call can be awaited again.
   };
   Status status = Status::lost;
   Reply reply{};  ///< When replied; may be an error.
 };
 
-/// Awaits a command's reply. Its arguments are encoded when it is awaited, except long ones, which
-/// are sent from where they are: they must live until the co_await returns. So must the connection.
+/// How a command is sent.
+struct CallSettings {
+  bool asking = false;  ///< With ASKING before it, for a slot that is on its way to this server.
+  const ReplyBounds* bounds = &kValueReply;
+  Deadline look = kNoDeadline;  ///< When to come back as `waiting`.
+};
+
+/// Awaits a command's reply. Its arguments are encoded when it is first awaited, except long ones,
+/// which are sent from where they are: they must live until the call ends. So must the connection.
+/// A call that goes away before its reply leaves its place in the queue.
 class [[nodiscard]] Call final : private Ready, private Timer {
  public:
   using Arguments = std::span<const std::string_view>;
 
-  Call(Connection& connection, Arguments arguments, const Wait& wait, bool asking) noexcept
-      : connection_(connection), arguments_(arguments), wait_(wait), asking_(asking) {}
+  Call(Connection& connection, Arguments arguments, const Wait& wait,
+       const CallSettings& settings) noexcept
+      : connection_(connection), arguments_(arguments), wait_(wait), settings_(settings) {}
+  ~Call() {
+    suspended_ = false;
+    give_up(Outcome::Status::cancelled);
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  /// The next time to come back as `waiting`.
+  void look_at(Deadline look) noexcept { settings_.look = look; }
 
   bool await_ready() noexcept;
   void await_suspend(std::coroutine_handle<> waiter);
-  Outcome await_resume() noexcept { return std::move(outcome_); }
+  Outcome await_resume() noexcept;
 
  private:
   friend class Connection;
+  enum class State : std::uint8_t { fresh, pending, ended };
+  void begin();
+  void set_timer();
+  void come_back() noexcept;
   void end(Outcome::Status status) noexcept;
   void give_up(Outcome::Status status) noexcept;
 
   Connection& connection_;
   const Arguments arguments_;
   const Wait wait_;
-  const bool asking_;
-  bool pending_ = false;
+  CallSettings settings_;
+  State state_ = State::fresh;
+  bool suspended_ = false;  ///< Somebody waits, and was not posted yet.
   std::uint64_t sequence_ = 0;
   std::coroutine_handle<> waiter_;
   StopCallback stop_;
@@ -76,17 +102,17 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Sends the command. `asking`: with ASKING before it, for a slot that is on its way to this
-  /// server.
-  Call call(Call::Arguments arguments, const Wait& wait, bool asking = false) noexcept {
-    return {*this, arguments, wait, asking};
+  /// Sends the command.
+  Call call(Call::Arguments arguments, const Wait& wait,
+            const CallSettings& settings = {}) noexcept {
+    return {*this, arguments, wait, settings};
   }
 
   /// Whether commands can still be sent.
   bool alive() const noexcept { return alive_; }
-  /// Whether something is due and nothing has come for so long that new commands better go by
-  /// another connection. Those that wait here may go on waiting.
-  bool stalled(Deadline now) const noexcept;
+  /// Whether something is due and nothing has come for longer than that, so that new commands
+  /// better go by another connection. Those that wait here may go on waiting.
+  bool stalled(Deadline now, std::chrono::milliseconds after) const noexcept;
   /// Commands whose replies are due, given up ones included.
   std::size_t due() const noexcept { return due_.size(); }
   /// Why it is not alive.
@@ -102,6 +128,11 @@ class Connection {
     std::string_view borrowed{};
     Call* owner = nullptr;
     std::string_view rest() const noexcept { return owner != nullptr ? borrowed : bytes; }
+  };
+  /// A reply that is due.
+  struct Due {
+    Call* call;  ///< Null where nobody waits any more.
+    const ReplyBounds* bounds;
   };
   struct Event : Ready {
     Connection* connection = nullptr;
@@ -120,6 +151,7 @@ class Connection {
   void receive() noexcept;
   void parse(std::span<const char> bytes);
   void deliver(Reply reply);
+  void refuse_reply(const std::string& why) noexcept;
   void watch_for(unsigned events);
 
   Reactor& reactor_;
@@ -133,7 +165,7 @@ class Connection {
 
   std::deque<Piece> unsent_;
   std::size_t sent_ = 0;         ///< Of the first piece.
-  std::deque<Call*> due_;        ///< In the order of sending; null where nobody waits any more.
+  std::deque<Due> due_;          ///< In the order of sending.
   std::uint64_t first_due_ = 0;  ///< The sequence number of due_.front().
   Deadline quiet_since_{};       ///< Nothing has come since then, although something was due.
   std::string spare_;            ///< The last send buffer, to be used again.

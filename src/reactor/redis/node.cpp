@@ -24,8 +24,9 @@ std::chrono::microseconds Backoff::delay(unsigned attempt) noexcept {
 }
 
 std::shared_ptr<Connection> Node::current() noexcept {
-  if (connection_ && (!connection_->alive() || connection_->stalled(reactor_.now())))
-    connection_.reset();
+  const bool usable = connection_ && connection_->alive() &&
+                      !connection_->stalled(reactor_.now(), patience_.silence);
+  if (!usable) connection_.reset();
   return connection_;
 }
 
@@ -66,7 +67,7 @@ Task<std::shared_ptr<Connection>> Node::open(Wait wait) {
     }
   }
   Wait connecting = wait;
-  connecting.deadline = std::min(wait.deadline, reactor_.now() + connect_timeout_);
+  connecting.deadline = std::min(wait.deadline, reactor_.now() + patience_.connect);
   try {
     connection_ = co_await Connection::open(reactor_, address_, connecting);
     ++opened_;

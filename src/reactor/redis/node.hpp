@@ -23,10 +23,16 @@ class Backoff {
   std::minstd_rand random_{std::random_device{}()};
 };
 
+/// How long a server is waited for.
+struct NodePatience {
+  std::chrono::milliseconds connect;  ///< To resolve, connect, greet and authenticate.
+  std::chrono::milliseconds silence;  ///< A connection that is silent for longer is left.
+};
+
 class Node {
  public:
-  Node(Reactor& reactor, Address address, std::chrono::milliseconds connect_timeout)
-      : reactor_(reactor), address_(std::move(address)), connect_timeout_(connect_timeout) {}
+  Node(Reactor& reactor, Address address, NodePatience patience)
+      : reactor_(reactor), address_(std::move(address)), patience_(patience) {}
 
   /// The connection, opened if there is none that can be used. One caller opens it, the others
   /// wait and share its result; a caller whose own wait ends leaves the work to the next. Throws
@@ -48,7 +54,7 @@ class Node {
 
   Reactor& reactor_;
   const Address address_;
-  const std::chrono::milliseconds connect_timeout_;
+  const NodePatience patience_;
   std::shared_ptr<Connection> connection_;
   WaitList opening_ended_;
   bool opening_ = false;

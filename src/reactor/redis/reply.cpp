@@ -6,8 +6,10 @@
 #include <hiredis/read.h>
 
 #include <algorithm>
+#include <charconv>
 #include <new>
 
+#include "base/limits.hpp"
 #include "base/padded.hpp"
 #include "unum/assert.hpp"
 #include "unum/error.hpp"
@@ -21,8 +23,41 @@ using ElementCount = std::size_t;
 using ElementCount = int;
 #endif
 
+constexpr std::string_view kLineTooLong = "it has a line without an end";
+
 // What an array may announce is not what it must hold: memory grows with the elements that come.
 constexpr std::size_t kReserveMax = 1024;
+
+ReplyBudget& budget_of(const redisReadTask* task) noexcept {
+  return *static_cast<ReplyBudget*>(task->privdata);
+}
+
+bool is_line(int type) noexcept {
+  return type == REDIS_REPLY_STATUS || type == REDIS_REPLY_ERROR || type == REDIS_REPLY_INTEGER;
+}
+
+/// The type of the element that the reader is at; -1 before it is known.
+int current_type(const redisReader& reader) noexcept {
+  if (reader.ridx < 0) return -1;
+#if HIREDIS_MAJOR >= 1
+  return reader.task[reader.ridx]->type;
+#else
+  return reader.rstack[reader.ridx].type;
+#endif
+}
+
+/// Whether the reader is between two replies. It may have set out for the next without a byte of
+/// it.
+bool is_idle(const redisReader& reader) noexcept {
+  return reader.ridx < 0 || (reader.ridx == 0 && current_type(reader) < 0);
+}
+
+/// Arrays around the element.
+std::size_t depth_of(const redisReadTask* task) noexcept {
+  std::size_t depth = 0;
+  for (; task->parent != nullptr; task = task->parent) ++depth;
+  return depth;
+}
 
 /// Where the element goes: into its array, or on its own. Null without memory, which the reader
 /// turns into an error: no exception may cross it.
@@ -46,7 +81,22 @@ void* make(const redisReadTask* task, Reply::Type type, Fill fill) noexcept {
   }
 }
 
+// Types of protocol version 3 were never asked for: a server that sends them is none of ours.
+void* refuse_type(const redisReadTask* task) noexcept {
+  budget_of(task).refuse("it has a type of protocol version 3, which was not asked for");
+  return nullptr;
+}
+
 void* make_string(const redisReadTask* task, char* text, std::size_t length) {
+  if (task->type != REDIS_REPLY_STRING && task->type != REDIS_REPLY_STATUS &&
+      task->type != REDIS_REPLY_ERROR) {
+    return refuse_type(task);
+  }
+  if (is_line(task->type) && length > kRedisLineBytesMax) {
+    budget_of(task).refuse(kLineTooLong);
+    return nullptr;
+  }
+  if (!budget_of(task).spend_bytes(length)) return nullptr;
   const Reply::Type type = task->type == REDIS_REPLY_ERROR    ? Reply::Type::error
                            : task->type == REDIS_REPLY_STATUS ? Reply::Type::status
                                                               : Reply::Type::string;
@@ -55,6 +105,12 @@ void* make_string(const redisReadTask* task, char* text, std::size_t length) {
 }
 
 void* make_array(const redisReadTask* task, ElementCount count) {
+  if (task->type != REDIS_REPLY_ARRAY) return refuse_type(task);
+  if (depth_of(task) >= kRedisDepthMax) {
+    budget_of(task).refuse("it has arrays in arrays, too many levels of them");
+    return nullptr;
+  }
+  if (!budget_of(task).spend_elements(static_cast<std::size_t>(count))) return nullptr;
   return make(task, Reply::Type::array, [&](Reply& reply) {
     reply.elements.reserve(std::min(static_cast<std::size_t>(count), kReserveMax));
   });
@@ -69,15 +125,11 @@ void* make_nil(const redisReadTask* task) {
 }
 
 #if HIREDIS_MAJOR >= 1
-// Of protocol version 3, which is never asked for: kept as text so that nothing is lost.
-void* make_double(const redisReadTask* task, double, char* text, std::size_t length) {
-  return make(task, Reply::Type::string,
-              [&](Reply& reply) { reply.text = padded_copy(std::string_view(text, length)); });
+void* make_double(const redisReadTask* task, double, char*, std::size_t) {
+  return refuse_type(task);
 }
 
-void* make_boolean(const redisReadTask* task, int value) {
-  return make(task, Reply::Type::integer, [&](Reply& reply) { reply.integer = value; });
-}
+void* make_boolean(const redisReadTask* task, int) { return refuse_type(task); }
 #endif
 
 void free_reply(void* reply) { delete static_cast<Reply*>(reply); }
@@ -105,15 +157,66 @@ redisReplyObjectFunctions& functions() noexcept {
 
 }  // namespace
 
+const ReplyBounds kGreetingReply{kRedisGreetingBytesMax, kRedisGreetingElementsMax};
+const ReplyBounds kAboutReply{kRedisAboutBytesMax, kRedisAboutElementsMax};
+const ReplyBounds kValueReply{kRedisReplyBytesMax, kRedisElementsMax};
+
 std::string_view Reply::error_code() const noexcept {
   if (type != Type::error) return {};
   return std::string_view(text).substr(0, text.find(' '));
 }
 
+// --- Bounds -------------------------------------------------------------------------------------
+
+void ReplyBudget::begin(const ReplyBounds& bounds) noexcept {
+  bounds_ = &bounds;
+  bytes_ = 0;
+  elements_ = 0;
+}
+
+bool ReplyBudget::refuse(std::string_view why) noexcept {
+  if (refused_.empty()) refused_ = why;
+  return false;
+}
+
+bool ReplyBudget::spend_bytes(std::size_t count) noexcept {
+  if (count > kValueBytesMax) return refuse("it has a longer string than a value may be");
+  if (count > bounds_->bytes - bytes_) return refuse("its strings are longer than it may be");
+  bytes_ += count;
+  return true;
+}
+
+bool ReplyBudget::spend_elements(std::size_t count) noexcept {
+  if (count > bounds_->elements - elements_) return refuse("it has more elements than it may");
+  elements_ += count;
+  return true;
+}
+
+bool ReplyBudget::allows_pending(const redisReader& reader) noexcept {
+  const int type = current_type(reader);
+  const std::string_view pending(reader.buf + reader.pos, reader.len - reader.pos);
+  if (type < 0 || pending.empty()) return true;
+  const std::size_t end = pending.find("\r\n");
+  if (end == std::string_view::npos) {
+    // A line, or the number that announces a length; the \r may be there.
+    return pending.size() <= kRedisLineBytesMax + 1 || refuse(kLineTooLong);
+  }
+  if (type != REDIS_REPLY_STRING) return true;
+  std::size_t announced = 0;
+  const auto [last, error] = std::from_chars(pending.data(), pending.data() + end, announced);
+  if (error == std::errc::result_out_of_range) return refuse("it announces an impossible length");
+  if (error != std::errc() || last != pending.data() + end) return true;  // the reader says why
+  if (announced > kValueBytesMax) return refuse("it has a longer string than a value may be");
+  return announced <= bounds_->bytes - bytes_ || refuse("its strings are longer than it may be");
+}
+
+// --- The parser ---------------------------------------------------------------------------------
+
 void ReplyParser::Free::operator()(redisReader* reader) const noexcept { redisReaderFree(reader); }
 
 ReplyParser::ReplyParser() : reader_(redisReaderCreateWithFunctions(&functions())) {
   if (!reader_) throw_no_memory();
+  reader_->privdata = &budget_;
   // Its buffer is kept between replies up to this size, instead of being made anew for each.
   reader_->maxbuf = 256u * 1024;
 }
@@ -125,15 +228,22 @@ void ReplyParser::feed(std::span<const char> bytes) {
   if (redisReaderFeed(reader_.get(), bytes.data(), bytes.size()) != REDIS_OK) throw_no_memory();
 }
 
-std::optional<Reply> ReplyParser::next() {
+std::optional<Reply> ReplyParser::next(const ReplyBounds& bounds) {
+  if (is_idle(*reader_)) budget_.begin(bounds);
   void* made = nullptr;
-  if (redisReaderGetReply(reader_.get(), &made) != REDIS_OK) {
+  const bool parsed = redisReaderGetReply(reader_.get(), &made) == REDIS_OK;
+  const std::unique_ptr<Reply> reply(static_cast<Reply*>(made));
+  if (parsed && !reply) budget_.allows_pending(*reader_);
+  if (!budget_.refused().empty()) {
+    throw Error(ErrorKind::corrupt, "redis", "Unum.RedisReplyTooLarge",
+                "the server sent a reply that it may not send: " + std::string(budget_.refused()));
+  }
+  if (!parsed) {
     if (reader_->err == REDIS_ERR_OOM) throw_no_memory();
     throw Error(ErrorKind::corrupt, "redis", "Unum.RedisProtocol",
                 "what came is not a reply of a Redis server: " + std::string(reader_->errstr));
   }
-  if (made == nullptr) return std::nullopt;
-  const std::unique_ptr<Reply> reply(static_cast<Reply*>(made));
+  if (!reply) return std::nullopt;
   return std::move(*reply);
 }
 

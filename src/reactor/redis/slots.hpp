@@ -31,6 +31,7 @@ struct SlotRange {
   std::uint16_t last = 0;
   Place primary;
   std::vector<Place> replicas;
+  friend bool operator==(const SlotRange&, const SlotRange&) = default;
 };
 
 /// Reads the reply of CLUSTER SLOTS; a server that knows no name of its own is at `asked_host`.

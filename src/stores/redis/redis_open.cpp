@@ -21,17 +21,23 @@ constexpr std::size_t kChunksInFlightMax = 16;
 constexpr std::string_view kProbeSession = "unum-probe";
 constexpr const char* kTimeToLive = "UNUM_REDIS_TTL_SECONDS";
 
-ClientOptions client_options(const StoreOptions& options) {
+ClientOptions client_options(const StoreOptions& options, std::string_view name) {
   ClientOptions chosen;
   chosen.request_timeout = options.request_timeout;
+  chosen.patience = options.patience;
+  if (options.waiting) {
+    chosen.waiting = [tell = options.waiting, name = without_secret(name)](std::string_view why) {
+      tell("redis:" + name + ": " + std::string(why));
+    };
+  }
   chosen.read_replicas = options.read_consistency == ReadConsistency::eventual;
   return chosen;
 }
 
-Address address_of(std::string_view name) {
-  Address address = parse_address(name);
-  add_environment(address);
-  return address;
+std::vector<Address> addresses_of(std::string_view name) {
+  std::vector<Address> addresses = parse_addresses(name);
+  for (Address& address : addresses) add_environment(address);
+  return addresses;
 }
 
 /// What would be right, as far as the error tells.
@@ -54,11 +60,11 @@ std::string_view advice(const Error& error, bool tls) {
 
 }  // namespace
 
-RedisStore::RedisStore(Reactor& reactor, std::string_view name, Address address,
+RedisStore::RedisStore(Reactor& reactor, std::string_view name, std::vector<Address> addresses,
                        const StoreOptions& options, Expiry expiry)
     : DataStore(reactor),
       name_(without_secret(name)),
-      client_(reactor, std::move(address), client_options(options)),
+      client_(reactor, std::move(addresses), client_options(options, name)),
       chunks_in_flight_(std::clamp<std::size_t>(options.in_flight_max, 1, kChunksInFlightMax)),
       eventual_(options.read_consistency == ReadConsistency::eventual),
       expiry_(expiry),
@@ -73,6 +79,8 @@ Task<void> RedisStore::open(const StoreOptions& options, Wait wait) {
   std::string save;
   try {
     co_await client_.open(wait);
+    // Nothing that follows has values: what is long comes from no server of ours.
+    client_.expect_values(false);
     if (client_.info("role") == "slave" && !client_.cluster()) {
       throw Error(ErrorKind::denied, "redis", "READONLY",
                   "it is a read-only replica of " + std::string(client_.info("master_host")) + ":" +
@@ -94,6 +102,7 @@ Task<void> RedisStore::open(const StoreOptions& options, Wait wait) {
                     (absent ? " does not exist or cannot be reached: " : " cannot be opened: ") +
                     error.message() + std::string(advice(error, client_.address().tls)));
   }
+  client_.expect_values(true);
   warn(options, save);
 }
 
@@ -146,7 +155,7 @@ void RedisStore::warn(const StoreOptions& options, std::string_view save) const 
 
 Task<std::unique_ptr<DataStore>> open_redis_store(Reactor& reactor, std::string_view name,
                                                   const StoreOptions& options, Wait wait) {
-  auto store = std::make_unique<RedisStore>(reactor, name, address_of(name), options,
+  auto store = std::make_unique<RedisStore>(reactor, name, addresses_of(name), options,
                                             time_to_live(kTimeToLive, "redis"));
   co_await store->open(options, wait);
   co_return std::unique_ptr<DataStore>(std::move(store));

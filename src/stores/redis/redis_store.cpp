@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <optional>
 
 #include "base/padded.hpp"
 #include "stores/redis/keys.hpp"
@@ -161,9 +163,24 @@ Task<void> RedisStore::close() {
 
 Task<std::vector<Reply>> RedisStore::get_now(std::span<const std::string_view> command,
                                              const SessionContext& context, Wait wait) {
-  Reply reply = co_await call(command, context, wait);
-  if (reply.elements.size() != command.size() - 1) throw_garbled("MGET");
-  co_return std::move(reply.elements);
+  std::optional<Error> too_large;
+  try {
+    Reply reply = co_await call(command, context, wait);
+    if (reply.elements.size() != command.size() - 1) throw_garbled("MGET");
+    co_return std::move(reply.elements);
+  } catch (const Error& error) {
+    if (error.code() != "Unum.RedisReplyTooLarge" || command.size() <= 2) throw;
+    too_large = error;
+  }
+  // Together they are more than a reply may be: by halves, one behind the other.
+  const std::size_t half = (command.size() - 1) / 2;
+  std::vector<std::string_view> part(command.begin(), command.begin() + 1 + half);
+  std::vector<Reply> found = co_await get_now(part, context, wait);
+  part.resize(1);
+  part.insert(part.end(), command.begin() + 1 + half, command.end());
+  std::vector<Reply> others = co_await get_now(part, context, wait);
+  std::move(others.begin(), others.end(), std::back_inserter(found));
+  co_return found;
 }
 
 /// From a replica, if there is one. Values never change, so what it has is right; what it has not

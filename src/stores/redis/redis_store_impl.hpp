@@ -15,8 +15,8 @@ namespace unum::redis {
 
 class RedisStore final : public DataStore {
  public:
-  RedisStore(Reactor& reactor, std::string_view name, Address address, const StoreOptions& options,
-             Expiry expiry);
+  RedisStore(Reactor& reactor, std::string_view name, std::vector<Address> addresses,
+             const StoreOptions& options, Expiry expiry);
 
   /// Connects, checks, learns the scripts' names.
   Task<void> open(const StoreOptions& options, Wait wait);

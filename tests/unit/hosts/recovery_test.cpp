@@ -492,3 +492,39 @@ TEST_CASE("a store that falls silent at any operation holds a run no longer than
   }
   REQUIRE(silences > 10);
 }
+
+TEST_CASE(
+    "what a store's network does to a step is the store's failure, not a function's (found 27)") {
+  const auto error =
+      GENERATE(Error(ErrorKind::disconnected, "redis", "Unum.NoAnswer", "no answer"),
+               Error(ErrorKind::disconnected, "redis", "Unum.Disconnected", "hung up"),
+               Error(ErrorKind::corrupt, "redis", "Unum.RedisReplyTooLarge", "too large"),
+               Error(ErrorKind::throttled, "dynamodb", "Unum.UnprocessedKeys", "slower"),
+               Error(ErrorKind::corrupt, "s3", "Unum.BadAnswer", "no XML"),
+               Error(ErrorKind::invalid, "aws", "Unum.InvalidCredentials", "no JSON"),
+               Error(ErrorKind::timeout, "aws", "Unum.Timeout", "no credentials in time"),
+               Error(ErrorKind::denied, "aws", "Unum.NoCredentials", "no credentials any more"));
+  INFO(error.code());
+  Reactor reactor;
+  FreshStore whole(reactor, "memory");
+  int operations = 0;
+  for (bool failed = true; failed; ++operations) {
+    INFO("operation " << operations);
+    NativeApp app = map_and_fan_in();
+    FailingStore store(reactor, *whole, operations, error);
+    const std::string session = "s" + std::to_string(operations);
+    failed = false;
+    try {
+      reactor.run(app.run(reactor, store, session, "[1,2]"));
+    } catch (const Error& thrown) {
+      failed = true;
+      CHECK(thrown.code() == error.code());
+      CHECK(thrown.message() == error.message());
+    }
+    // Nothing of it is told of a function.
+    const SessionContext context = (*whole).session_context(session);
+    for (const ListedItem& item : reactor.run((*whole).list(context)))
+      CHECK(item.id.kind != ItemKind::report);
+  }
+  CHECK(operations > 5);
+}

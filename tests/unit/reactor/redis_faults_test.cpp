@@ -34,7 +34,7 @@ Error failure_of(Reactor& reactor, Task<std::string> task) {
 
 ClientOptions impatient() {
   ClientOptions options;
-  options.retry_for = std::chrono::milliseconds(200);
+  options.patience = std::chrono::milliseconds(200);
   return options;
 }
 
@@ -133,8 +133,7 @@ TEST_CASE("a request without an answer is sent again by another connection", "[r
   });
   ClientOptions options;
   options.request_timeout = std::chrono::milliseconds(30);
-  options.retry_for =
-      std::chrono::milliseconds(25);  // counted from the failure, not from the start
+  options.patience = std::chrono::milliseconds(25);  // counted from the failure, not from the start
   Client client(reactor, parse_address(server.address()), options);
   CHECK(reactor.run(echo(client, "x")) == "x");
   CHECK(server.connections() == 2);

@@ -1,0 +1,54 @@
+// The parts of a client, for its files: client.cpp sends commands, cluster.cpp knows which server
+// has what.
+#pragma once
+
+#include "reactor/redis/client.hpp"
+#include "reactor/redis/node.hpp"
+#include "reactor/wait_list.hpp"
+
+namespace unum::redis {
+
+struct Client::Node : redis::Node {
+  using redis::Node::Node;
+  Deadline rests_until{};  ///< A replica that did not answer is not asked until then.
+};
+
+struct Client::Replica {
+  const Node* primary;
+  Node* node;
+  friend bool operator==(const Replica&, const Replica&) = default;
+};
+
+/// How many more commands may be under way.
+struct Client::Room {
+  std::size_t left = 0;
+  WaitList came;
+  WaitList learnt;  ///< Commands that wait for the topology that another one is asking for.
+};
+
+/// A command's place among those under way.
+struct Client::Turn {
+  Room& room;
+  ~Turn() {
+    // A waiter gets the place itself, so that nobody who comes later is before it.
+    if (room.came.empty()) ++room.left;
+    room.came.wake_one();
+  }
+};
+
+/// One command's way to its reply.
+struct Client::Attempts {
+  Node* fixed = nullptr;  ///< Goes to this server whatever the slot.
+  std::uint16_t slot = 0;
+  Wait wait;
+  Deadline give_up{};
+  Deadline troubled_since{};  ///< Since when its server is waited for.
+  Node* node = nullptr;       ///< Where it went last.
+  Node* asked = nullptr;      ///< Goes here next, with ASKING.
+  unsigned redirects = 0;
+  unsigned failures = 0;
+  std::optional<Error> last{};  ///< The failure before.
+  Backoff backoff{};
+};
+
+}  // namespace unum::redis
