@@ -138,6 +138,8 @@ void Sample::visit(std::size_t instance) {
 Sample::Truth Sample::truth_of(std::size_t instance, std::size_t edge) {
   const std::optional<Expression>& conditional = edge_of(instance, edge).conditional;
   if (!conditional) return Truth::yes;
+  constexpr std::size_t kBytesPerWork = 8;  // Of an expression: a node or two.
+  work_ += conditional->text().size() / kBytesPerWork;
   const Frames& frames = instances_[instance].at.frames;
   const Expression::Outcomes may = conditional->outcomes(frames);
   if (!may.error.empty()) {
