@@ -13,9 +13,9 @@ namespace unum {
 ///
 /// References between functions are looked at first; only when all of them hold (and everything
 /// could be read) is the workflow followed: by shapes of frames for loops, and on samples with
-/// small maps for fan-ins and for instances that are reached twice. An error of a sample is
-/// reported only if maps of every width tried show it, so that a workflow written for one width is
-/// not refused for another.
+/// lists of many lengths for fan-ins and for instances that are reached twice. What no length,
+/// depth or result makes right is an error; what fails in some samples is a warning with their
+/// lengths.
 std::vector<Finding> check_application(const Application& application);
 
 }  // namespace unum

@@ -13,8 +13,9 @@
 namespace unum {
 namespace {
 
-// States beyond which a cycle is not followed.
+// States beyond which a cycle is not followed, and edges that are looked at for all of them.
 constexpr std::size_t kStatesMax = 20'000;
+constexpr std::size_t kStepsMax = 1'000'000;
 // Levels that a cycle pushes without popping them: that is recursion, and each round has its own
 // name.
 constexpr std::ptrdiff_t kPushedMax = 3;
@@ -30,6 +31,7 @@ struct State {
   std::size_t function = 0;
   std::vector<Level> levels;
   bool through_fan_in = false;
+  bool by_frames = false;  ///< A conditional on the way looks at frames: they may end the loop.
   friend auto operator<=>(const State&, const State&) = default;
 };
 
@@ -56,29 +58,78 @@ class Cycles {
  public:
   Cycles(const Flow& flow, std::vector<Finding>& findings) : flow_(flow), findings_(findings) {}
 
-  void check() {
+  /// False if the cycles are too many to be followed.
+  bool check() {
+    find_links();
     for (std::size_t f = 0; f < flow_.size(); ++f) {
-      if (!flow_.reaches(f, f)) continue;
+      if (links_in_[f] == 0 || links_out_[f] == 0) continue;
       for (const Shape& shape : flow_.shapes(f)) {
         if (!reported_.contains(f)) follow(f, shape);
+      }
+      if (taken_ >= kStepsMax) return false;
+      drop(f);  // Every cycle through it has been seen.
+    }
+    return true;
+  }
+
+ private:
+  bool is_link(std::size_t from, std::size_t e) const {
+    const std::size_t to = flow_.target(from, e);
+    return to != Flow::kNone && !dropped_[from] && !dropped_[to] &&
+           !Flow::is_dead(flow_.ir(from).edges[e]) && flow_.in_cycle(from) &&
+           flow_.same_cycle(from, to);
+  }
+
+  /// The edges that cycles consist of.
+  void find_links() {
+    dropped_.assign(flow_.size(), false);
+    links_in_.assign(flow_.size(), 0);
+    links_out_.assign(flow_.size(), 0);
+    callers_.resize(flow_.size());
+    for (std::size_t f = 0; f < flow_.size(); ++f) {
+      for (std::size_t e = 0; e < flow_.ir(f).edges.size(); ++e) {
+        if (!is_link(f, e)) continue;
+        ++links_out_[f];
+        ++links_in_[flow_.target(f, e)];
+        callers_[flow_.target(f, e)].push_back(f);
       }
     }
   }
 
- private:
+  /// Takes a function out of the graph, and those that are on no cycle without it.
+  void drop(std::size_t function) {
+    std::vector<std::size_t> waiting{function};
+    while (!waiting.empty()) {
+      const std::size_t f = waiting.back();
+      waiting.pop_back();
+      if (dropped_[f]) continue;
+      for (std::size_t e = 0; e < flow_.ir(f).edges.size(); ++e) {
+        if (!is_link(f, e)) continue;
+        const std::size_t to = flow_.target(f, e);
+        if (--links_in_[to] == 0) waiting.push_back(to);
+      }
+      for (const std::size_t caller : callers_[f]) {
+        if (!dropped_[caller] && --links_out_[caller] == 0) waiting.push_back(caller);
+      }
+      dropped_[f] = true;
+    }
+  }
+
   void follow(std::size_t start, const Shape& shape) {
     steps_.clear();
     seen_.clear();
-    State first{start, {}, false};
+    State first{start, {}, false, false};
     for (std::size_t k = 0; k < shape.size(); ++k) {
       first.levels.push_back({static_cast<int>(k), false});
     }
     steps_.push_back({std::move(first), 0, 0});
     for (std::size_t at = 0; at < steps_.size() && steps_.size() < kStatesMax; ++at) {
+      if (taken_ >= kStepsMax) return;
       if (at > 0 && steps_[at].state.function == start) continue;
       const FunctionIr& ir = flow_.ir(steps_[at].state.function);
+      taken_ += ir.edges.size() + 1;
       for (std::size_t e = 0; e < ir.edges.size(); ++e) {
-        if (Flow::is_dead(ir.edges[e])) continue;
+        if (!is_link(steps_[at].state.function, e)) continue;
         if (step(at, e) && judge(steps_.size() - 1, start, shape)) return;
       }
     }
@@ -89,10 +140,6 @@ class Cycles {
     State next = steps_[at].state;
     const FunctionIr& ir = flow_.ir(next.function);
     const Edge& edge = ir.edges[e];
-    if (!flow_.reaches(flow_.index_of(edge.target), steps_.front().state.function) &&
-        flow_.index_of(edge.target) != steps_.front().state.function) {
-      return false;
-    }
     for (const Modifier& modifier : edge.modifiers) {
       switch (modifier.kind()) {
         case Modifier::Kind::push: next.levels.insert(next.levels.begin(), Level{}); break;
@@ -110,7 +157,9 @@ class Cycles {
                                       [](const Level& level) { return level.place < 0; });
     if (pushed > kPushedMax) return false;
     next.through_fan_in = next.through_fan_in || edge.input_type == InputType::fan_in;
-    next.function = flow_.index_of(edge.target);
+    next.by_frames = next.by_frames || (edge.conditional && (edge.conditional->index_levels() |
+                                                             edge.conditional->size_levels()) != 0);
+    next.function = flow_.target(next.function, e);
     if (!seen_.insert(next).second) return false;
     steps_.push_back({std::move(next), at, e});
     return true;
@@ -121,15 +170,17 @@ class Cycles {
     const State& state = steps_[at].state;
     if (state.function != start || state.levels.size() != shape.size()) return false;
     bool moves = false;
+    bool same = true;  // Not one level is another.
     std::optional<std::size_t> foreign;
     for (std::size_t k = 0; k < shape.size(); ++k) {
+      same = same && state.levels[k] == Level{static_cast<int>(k), false};
       if (!state.levels[k].changed) continue;
       moves = true;
       if (shape[k].type != FrameType::loop) foreign = k;
     }
     if (!moves) {
       report(
-          at, "revisit",
+          at, "revisit", state.by_frames && !same ? Severity::warning : Severity::error,
           " comes back to the same instance name, so its second round would never run. Give the "
           "loop an index: \"Push\" in the Payload Modifiers of the edge into it, \"$0 = $0 + 1\" "
           "on the edge back, \"Pop\" on the edge out of it");
@@ -137,7 +188,7 @@ class Cycles {
     }
     if (!foreign || state.through_fan_in) return false;
     report(
-        at, "foreign-index",
+        at, "foreign-index", state.by_frames ? Severity::warning : Severity::error,
         " changes $" + std::to_string(*foreign) + ", the index of a " +
             (shape[*foreign].type == FrameType::map ? "map" : "parallel branch") +
             ": the second round of one branch would have the name of another. Put \"Push\" in the "
@@ -145,7 +196,7 @@ class Cycles {
     return true;
   }
 
-  void report(std::size_t at, std::string_view rule, const std::string& rest) {
+  void report(std::size_t at, std::string_view rule, Severity severity, const std::string& rest) {
     std::vector<std::size_t> path;
     const std::size_t last_edge = steps_[at].edge;
     const std::size_t last_function = steps_[steps_[at].before].state.function;
@@ -159,7 +210,12 @@ class Cycles {
       text += flow_.ir(path[i]).name + (i > 0 ? " -> " : "");
     }
     findings_.push_back(
-        edge_finding(flow_, last_function, last_edge, Severity::error, rule, text + rest));
+        edge_finding(flow_, last_function, last_edge, severity, rule,
+                     text + rest +
+                         (severity == Severity::error
+                              ? ""
+                              : "; it is only right if the Conditional on its edges ends the loop "
+                                "before that")));
   }
 
   const Flow& flow_;
@@ -167,12 +223,21 @@ class Cycles {
   std::vector<Step> steps_;
   std::set<State> seen_;
   std::set<std::size_t> reported_;
+  // What is left of the cycles: edges into and out of each function, who calls it.
+  std::vector<bool> dropped_;
+  std::vector<std::size_t> links_in_;
+  std::vector<std::size_t> links_out_;
+  std::vector<std::vector<std::size_t>> callers_;
+  std::size_t taken_ = 0;
 };
 
 }  // namespace
 
 void check_loops(const Flow& flow, std::vector<Finding>& findings) {
-  Cycles(flow, findings).check();
+  if (Cycles(flow, findings).check()) return;
+  findings.push_back({Severity::info, "size", std::string(kTemplateFile), 0,
+                      "the workflow has too many loops to follow all of them; some were not looked "
+                      "at"});
 }
 
 }  // namespace unum

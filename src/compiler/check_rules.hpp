@@ -18,6 +18,9 @@ void check_reachable(const Flow& flow, std::vector<Finding>& findings);
 /// Loops that come back to the same instance, or that change an index which is not theirs.
 void check_loops(const Flow& flow, std::vector<Finding>& findings);
 
+/// Lists that do not depend on the branch, for aggregators whose names do.
+void check_pops(const Flow& flow, std::vector<Finding>& findings);
+
 /// Small runs of the workflow without its code: fan-ins and second ways in.
 void check_samples(const Flow& flow, std::vector<Finding>& findings);
 

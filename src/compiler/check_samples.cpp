@@ -1,8 +1,9 @@
-// Samples of several widths: what is wrong in all of them is reported. And the rule of one way in.
+// Many samples of one workflow: an error is what fails in all of them, a warning what fails in
+// some.
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <iterator>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,202 +13,331 @@
 namespace unum {
 namespace {
 
-// A workflow may be written for maps of one width (literal indexes, `(4-$0)`), so that one width
-// proves nothing; no such workflow is wrong at all of these.
-constexpr std::array<std::int64_t, 8> kWidths{2, 3, 4, 5, 6, 7, 8, 10};
-// Ways into one instance that are compared with each other.
-constexpr std::size_t kWaysMax = 64;
+// Work (Sample::work) of the first sample, which is made whole or not at all, and of all others.
+constexpr std::size_t kFirstWorkMax = 8'000'000;
+constexpr std::size_t kWorkMax = 2'000'000;
+// Samples with lists below which nothing about their lengths counts as proved.
+constexpr std::size_t kProofMin = 4;
+// Samples with lengths taken at random from the likely ones, of each kind.
+constexpr std::uint64_t kMixedMax = 96;
+// Mapping functions whose length is tried beside another one's.
+constexpr std::size_t kMapsMax = 24;
+// Frames that a caller may give, and the depth to which recursion is followed when texts speak of
+// so many levels.
+constexpr std::size_t kCallerFramesMax = 8;
+constexpr std::size_t kRecursionMax = 12;
 
-bool includes(const Guard& whole, const Guard& part) {
-  return std::includes(whole.begin(), whole.end(), part.begin(), part.end());
-}
+using Doubt = Sample::Doubt;
 
-enum class Clash : std::uint8_t { none, possible, certain };
+/// What is known about one fault after some samples.
+struct Known {
+  Finding finding;
+  std::string example;  ///< The lists of the sample in which it was found.
+  bool certain = true;  ///< So far it failed in every sample that took its edge.
+  Doubt doubt = Doubt::none;
+  bool other_lists = false;   ///< A sample with other lists, or the same, did not have it.
+  bool other_caller = false;  ///< A sample with other frames of the entry did not have it.
+};
 
-/// Whether an instance would be invoked over both ways.
-Clash clash(const Guards& a, const Guards& b) {
-  Clash worst = Clash::none;
-  if (a.vague || b.vague) return worst;
-  for (const Guard& one : a.any) {
-    for (const Guard& two : b.any) {
-      if (contradicts(one, two)) continue;
-      if (includes(one, two) || includes(two, one)) return Clash::certain;
-      worst = Clash::possible;
-    }
-  }
-  return worst;
-}
+class Sampling {
+ public:
+  Sampling(const Flow& flow, std::vector<Finding>& findings)
+      : flow_(flow),
+        findings_(findings),
+        hints_(find_width_hints(flow)),
+        seen_(flow.edge_count(), 0),
+        seen_whole_(flow.edge_count(), 0) {}
 
-bool clash_at_all(const Guards& a, const Guards& b) { return clash(a, b) != Clash::none; }
-
-}  // namespace
-
-// Parents first; instances on a cycle have no such order and are the loops' rule.
-void Sample::find_second_ways() {
-  std::vector<std::size_t> missing(instances_.size());
-  std::vector<std::vector<std::size_t>> children(instances_.size());
-  std::vector<std::size_t> ready;
-  for (std::size_t i = 0; i < instances_.size(); ++i) {
-    missing[i] = instances_[i].ways.size();
-    for (const Way& way : instances_[i].ways) children[way.parent].push_back(i);
-    if (missing[i] == 0) ready.push_back(i);
-  }
-  for (std::size_t next = 0; next < ready.size(); ++next) {
-    judge_ways(instances_[ready[next]]);
-    judge_lists(instances_[ready[next]]);
-    for (const std::size_t child : children[ready[next]]) {
-      if (--missing[child] == 0) ready.push_back(child);
-    }
-  }
-}
-
-// Contributors that agree about the list all run; those that disagree are other ways of a choice.
-Guards Sample::guards_of_fan_in(const Instance& instance) const {
-  std::vector<std::pair<const NameList*, Guards>> lists;
-  for (const Way& way : instance.ways) {
-    if (!way.joined) continue;
-    const Guards& contributor = instances_[way.parent].guards;
-    const auto same = std::find_if(lists.begin(), lists.end(), [&](const auto& entry) {
-      return *entry.first == way.joined->list;
-    });
-    if (same == lists.end()) {
-      lists.emplace_back(&way.joined->list, contributor);
-    } else {
-      same->second = both(same->second, contributor);
-    }
-  }
-  Guards out;
-  for (const auto& [list, guards] : lists) add_alternatives(out, guards, options_);
-  return out;
-}
-
-void Sample::judge_ways(Instance& instance) {
-  struct Entry {
-    Guards guards;
-    const Way* way = nullptr;
-  };
-  std::vector<Entry> entries;
-  const Way* joined = nullptr;  // All contributors of a fan-in are one way in.
-  for (const Way& way : instance.ways) {
-    if (way.joined) {
-      if (joined == nullptr) joined = &way;
-      continue;
-    }
-    entries.push_back({both(instances_[way.parent].guards, {{way.taken}, false}), &way});
-  }
-  if (joined != nullptr) entries.push_back({guards_of_fan_in(instance), joined});
-  if (instance.ways.empty()) instance.guards.any.emplace_back();  // The entry: always.
-  for (const Entry& entry : entries) add_alternatives(instance.guards, entry.guards, options_);
-
-  for (std::size_t b = 1; b < std::min(entries.size(), kWaysMax); ++b) {
-    for (std::size_t a = 0; a < b; ++a) {
-      const Clash found = clash(entries[a].guards, entries[b].guards);
-      if (found == Clash::none) continue;
-      const bool certain = found == Clash::certain;
-      const auto say = [&](const Way& way) {
-        return instances_[way.parent].name + (way.joined ? " by a fan-in" : "");
-      };
-      std::string message = instance.name + (certain ? " would" : " may") +
-                            " be invoked twice, from " + say(*entries[a].way) + " and from " +
-                            say(*entries[b].way);
-      message += certain
-                     ? ", but an instance runs once. Let them meet in a fan-in, give them "
-                       "different names (frames), or mark edges of one choice Exclusive"
-                     : ", if the conditions on both ways hold; mark edges of one choice Exclusive";
-      fault(certain ? "two-ways" : "maybe-two-ways", entries[b].way->parent, entries[b].way->edge,
-            std::move(message), certain ? Severity::error : Severity::warning);
-      return;
-    }
-  }
-}
-
-void Sample::judge_lists(const Instance& instance) {
-  std::vector<const Way*> ways;
-  for (const Way& way : instance.ways) {
-    if (way.joined && way.joined->certain && ways.size() < kWaysMax) ways.push_back(&way);
-  }
-  for (std::size_t b = 1; b < ways.size(); ++b) {
-    for (std::size_t a = 0; a < b; ++a) {
-      const Joined& one = *ways[a]->joined;
-      const Joined& two = *ways[b]->joined;
-      const Instance& first = instances_[ways[a]->parent];
-      const Instance& second = instances_[ways[b]->parent];
-      if (one.list == two.list && one.frames == two.frames) continue;
-      if (!clash_at_all(first.guards, second.guards)) continue;
-      std::string message =
-          "two contributors of " + instance.name + ", " + first.name + " and " + second.name;
-      if (one.list != two.list) {
-        message += ", disagree about its list: " + one.list.summary() + " and " +
-                   two.list.summary() + "; write the same Values in the same order";
-      } else {
-        message += ", give it different frames; write Payload Modifiers that leave the same";
-      }
-      fault("unequal-lists", ways[b]->parent, ways[b]->edge, std::move(message));
-      return;
-    }
-  }
-}
-
-// Both alternatives of each choice were followed, so what is not in the sample never runs. An index
-// beyond the sample's maps may be meant for wider ones.
-std::string Sample::missing_in(const NameList& list) const {
-  for (std::size_t place = 0; place < list.size(); ++place) {
-    std::string name = list.name(place);
-    if (by_name_.contains(name)) continue;
-    const auto parsed = parse_instance_name(name);
-    const bool within = parsed && std::all_of(parsed->indexes.begin(), parsed->indexes.end(),
-                                              [&](std::int64_t index) { return index < width_; });
-    if (within) return name;
-  }
-  return {};
-}
-
-/// Fan-ins that wait for an instance which nothing invokes.
-void Sample::find_incomplete() {
-  const bool has_errors = std::any_of(faults_.begin(), faults_.end(), [](const auto& fault) {
-    return fault.second.severity == Severity::error;
-  });
-  if (cut_ || has_errors) return;  // What is missing may be missing on their account.
-  for (const Instance& instance : instances_) {
-    const auto way = std::find_if(instance.ways.begin(), instance.ways.end(),
-                                  [](const Way& one) { return one.joined && one.joined->certain; });
-    if (way == instance.ways.end()) continue;  // The others disagree or say the same.
-    const std::string missing = missing_in(way->joined->list);
-    if (missing.empty()) continue;
-    fault("incomplete", way->parent, way->edge,
-          "the fan-in of " + instances_[way->parent].name + " into " + instance.name +
-              " never completes: its Values name " + missing +
-              ", which nothing invokes in a map of " + std::to_string(width_) +
-              ". Where fewer branches go on than the map has elements, say so on the edge that "
-              "leads there, for example \"Payload Modifiers\": [\"$size = $size - 1\"]");
-  }
-}
-
-void check_samples(const Flow& flow, std::vector<Finding>& findings) {
-  Sample::Faults faults;
-  bool first = true;
-  for (const std::int64_t width : kWidths) {
-    Sample sample(flow, width);
-    if (!sample.run()) {
-      if (!first) break;
-      findings.push_back(
+  void check() {
+    setting_ = {Widths::uniform(2), {}, 2, kFirstWorkMax, true, nullptr};
+    if (!add()) {
+      findings_.push_back(
           {Severity::info, "size", std::string(kTemplateFile), 0,
            "the workflow is too large to be followed whole; fan-ins and second ways in "
            "were not looked at"});
       return;
     }
-    if (first) {
-      faults = std::move(sample.faults());
-    } else {
-      std::erase_if(faults,
-                    [&](const auto& entry) { return !sample.faults().contains(entry.first); });
+    setting_.costs = false;
+    usual_lengths();
+    caller_frames();
+    if (has_lists_) {
+      written_lengths();
+      likely_lengths();
+      lengths_beside_each_other();
+      random_lengths();
     }
-    first = false;
-    if (faults.empty()) break;
+    deep_recursion();
+    report();
+    behind_conditions();
   }
-  for (auto& [key, finding] : faults) {
-    findings.push_back(std::move(finding));
+
+ private:
+  /// Makes a sample and adds what it shows; whether it could be made.
+  bool add() {
+    if (work_ >= kWorkMax) return false;
+    if (samples_ > 0) setting_.work_max = kWorkMax - work_;
+    Sample sample(flow_, setting_);
+    const bool whole = sample.run();
+    if (samples_ > 0) work_ += sample.work();
+    if (!whole) return false;
+    ++samples_;
+    if (sample.shortest() == 1) {
+      add_witness(sample);
+      return true;
+    }
+    cut_ = cut_ || sample.cut();
+    if (sample.shortest() > 0) {
+      has_lists_ = true;
+      ++with_lists_;
+    }
+    for (auto& [key, fault] : sample.faults()) add_fault(sample, key, fault);
+    for (auto& [key, known] : known_) {
+      if (looked_at(sample, key) && !sample.faults().contains(key)) refute(known);
+    }
+    for (std::uint32_t id = 0; id < seen_.size(); ++id) {
+      if (!sample.took(id)) continue;
+      seen_[id] = 1;
+      if (sample.looked_for_incomplete()) seen_whole_[id] = 1;
+    }
+    return true;
   }
+
+  static bool is_about_whole(const Sample::Key& key) { return std::get<0>(key) == "incomplete"; }
+  std::uint32_t id_of(const Sample::Key& key) const {
+    return flow_.edge_id(std::get<1>(key), std::get<2>(key));
+  }
+  bool looked_at(const Sample& sample, const Sample::Key& key) const {
+    return sample.took(id_of(key)) && (!is_about_whole(key) || sample.looked_for_incomplete());
+  }
+
+  void refute(Known& known) const {
+    known.certain = false;
+    (setting_.entry_frames.empty() ? known.other_lists : known.other_caller) = true;
+  }
+
+  void add_fault(const Sample& sample, const Sample::Key& key, Sample::Fault& fault) {
+    const auto [place, added] = known_.try_emplace(key);
+    Known& known = place->second;
+    if (added) {
+      known.finding = std::move(fault.finding);
+      known.example = sample.example();
+      const bool seen = (is_about_whole(key) ? seen_whole_ : seen_)[id_of(key)] != 0;
+      if (seen) refute(known);
+    }
+    if (fault.doubt == Doubt::none) return;
+    known.certain = false;
+    known.doubt = fault.doubt;
+  }
+
+  /// A sample with lists of one element. Much is right there by chance; but where the texts speak
+  /// of such lists and nothing at all is wrong, it is an input that works.
+  void add_witness(Sample& sample) {
+    const auto& faults = sample.faults();
+    if (std::any_of(faults.begin(), faults.end(), [](const auto& entry) {
+          return entry.second.finding.severity == Severity::error;
+        })) {
+      return;
+    }
+    for (auto& [key, known] : known_) {
+      if (looked_at(sample, key)) refute(known);
+    }
+  }
+
+  /// Whether another sample could tell more.
+  bool open() const {
+    if (work_ >= kWorkMax) return false;
+    for (const auto& [key, known] : known_) {
+      if (known.certain && known.finding.severity == Severity::error) return true;
+    }
+    return has_unseen_edges();
+  }
+
+  bool is_unseen(std::size_t f, std::size_t e) const {
+    return seen_[flow_.edge_id(f, e)] == 0 && !Flow::is_dead(flow_.ir(f).edges[e]);
+  }
+
+  bool has_unseen_edges() const {
+    for (std::size_t f = 0; f < flow_.size(); ++f) {
+      if (flow_.shapes(f).empty()) continue;
+      for (std::size_t e = 0; e < flow_.ir(f).edges.size(); ++e) {
+        if (is_unseen(f, e)) return true;
+      }
+    }
+    return false;
+  }
+
+  bool add(Widths widths) {
+    setting_.widths = std::move(widths);
+    return add();
+  }
+
+  void usual_lengths() {
+    if (!has_lists_) return;
+    add(Widths::uniform(3));
+    add(Widths::mixed({2, 3}, 1, true));
+    add(Widths::slope(2, 1));
+  }
+
+  void caller_frames() {
+    if (!flow_.entry_reads_frames()) return;
+    const std::size_t levels = std::min(std::max<std::size_t>(hints_.levels, 1), kCallerFramesMax);
+    for (std::size_t depth = 1; depth <= levels; ++depth) {
+      for (const std::int64_t size : {2, 3}) {
+        for (std::int64_t index = 0; index < size; ++index) {
+          setting_.entry_frames.assign(depth, Frame{FrameType::map, index, size});
+          add(Widths::uniform(2));
+        }
+      }
+    }
+    setting_.entry_frames.clear();
+  }
+
+  /// Lengths that lists of literal names ask for, and lists of one element where texts speak of
+  /// them.
+  void written_lengths() {
+    for (const std::int64_t length : {2, 3, 4}) {
+      if (!open()) return;
+      if (!hints_.by_row.empty()) add(Widths::uniform(length).follow(hints_));
+      if (!hints_.ones.empty()) add(Widths::uniform(length).with_ones(hints_.ones));
+    }
+    for (std::uint64_t seed = 0; seed < 16 && !hints_.by_row.empty() && open(); ++seed) {
+      add(Widths::mixed(first_likely(12), seed, seed % 2 == 0).follow(hints_));
+    }
+    for (std::uint64_t seed = 0; seed < 16 && !hints_.ones.empty() && open(); ++seed) {
+      add(Widths::mixed(first_likely(6), seed, seed % 2 == 0).with_ones(hints_.ones));
+    }
+  }
+
+  std::vector<std::int64_t> first_likely(std::size_t count) const {
+    const auto end = static_cast<std::ptrdiff_t>(std::min(count, hints_.likely.size()));
+    return {hints_.likely.begin(), hints_.likely.begin() + end};
+  }
+
+  void likely_lengths() {
+    for (const std::int64_t length : hints_.likely) {
+      if (!open()) return;
+      add(Widths::uniform(length));
+    }
+  }
+
+  void lengths_beside_each_other() {
+    std::vector<std::size_t> maps;
+    for (std::size_t f = 0; f < flow_.size() && maps.size() < kMapsMax; ++f) {
+      const std::vector<Edge>& edges = flow_.ir(f).edges;
+      if (std::any_of(edges.begin(), edges.end(),
+                      [](const Edge& edge) { return edge.input_type == InputType::map; })) {
+        maps.push_back(f);
+      }
+    }
+    for (const std::int64_t step : {1, 2}) {
+      for (const std::size_t map : maps) {
+        for (const std::int64_t length : {2, 3, 4}) {
+          if (!open()) return;
+          add(Widths::one_other(length, map, length + step));
+          add(Widths::one_other(length + step, map, length));
+          add(Widths::one_other(length, map, step + 1 == 2 ? 2 * length : length * length));
+        }
+      }
+    }
+    for (const std::int64_t first : {2, 3, 4, 6}) {
+      for (const std::int64_t step : {1, -1, 2}) {
+        if (!open()) return;
+        add(Widths::slope(first, step));
+      }
+    }
+  }
+
+  void random_lengths() {
+    for (std::uint64_t seed = 0; seed < kMixedMax; ++seed) {
+      for (const bool by_row : {false, true}) {
+        if (!open()) return;
+        // Few choices first: where two lengths must agree, that is likelier among few.
+        add(Widths::mixed(first_likely(4 + seed), seed + 100, by_row));
+      }
+    }
+  }
+
+  void deep_recursion() {
+    if (!cut_ || hints_.levels < 2 || !open()) return;
+    for (std::size_t depth = 3; depth <= std::min(hints_.levels + 1, kRecursionMax); ++depth) {
+      setting_.recursion = depth;
+      if (!add(Widths::uniform(2))) break;
+    }
+    setting_.recursion = 2;
+  }
+
+  static void weaken(Finding& finding, const std::string& why) {
+    if (finding.severity == Severity::error) finding.severity = Severity::warning;
+    finding.message += "; " + why;
+  }
+
+  void report() {
+    for (auto& [key, known] : known_) {
+      Finding finding = known.finding;
+      const bool error = finding.severity == Severity::error;
+      if (error && known.other_lists && !known.example.empty()) {
+        weaken(finding, "so it is " + known.example + ", other lengths may be right");
+      } else if (error && known.other_caller) {
+        weaken(finding, "frames that the caller gives may make it right");
+      } else if (error && !known.certain) {
+        weaken(finding, known.doubt == Doubt::depth ? "with other frames it may be right"
+                        : known.doubt == Doubt::length
+                            ? "longer lists may be right"
+                            : "a result decides whether it comes to that");
+      } else if (error && has_lists_ && with_lists_ < kProofMin) {
+        weaken(finding, "the workflow is too large to try whether other lengths are right");
+      }
+      findings_.push_back(std::move(finding));
+    }
+  }
+
+  /// Looks behind edges that no sample took. What is wrong there may be wrong for the lists of the
+  /// sample only: it is an error if it does not depend on them.
+  void behind_conditions() {
+    if (!has_unseen_edges() || work_ >= kWorkMax) return;
+    std::vector<bool> forced(flow_.edge_count(), false);
+    for (std::size_t f = 0; f < flow_.size(); ++f) {
+      for (std::size_t e = 0; e < flow_.ir(f).edges.size(); ++e) {
+        if (is_unseen(f, e)) forced[flow_.edge_id(f, e)] = true;
+      }
+    }
+    std::map<Sample::Key, Known> before;
+    std::swap(before, known_);
+    setting_.forced = &forced;
+    const std::vector<char> seen = seen_;
+    add(Widths::uniform(2));
+    add(Widths::uniform(3));
+    setting_.forced = nullptr;
+    for (auto& [key, known] : known_) {
+      if (before.contains(key) || seen[id_of(key)] != 0) continue;
+      Finding finding = known.finding;
+      if (finding.severity != Severity::error) continue;
+      const bool proved = known.certain && std::get<0>(key) == "two-ways";
+      if (!proved) {
+        weaken(finding, "it stands behind a Conditional that was false for all lists tried");
+      }
+      findings_.push_back(std::move(finding));
+    }
+  }
+
+  const Flow& flow_;
+  std::vector<Finding>& findings_;
+  WidthHints hints_;
+  SampleSetting setting_;
+  std::map<Sample::Key, Known> known_;
+  std::vector<char> seen_;        // By edge id: taken by a sample before.
+  std::vector<char> seen_whole_;  // The same, by one that looked for incomplete fan-ins.
+  std::size_t samples_ = 0;
+  std::size_t with_lists_ = 0;
+  std::size_t work_ = 0;
+  bool has_lists_ = false;
+  bool cut_ = false;
+};
+
+}  // namespace
+
+void check_samples(const Flow& flow, std::vector<Finding>& findings) {
+  Sampling(flow, findings).check();
 }
 
 }  // namespace unum

@@ -86,6 +86,19 @@ class Expression {
   /// give an error (then the caller evaluates sibling by sibling). `$ret` never allows it.
   std::optional<std::vector<IndexRange>> true_indexes(const Scope& scope) const;
 
+  /// What this conditional may give for some result, as far as the frames alone tell.
+  struct Outcomes {
+    bool may_be_true = false;
+    bool may_be_false = false;
+    std::string error;  ///< Of an error that the frames bring about; empty if they bring none.
+  };
+  Outcomes outcomes(std::span<const Frame> frames) const;
+
+  /// Appends the integers that are written in the text, and what is computed from them alone.
+  void add_constants(std::vector<std::int64_t>& out) const;
+  /// Whether a `$size` is compared with 1 or 2, as where a list of one element goes another way.
+  bool singles_out_one_element() const;
+
   const std::string& text() const noexcept { return text_; }
 
  private:

@@ -53,12 +53,15 @@ IrText::IrText(std::string_view text, std::string_view source, std::vector<IrWar
     fail_at_line(error, text_, source_);
   }
   root_ = json::trim(text_);
+  for (std::size_t at = 0; (at = text_.find('\n', at)) != std::string_view::npos; ++at) {
+    line_ends_.push_back(at);
+  }
 }
 
 std::size_t IrText::line_of(std::string_view at) const noexcept {
   const auto offset = static_cast<std::size_t>(at.data() - text_.data());
-  const std::string_view before = text_.substr(0, std::min(offset, text_.size()));
-  return static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')) + 1;
+  const auto before = std::lower_bound(line_ends_.begin(), line_ends_.end(), offset);
+  return static_cast<std::size_t>(before - line_ends_.begin()) + 1;
 }
 
 std::string IrText::where(std::string_view at, std::string_view field) const {

@@ -29,6 +29,7 @@ class IrText {
  private:
   std::string_view text_;
   std::string_view root_;
+  std::vector<std::size_t> line_ends_;  // Lines are asked for each field: counting would be slow.
   std::string source_;
   std::vector<IrWarning>* warnings_;
 };

@@ -306,6 +306,37 @@ bool ValuesPattern::uses_inner_levels(std::size_t levels) const noexcept {
   });
 }
 
+unsigned ValuesPattern::levels_needed() const noexcept {
+  unsigned levels = 0;
+  for (const Part& part : parts_) {
+    if (part.kind == Part::Kind::star) levels = std::max(levels, 1u);
+    if (!part.expression) continue;
+    const std::uint64_t used = part.expression->index_levels() | part.expression->size_levels();
+    levels = std::max(levels, static_cast<unsigned>(std::bit_width(used)));
+  }
+  return levels;
+}
+
+bool ValuesPattern::is_literal() const noexcept {
+  return std::all_of(parts_.begin(), parts_.end(),
+                     [](const Part& part) { return part.kind == Part::Kind::literal; });
+}
+
+std::optional<std::vector<std::int64_t>> ValuesPattern::literal_indexes() const {
+  if (!is_literal()) return std::nullopt;
+  std::vector<std::int64_t> indexes;
+  for (const Part& part : parts_) indexes.push_back(part.literal);
+  if (order_ == IndexOrder::outermost_first) std::reverse(indexes.begin(), indexes.end());
+  return indexes;
+}
+
+void ValuesPattern::add_constants(std::vector<std::int64_t>& out) const {
+  for (const Part& part : parts_) {
+    if (part.kind == Part::Kind::literal) out.push_back(part.literal);
+    if (part.expression) part.expression->add_constants(out);
+  }
+}
+
 bool ValuesPattern::may_name(std::string_view function, std::size_t depth) const {
   return depth == parts_.size() && function == function_;
 }

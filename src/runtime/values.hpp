@@ -103,6 +103,14 @@ class ValuesPattern {
   bool may_cross_rows(std::string_view function, std::size_t depth) const;
   /// Whether a part stands for one of the innermost `levels` levels: `*`, `$k`, `$size`.
   bool uses_inner_levels(std::size_t levels) const noexcept;
+  /// How many levels an instance must have for every `$k` and `*` to stand for something.
+  unsigned levels_needed() const noexcept;
+  /// Whether the pattern is the same name for all instances.
+  bool is_literal() const noexcept;
+  /// The indexes, innermost first, if all parts are literal.
+  std::optional<std::vector<std::int64_t>> literal_indexes() const;
+  /// Appends the integers that are written in the parts.
+  void add_constants(std::vector<std::int64_t>& out) const;
 
   /// Whether an instance of `function` with `depth` frames could be named by this pattern.
   bool may_name(std::string_view function, std::size_t depth) const;
