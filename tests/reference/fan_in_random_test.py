@@ -2,7 +2,7 @@
 cases.py, and random ones by seed.
 
 UNUM_REFERENCE_SEED    one seed in place of the default ones: two that are fixed, one from the clock
-UNUM_REFERENCE_CASES   how many random applications in all (default 600)
+UNUM_REFERENCE_CASES   how many random applications in all (default 400)
 """
 
 import collections
@@ -23,7 +23,7 @@ from interpreter import interpret
 from network_stores import DynamoDbStore, RedisStore, S3Store
 from shrink import readable, shrink
 
-COUNT = int(os.environ.get("UNUM_REFERENCE_CASES", "600"))
+COUNT = int(os.environ.get("UNUM_REFERENCE_CASES", "400"))
 # What is shown when something fails: one case of each kind, made small.
 KINDS_MAX = 6
 # Besides memory: every so manieth case in files, in fewer orders.
