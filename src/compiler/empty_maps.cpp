@@ -26,11 +26,20 @@ constexpr std::ptrdiff_t kPushedMax = 8;
 
 using Levels = std::vector<int>;
 
-/// Which aggregator a path out of the map's frame leads into.
+/// Which aggregator a path out of the map's frame leads into, and what its last edge does to the
+/// levels around the map.
 struct Exit {
   std::string aggregator;
-  std::size_t dropped = 0;  ///< Levels below the map's that are popped as well.
-  friend bool operator==(const Exit&, const Exit&) = default;
+  std::vector<Modifier> modifiers;
+
+  friend bool operator==(const Exit& a, const Exit& b) {
+    const auto same_text = [](const Modifier& one, const Modifier& two) {
+      return one.text() == two.text();
+    };
+    return a.aggregator == b.aggregator &&
+           std::equal(a.modifiers.begin(), a.modifiers.end(), b.modifiers.begin(),
+                      b.modifiers.end(), same_text);
+  }
 };
 
 /// What a fan-in edge asks for when there are no branches: see OnEmpty.
@@ -52,7 +61,7 @@ struct Remainder {
 class PathsOut {
  public:
   /// Follows a map from a function with `depth` post-modifier levels.
-  PathsOut(const Flow& flow, const Edge& map, std::size_t depth) : flow_(flow), depth_(depth) {
+  PathsOut(const Flow& flow, const Edge& map, std::size_t depth) : flow_(flow) {
     branch_.push_back(kMapLevel);
     for (std::size_t i = 0; i < depth; ++i) branch_.push_back(static_cast<int>(i));
     visit(flow_.index_of(map.target), branch_);
@@ -128,25 +137,40 @@ class PathsOut {
       visit(flow_.index_of(edge.target), std::move(levels));
       return;
     }
-    // Out of the frame: the target must be an aggregator whose frames follow from the map's own.
-    const bool derivable =
-        !pushes && std::find(levels.begin(), levels.end(), kOtherLevel) == levels.end();
-    Exit exit{edge.target, depth_ - std::min(depth_, levels.size())};
-    if (!derivable || (exit_ && *exit_ != exit)) failed_ = true;
-    exit_ = std::move(exit);
-    if (edge.input_type == InputType::fan_in) add_fan_in(edge, at);
+    // Out of the frame: the target must be an aggregator whose frames follow from those around the
+    // map.
+    const auto map_level = std::find(at.begin(), at.end(), kMapLevel);
+    const auto inner_levels = static_cast<std::size_t>(map_level - at.begin()) + 1;
+    const bool outer_intact = std::equal(map_level, at.end(), branch_.begin(), branch_.end());
+    std::optional<Exit> exit = exit_over(edge, inner_levels);
+    if (pushes || !outer_intact || !exit || (exit_ && *exit_ != *exit)) failed_ = true;
+    if (exit) exit_ = std::move(exit);
+    if (edge.input_type == InputType::fan_in) add_fan_in(edge, inner_levels);
   }
 
-  void add_fan_in(const Edge& edge, const Levels& at) {
-    const auto map_level = std::find(at.begin(), at.end(), kMapLevel);
+  /// The modifiers that are left when those that drop the inner levels have nothing to drop.
+  static std::optional<Exit> exit_over(const Edge& edge, std::size_t inner_levels) {
+    Exit exit{edge.target, {}};
+    for (const Modifier& modifier : edge.modifiers) {
+      if (inner_levels == 0) {
+        exit.modifiers.push_back(modifier);
+      } else if (modifier.kind() == Modifier::Kind::pop) {
+        --inner_levels;
+      } else if (modifier.kind() == Modifier::Kind::push) {
+        ++inner_levels;
+      } else if (modifier.level() >= inner_levels) {
+        return std::nullopt;  // It counts levels that are not there.
+      }
+    }
+    return exit;
+  }
+
+  void add_fan_in(const Edge& edge, std::size_t inner_levels) {
     Remainder way{&edge};
-    way.inner_levels = static_cast<std::size_t>(map_level - at.begin()) + 1;
+    way.inner_levels = inner_levels;
     for (const ValuesPattern& pattern : edge.values) {
       if (!pattern.uses_inner_levels(way.inner_levels)) way.values.push_back(pattern);
     }
-    // What is left is evaluated with the levels around the map, so they must be as they were.
-    const bool outer_intact = std::equal(map_level, at.end(), branch_.begin(), branch_.end());
-    if (!outer_intact && (!way.values.empty() || edge.conditional)) failed_ = true;
     if (!fan_ins_.empty() && !fan_ins_.front().same_list(way)) failed_ = true;
     fan_ins_.push_back(std::move(way));
   }
@@ -159,7 +183,6 @@ class PathsOut {
   }
 
   const Flow& flow_;
-  std::size_t depth_;
   Levels branch_;
   std::vector<Remainder> fan_ins_;
   std::set<std::pair<std::size_t, Levels>> seen_;
@@ -189,7 +212,7 @@ std::optional<OnEmpty> derive(const Flow& flow, std::size_t function, const Edge
       return std::nullopt;
     } else {
       out.name = exit->aggregator;
-      out.modifiers.assign(exit->dropped, Modifier::parse("Pop", flow.ir(function).source));
+      out.modifiers = exit->modifiers;
       common = exit;
     }
     paths.complete(out);

@@ -5,13 +5,25 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "compiler/empty_maps.hpp"
+#include "compiler/flow.hpp"
 #include "unum/application.hpp"
 
 namespace unum {
 namespace {
+
+/// Whether an edge may not be taken.
+bool is_conditional(const FunctionIr& function, const Edge& edge) {
+  if (edge.conditional && edge.conditional->constant() != true) return true;
+  if (!edge.exclusive) return false;
+  const auto first = std::find_if(function.edges.begin(), function.edges.end(),
+                                  [](const Edge& other) { return other.exclusive; });
+  return &*first != &edge;
+}
 
 /// Who can ask for a fan-in into one function.
 struct Target {
@@ -30,16 +42,59 @@ std::map<std::string, Target, std::less<>> fan_in_targets(const Application& app
       if (edge.input_type != InputType::fan_in) continue;
       Target& target = targets[edge.target];
       target.contributors.insert(function.name());
-      target.has_conditional |= edge.conditional && edge.conditional->constant() != true;
+      target.has_conditional |= is_conditional(function.ir, edge);
     }
   }
   return targets;
+}
+
+/// Whether an instance that has what an edge leads into also has it for each of its siblings, as
+/// far as the edge alone tells.
+bool keeps_siblings(const FunctionIr& from, const Edge& edge) {
+  if (edge.input_type == InputType::map) return true;  // they come with the frame
+  const bool is_chain = edge.input_type == InputType::scalar &&
+                        !Flow::pushes_parallel(from, edge) && edge.modifiers.empty() &&
+                        !is_conditional(from, edge);
+  // An instance whose failure is caught goes another way.
+  return is_chain && std::none_of(from.edges.begin(), from.edges.end(), [](const Edge& other) {
+           return other.input_type == InputType::error;
+         });
+}
+
+/// A function has all siblings if all edges into it keep them and come from functions that have
+/// them, or push the map's frame.
+void find_siblings(Application& application) {
+  std::map<std::string_view, std::vector<std::string_view>> follow_in_a_chain;
+  std::set<std::string_view> without;
+  std::vector<std::string_view> queue;
+  const auto exclude = [&](std::string_view name) {
+    if (without.insert(name).second) queue.push_back(name);
+  };
+  if (!application.entry.empty()) exclude(application.entry);
+  for (const FunctionSettings& function : application.functions) {
+    for (const Edge& edge : function.ir.edges) {
+      if (!keeps_siblings(function.ir, edge)) exclude(edge.target);
+      if (edge.on_empty) exclude(edge.on_empty->name);
+      if (edge.input_type == InputType::scalar) {
+        follow_in_a_chain[function.ir.name].push_back(edge.target);
+      }
+    }
+  }
+  while (!queue.empty()) {
+    const std::string_view name = queue.back();
+    queue.pop_back();
+    for (const std::string_view target : follow_in_a_chain[name]) exclude(target);
+  }
+  for (FunctionSettings& function : application.functions) {
+    function.ir.siblings_exist = !without.contains(function.ir.name);
+  }
 }
 
 }  // namespace
 
 void link(Application& application) {
   derive_on_empty(application);
+  find_siblings(application);
   const auto targets = fan_in_targets(application);
   for (FunctionSettings& function : application.functions) {
     function.ir.linked = true;

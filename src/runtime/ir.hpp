@@ -65,8 +65,10 @@ struct FunctionIr {
   bool next_is_list = false;  ///< `Next` is a list: two or more plain Scalar edges push a frame.
   std::vector<Edge> edges;    ///< Empty: terminal.
   bool linked = false;        ///< What follows from the other functions' edges was added.
-  std::string source;         ///< The file, for messages.
-  std::size_t line = 0;       ///< Of `Name` in `source`, from 1; 0 if unknown.
+  /// Set by linking: where an instance with a Map frame exists, so do all others of that map.
+  bool siblings_exist = false;
+  std::string source;    ///< The file, for messages.
+  std::size_t line = 0;  ///< Of `Name` in `source`, from 1; 0 if unknown.
 
   /// Number of Scalar edges without `Exclusive`, when they push a Parallel frame; else 0.
   std::int64_t parallel_width() const noexcept;

@@ -107,7 +107,7 @@ std::string to_json(const FunctionIr& function) {
 }
 
 std::string linked_text(const FunctionIr& function) {
-  std::string text = to_json(function);
+  std::string text = to_json(function) + (function.siblings_exist ? 's' : '-');
   for (const Edge& edge : function.edges) {
     text += edge.unconditional_everywhere ? 'u' : '-';
     text += edge.requested_elsewhere ? 'r' : '-';

@@ -131,23 +131,20 @@ Plan make_plan(const FunctionIr& function, const Frames& frames, std::string_vie
   std::int64_t parallel_index = 0;
   bool choice_made = false;
   for (const Edge& edge : function.edges) {
+    if (edge.input_type == InputType::error) continue;  // for failures only
+    // Of exclusive edges those after the first true one are not evaluated.
+    const bool taken = !(edge.exclusive && choice_made) && is_true(edge, scope);
+    choice_made |= edge.exclusive && taken;
     switch (edge.input_type) {
-      case InputType::error: break;  // for failures only
-      case InputType::fan_in:
-        plan_fan_ins(function, edge, frames, is_true(edge, scope), plan);
-        break;
+      case InputType::error: break;
+      case InputType::fan_in: plan_fan_ins(function, edge, frames, taken, plan); break;
       case InputType::map:
-        if (is_true(edge, scope)) add_map(function, edge, frames, result, plan);
+        if (taken) add_map(function, edge, frames, result, plan);
         break;
       case InputType::scalar: {
-        if (edge.exclusive) {
-          if (choice_made || !is_true(edge, scope)) break;
-          choice_made = true;
-          plan.children.push_back({&edge, modified(frames, edge.modifiers), result});
-          break;
-        }
-        const std::int64_t index = parallel_index++;  // counted whatever the conditionals say
-        if (!is_true(edge, scope)) break;
+        // Counted whatever the conditionals say.
+        const std::int64_t index = edge.exclusive ? 0 : parallel_index++;
+        if (!taken) break;
         Frames child = modified(frames, edge.modifiers);
         if (width > 0) child = pushed({FrameType::parallel, index, width}, child);
         plan.children.push_back({&edge, std::move(child), result});

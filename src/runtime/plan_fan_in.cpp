@@ -28,7 +28,16 @@ class FanInPlanner {
         sources_(frame_sources(edge.modifiers, frames.size())) {
     own_name_.function = function.name;
     for (const Frame& frame : frames) own_name_.indexes.push_back(frame.index);
-    by_result_ = edge.conditional && edge.conditional->uses_result();
+    for (const Edge& other : function.edges) {
+      if (&other == &edge) break;
+      if (edge.exclusive && other.exclusive) earlier_.push_back(&other);
+    }
+    by_result_ = uses_result(edge) || std::any_of(earlier_.begin(), earlier_.end(),
+                                                  [](const Edge* e) { return uses_result(*e); });
+    // An instance of a loop knows the rounds before it, one of a map its siblings if none of them
+    // may be left out; functions of parallel branches are no siblings.
+    siblings_known_ = frames.empty() || frames.front().type == FrameType::loop ||
+                      (frames.front().type == FrameType::map && function.siblings_exist);
     varies_ = !frames.empty() &&
               ((sources_.indexes & 1u) != 0 ||
                std::any_of(edge.values.begin(), edge.values.end(),
@@ -40,12 +49,13 @@ class FanInPlanner {
 
   void run(bool own_true) {
     if (own_true) add_own();
+    const bool foreseeable = !by_result_ && siblings_known_;
     if (varies_) {
-      add_siblings();
-    } else if (!own_true && !by_result_ && some_sibling_is_eligible()) {
+      add_siblings(foreseeable);
+    } else if (!own_true && foreseeable && some_sibling_is_eligible()) {
       add_if_named(frames_);  // the one fan-in that all siblings share
     }
-    if (!own_true && (by_result_ || crosses_rows_ || edge_.requested_elsewhere)) {
+    if (!own_true && (!foreseeable || crosses_rows_ || edge_.requested_elsewhere)) {
       observe_if_any(frames_);
     }
     if (crosses_rows_) add_rows();
@@ -74,13 +84,13 @@ class FanInPlanner {
     add(modified(frames_, edge_.modifiers), std::move(list), *place, role);
   }
 
-  void add_siblings() {
+  void add_siblings(bool foreseeable) {
     for (const IndexRange& range : siblings_that_name_me()) {
       for (std::int64_t index = range.begin; index < range.end; ++index) {
         if (index == frames_.front().index) continue;
         Frames sibling = frames_;
         sibling.front().index = index;
-        if (by_result_) {
+        if (!foreseeable) {
           observe_if_any(sibling);
         } else if (is_eligible(sibling)) {
           add_if_named(sibling);
@@ -112,17 +122,31 @@ class FanInPlanner {
     return merged;
   }
 
+  static bool uses_result(const Edge& edge) {
+    return edge.conditional && edge.conditional->uses_result();
+  }
+
+  bool is_conditional() const { return edge_.conditional || !earlier_.empty(); }
+
   bool is_eligible(const Frames& sibling) const {
-    if (!edge_.conditional) return true;
+    const Scope scope{sibling, {}};
+    const auto is_true = [&](const Edge& edge) {
+      return !edge.conditional || edge.conditional->is_true(scope);
+    };
     try {
-      return edge_.conditional->is_true({sibling, {}});
+      return std::none_of(earlier_.begin(), earlier_.end(),
+                          [&](const Edge* edge) { return is_true(*edge); }) &&
+             is_true(edge_);
     } catch (const Error&) {
       return false;  // its own step fails with that error, so it has no fan-in
     }
   }
 
   bool some_sibling_is_eligible() const {
-    if (const auto ranges = edge_.conditional->true_indexes({frames_, {}})) return !ranges->empty();
+    if (earlier_.empty()) {
+      const auto ranges = edge_.conditional->true_indexes({frames_, {}});
+      if (ranges) return !ranges->empty();
+    }
     Frames sibling = frames_;
     const std::int64_t size = std::min(sibling_limit(frames_), kFanOutMax);
     for (std::int64_t index = 0; index < size; ++index) {
@@ -196,7 +220,7 @@ class FanInPlanner {
 
   bool may_be_eligible(const Frames& row,
                        const std::vector<std::optional<std::int64_t>>& indexes) const {
-    if (!edge_.conditional) return true;
+    if (!edge_.conditional || !earlier_.empty()) return true;
     const Expression& conditional = *edge_.conditional;
     std::uint64_t known = 0;
     for (std::size_t level = 0; level < indexes.size(); ++level) {
@@ -214,7 +238,7 @@ class FanInPlanner {
   // --- Which fan-ins are requested ---
 
   /// Whether some contributor of a fan-in with this list, of an instance of this row, may be unable
-  /// to know of it.
+  /// to know of it. All instances of a row give the same answer.
   bool is_requested(const NameList& list) const {
     return by_result_ || std::any_of(list.runs().begin(), list.runs().end(),
                                      [&](const NameList::Run& run) { return has_unknowing(run); });
@@ -228,7 +252,11 @@ class FanInPlanner {
     for (std::size_t level = 1; level < own_name_.indexes.size(); ++level) {
       if (run.first.indexes[level] != own_name_.indexes[level]) differing |= bit(level);
     }
-    if (differing == 0) return false;  // a sibling sees what this instance sees
+    if (differing == 0) {
+      // A sibling sees what this instance sees, unless it cannot know that this one exists.
+      const bool is_own = run.length == 1 && run.first == own_name_;
+      return !siblings_known_ && !is_own && (is_conditional() || varies_);
+    }
     // Another row has the same aggregator over its own edge, or cannot know.
     return !edge_.unconditional_everywhere || (sources_.indexes & differing) != 0 ||
            (sources_.sizes & ~bit(own_name_.indexes.size() - 1)) != 0;
@@ -266,7 +294,9 @@ class FanInPlanner {
   Plan& plan_;
   const FrameSources sources_;
   InstanceName own_name_;
+  std::vector<const Edge*> earlier_;  ///< Exclusive edges that go first, if this one is exclusive.
   bool by_result_ = false;
+  bool siblings_known_ = false;
   bool varies_ = false;        ///< Siblings may have other lists or aggregators.
   bool crosses_rows_ = false;  ///< Lists may name instances of other rows.
 };
