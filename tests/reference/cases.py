@@ -236,4 +236,7 @@ CASES = [
           function("R", edge("L", "Map")), function("L", fan_in("G", "L-unumIndex-$1.*.$2")),
           function("G", fan_in("H", "G-unumIndex-*.$1")), function("H", fan_in("I", "H-unumIndex-*")),
           function("I")), [[[1], [2, 3]], [[4]]]),
+    ("a sibling that is not in its own list fails, and nobody acts for it",
+     rows([[], [6, 7]], fan_in("G", "L-unumIndex-0.$1", when="$0 > 0", modifiers=["Pop", "Pop"]),
+          function("G")), {failed("L-unumIndex-1.1")}),
 ]
