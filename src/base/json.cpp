@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/limits.hpp"
+#include "unum/assert.hpp"
 #include "unum/error.hpp"
 
 namespace unum::json {
@@ -62,11 +63,19 @@ SyntaxError invalid(std::string_view what, std::string_view reason, std::size_t 
           offset};
 }
 
+constexpr std::size_t kLevelsAroundMax = 16;
+
 /// One strict pass over a text, without recursion: the open containers are a stack of bits.
 class Validator {
  public:
-  Validator(std::string_view text, std::string_view what) noexcept
-      : begin_(text.data()), at_(text.data()), end_(text.data() + text.size()), what_(what) {}
+  Validator(std::string_view text, std::string_view what, std::size_t levels_around) noexcept
+      : begin_(text.data()),
+        at_(text.data()),
+        end_(text.data() + text.size()),
+        what_(what),
+        depth_max_(kJsonDepthMax + levels_around) {
+    UNUM_ASSERT(levels_around <= kLevelsAroundMax);
+  }
 
   void run() {
     at_ = skip_spaces(at_, end_);
@@ -89,7 +98,7 @@ class Validator {
   bool in_object() const noexcept { return (open_[depth_ / 64] >> (depth_ % 64) & 1u) != 0; }
 
   void open(bool object) {
-    if (depth_ == kJsonDepthMax) {
+    if (depth_ == depth_max_) {
       throw SyntaxError(ErrorKind::exhausted, "Unum.JsonTooDeep", what_,
                         "JSON nested deeper than " + std::to_string(kJsonDepthMax) + " levels",
                         offset());
@@ -238,9 +247,10 @@ class Validator {
   const char* at_;
   const char* end_;
   std::string_view what_;
+  const std::size_t depth_max_;
   std::size_t depth_ = 0;
   // Bit d is set if the container at depth d is an object. Only bits up to depth_ are ever read.
-  std::array<std::uint64_t, kJsonDepthMax / 64 + 1> open_;
+  std::array<std::uint64_t, (kJsonDepthMax + kLevelsAroundMax) / 64 + 1> open_;
 };
 
 /// The first byte that does not belong to valid UTF-8; for the message only.
@@ -336,8 +346,8 @@ SyntaxError::SyntaxError(ErrorKind kind, std::string_view code, std::string_view
       reason_(std::move(reason)),
       offset_(offset) {}
 
-void validate(std::string_view text, std::string_view what) {
-  Validator(text, what).run();
+void validate(std::string_view text, std::string_view what, std::size_t levels_around) {
+  Validator(text, what, levels_around).run();
   // After the walk: every byte outside of strings is known to be ASCII by now.
   if (!simdjson::validate_utf8(text.data(), text.size())) {
     throw invalid(what, "the text is not UTF-8", first_invalid_utf8(text));

@@ -37,8 +37,9 @@ class SyntaxError : public Error {
 /// or `exhausted` (code "Unum.JsonTooDeep") when nested too deeply. NaN,
 /// Infinity, trailing text, a byte order mark and empty text are errors. Accepted, since a value is
 /// carried and not interpreted: numbers of any size (`1e999`), repeated keys, and the escape of a
-/// lone surrogate (`"\ud800"`, which Python's json.dumps writes).
-void validate(std::string_view text, std::string_view what);
+/// lone surrogate (`"\ud800"`, which Python's json.dumps writes). `levels_around`, at most 16: so
+/// many more levels are allowed, for a text that holds a value inside an envelope.
+void validate(std::string_view text, std::string_view what, std::size_t levels_around = 0);
 
 /// The text without whitespace around it. Does not look inside.
 std::string_view trim(std::string_view text) noexcept;

@@ -33,6 +33,9 @@ struct Payload {
   std::string traceparent;
 };
 
+/// Levels of JSON that a payload has around the value that it holds.
+inline constexpr std::size_t kPayloadLevels = 2;
+
 /// Whether `json_text` (valid JSON) is a payload: an object whose `Data` is an object with a known
 /// `Source`. Anything else that comes to an entry function is its input by value.
 bool is_payload(std::string_view json_text);

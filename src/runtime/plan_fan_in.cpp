@@ -142,27 +142,53 @@ class FanInPlanner {
     }
   }
 
+  /// Whether a sibling that the common list names is eligible; one that it does not name fails.
   bool some_sibling_is_eligible() const {
-    if (earlier_.empty()) {
-      const auto ranges = edge_.conditional->true_indexes({frames_, {}});
-      if (ranges) return !ranges->empty();
+    if (frames_.empty()) return false;
+    std::optional<std::vector<IndexRange>> ranges;
+    if (earlier_.empty()) ranges = edge_.conditional->true_indexes({frames_, {}});
+    const std::int64_t limit = sibling_limit(frames_);
+    try {
+      const NameList list = list_of(frames_);
+      return std::any_of(list.runs().begin(), list.runs().end(), [&](const NameList::Run& run) {
+        if (run.first.function != own_name_.function ||
+            run.first.indexes.size() != own_name_.indexes.size() || differing_levels(run) != 0) {
+          return false;
+        }
+        const std::int64_t begin = run.first.indexes.front();
+        return some_is_eligible({begin, std::min(limit, begin + run.length)}, ranges);
+      });
+    } catch (const Error&) {
+      return false;  // no sibling has a list
+    }
+  }
+
+  /// Whether a sibling with one of these indexes is eligible, `known` being the eligible ones where
+  /// that can be told.
+  bool some_is_eligible(const IndexRange& indexes,
+                        const std::optional<std::vector<IndexRange>>& known) const {
+    if (known) {
+      return std::any_of(known->begin(), known->end(), [&](const IndexRange& range) {
+        return range.begin < indexes.end && indexes.begin < range.end;
+      });
     }
     Frames sibling = frames_;
-    const std::int64_t size = std::min(sibling_limit(frames_), kFanOutMax);
-    for (std::int64_t index = 0; index < size; ++index) {
+    for (std::int64_t index = indexes.begin; index < indexes.end; ++index) {
       sibling.front().index = index;
       if (is_eligible(sibling)) return true;
     }
     return false;
   }
 
-  /// The fan-in of an eligible instance of this row with these frames, if its list names this one.
-  void add_if_named(const Frames& eligible) {
+  /// The fan-in of this instance's sibling with these frames, if its list names both of them.
+  void add_if_named(const Frames& sibling) {
     try {
-      NameList list = list_of(eligible);
+      NameList list = list_of(sibling);
       const auto place = list.place_of(own_name_);
-      if (!place) return;
-      Frames frames = modified(eligible, edge_.modifiers);
+      InstanceName sibling_name = own_name_;
+      if (!sibling.empty()) sibling_name.indexes.front() = sibling.front().index;
+      if (!place || !list.place_of(sibling_name)) return;
+      Frames frames = modified(sibling, edge_.modifiers);
       if (is_requested(list)) {
         observe(frames);
       } else {
@@ -248,10 +274,7 @@ class FanInPlanner {
     const bool is_other = run.first.function != own_name_.function ||
                           run.first.indexes.size() != own_name_.indexes.size();
     if (is_other) return !edge_.unconditional_everywhere;
-    std::uint64_t differing = run.length > 1 && run.axis > 0 ? bit(run.axis) : 0;
-    for (std::size_t level = 1; level < own_name_.indexes.size(); ++level) {
-      if (run.first.indexes[level] != own_name_.indexes[level]) differing |= bit(level);
-    }
+    const std::uint64_t differing = differing_levels(run);
     if (differing == 0) {
       // A sibling sees what this instance sees, unless it cannot know that this one exists.
       const bool is_own = run.length == 1 && run.first == own_name_;
@@ -260,6 +283,15 @@ class FanInPlanner {
     // Another row has the same aggregator over its own edge, or cannot know.
     return !edge_.unconditional_everywhere || (sources_.indexes & differing) != 0 ||
            (sources_.sizes & ~bit(own_name_.indexes.size() - 1)) != 0;
+  }
+
+  /// The outer levels in which a run of this function's names is of other rows.
+  std::uint64_t differing_levels(const NameList::Run& run) const {
+    std::uint64_t differing = run.length > 1 && run.axis > 0 ? bit(run.axis) : 0;
+    for (std::size_t level = 1; level < own_name_.indexes.size(); ++level) {
+      if (run.first.indexes[level] != own_name_.indexes[level]) differing |= bit(level);
+    }
+    return differing;
   }
 
   void observe(const Frames& aggregator_frames) {

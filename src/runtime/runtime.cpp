@@ -159,7 +159,7 @@ Runtime::Step Runtime::begin(const Function& function, const Payload& payload, W
 
 Task<StepReport> Runtime::step(const Function& function, std::string_view payload_text,
                                UserCode& code, int attempt, Wait wait) {
-  json::validate(payload_text, "the input payload");
+  json::validate(payload_text, "the input payload", kPayloadLevels);
   const Payload payload = read_payload(function.ir(), payload_text);
   Step step = begin(function, payload, wait);
   co_await step.run(code, attempt);
@@ -169,7 +169,7 @@ Task<StepReport> Runtime::step(const Function& function, std::string_view payloa
 Task<StepReport> Runtime::give_up(const Function& function, std::string_view payload_text,
                                   std::string_view error, std::string_view cause, int attempt,
                                   Wait wait) {
-  json::validate(payload_text, "the input payload");
+  json::validate(payload_text, "the input payload", kPayloadLevels);
   const Payload payload = read_payload(function.ir(), payload_text);
   Step step = begin(function, payload, wait);
   const std::optional<std::string> outcome =
@@ -485,7 +485,14 @@ std::string entry_payload(std::string_view input, std::string_view session) {
     throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
                 "the session's name is not UTF-8, as all text of a payload must be");
   }
-  json::validate(input, "the input");
+  try {
+    json::validate(input, "the input");
+  } catch (const json::SyntaxError& error) {
+    // Only a payload may be deeper, by its own levels.
+    if (error.kind() != ErrorKind::exhausted) throw;
+    json::validate(input, "the input", kPayloadLevels);
+    if (!is_payload(input)) throw;
+  }
   if (!is_payload(input)) return payload_by_value(json::trim(input), session, {}, {});
   const Payload payload = parse_payload(input);
   if (payload.data.shape != PayloadData::Shape::value || !payload.frames.empty()) {
@@ -502,7 +509,7 @@ std::string entry_payload(std::string_view input, std::string_view session) {
 }
 
 PayloadIdentity identify_payload(const Function& function, std::string_view text) {
-  json::validate(text, "the input payload");
+  json::validate(text, "the input payload", kPayloadLevels);
   const Payload payload = read_payload(function.ir(), text);
   return {payload.session, instance_name(function.name(), payload.frames)};
 }

@@ -214,7 +214,7 @@ class NoCredentials(BadStore):
     def test_half_a_key_and_a_profile_that_is_not_there(self):
         for store in ("s3:orders", "dynamodb:orders"):
             self.refused_store(store, store, "AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not",
-                               AWS_SECRET_ACCESS_KEY="")
+                               code=USAGE, AWS_SECRET_ACCESS_KEY="")
             self.refused_store(store, store, "AWS_PROFILE", "\"nobody\"", code=USAGE, **NO_KEYS,
                                AWS_PROFILE="nobody")
 

@@ -130,7 +130,7 @@ class BadCode(AppTest):
         self.assertIn(f"Only (function Only, attempt {attempt}) failed: {error}\n", ended.err)
         for word in words:
             self.assertIn(word, ended.err)
-        self.assertEqual(["Only-error.json", "Only-input.json"],
+        self.assertEqual(["Only-application.json", "Only-error.json", "Only-input.json"],
                          stored_files(session_directory(application, "s")))
         with open(os.path.join(session_directory(application, "s"), "Only-error.json"),
                   encoding="utf-8") as file:

@@ -322,6 +322,21 @@ TEST_CASE("case 25: inputs by pointer are values, once decoded: a list, one, one
   REQUIRE(input_of("[]", 3) == "[]");
 }
 
+TEST_CASE("a value of 1,024 levels is an input, and one of 1,025 is none (found 29)") {
+  World world("memory");
+  NativeApp app;
+  app.add(R"({"Name": "A", "Start": true, "Next": {"Name": "B", "InputType": "Scalar"}})");
+  app.add(R"({"Name": "B"})");
+  const auto nested = [](std::size_t levels) {
+    return std::string(levels, '[') + std::string(levels, ']');
+  };
+  const std::string deep = nested(1024);
+  CHECK(world.reactor.run(app.run(world.reactor, *world.store, "s", deep)).result == deep);
+  const std::string payload = R"({"Data":{"Source":"http","Value":)" + deep + "}}";
+  CHECK(world.reactor.run(app.run(world.reactor, *world.store, "t", payload)).result == deep);
+  CHECK_THROWS_WITH(entry_payload(nested(1025), "u"), ContainsSubstring("nested deeper"));
+}
+
 TEST_CASE("case 27: a map over what is no array fails the step before its checkpoint") {
   const auto value = GENERATE(as<std::string>(), "\"text\"", "{\"a\":1}", "3", "null", "true");
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
