@@ -29,6 +29,9 @@ constexpr unsigned kNodeWeight = 8;
 constexpr int kStartsMax = 5;
 /// What a worker's pipes and its pidfd take. Half of all there may be are for workers.
 constexpr std::size_t kDescriptorsOfWorker = 5;
+/// So long a place for the first process is waited for, asked for so often.
+constexpr std::chrono::seconds kAlonePatience{8};
+constexpr std::chrono::milliseconds kAlonePause{50};
 
 using SharedWorker = std::shared_ptr<Worker>;
 
@@ -80,6 +83,7 @@ class WorkerPool::Impl {
   bool is_full() const noexcept;
   bool evict_one();
   Task<void> make_room(const UserCall& call, std::optional<ShortageError> why, Wait wait);
+  Task<bool> wait_alone(ShortageError why, Wait wait);
 
   SharedWorker take_idle(const Entry& entry);
   void keep_idle(SharedWorker worker);
@@ -106,8 +110,9 @@ class WorkerPool::Impl {
   std::vector<SharedWorker> idle_;  ///< The one idle longest first.
   unsigned idle_weight_ = 0;
   std::size_t processes_max_ = 0;
-  std::size_t programs_running_ = 0;  ///< Processes of executables.
-  SharedWorker spare_;                ///< Forked ahead, nobody's yet.
+  std::size_t programs_running_ = 0;     ///< Processes of executables.
+  std::optional<Deadline> alone_since_;  ///< No process could be started, and there is none.
+  SharedWorker spare_;                   ///< Forked ahead, nobody's yet.
   bool adding_spare_ = false;
   std::size_t forkable_not_begun_ = 0;
   std::shared_ptr<ForkServer> fork_server_;
@@ -256,6 +261,7 @@ struct WorkerPool::Impl::RunningProgram {
   ~RunningProgram() {
     --pool.programs_running_;
     if (began) {
+      pool.alone_since_.reset();
       pool.room_.wake_all();
     } else {
       --pool.counters_.started;
@@ -405,7 +411,11 @@ Task<void> WorkerPool::Impl::make_room(const UserCall& call, std::optional<Short
     if (all_.empty() && programs_running_ == 0) {
       // Its place is better used for a worker.
       const bool serves = fork_server_ && !fork_server_->ended();
-      if (!serves && (!fork_server_ || fork_server_useless_)) throw ShortageError(*why);
+      if (!serves && (!fork_server_ || fork_server_useless_)) {
+        const bool goes_on = co_await wait_alone(*why, wait);
+        if (goes_on) co_return;
+        throw cancelled(call, wait.stop.stop_requested() ? wait.stop.reason() : "its time is up");
+      }
       fork_server_useless_ = true;
       if (!serves) co_return;
       fork_server_->kill();
@@ -419,6 +429,16 @@ Task<void> WorkerPool::Impl::make_room(const UserCall& call, std::optional<Short
                             why ? ": " : "", why ? why->message() : ""));
   }
   throw cancelled(call, wait.stop.stop_requested() ? wait.stop.reason() : stop_.reason());
+}
+
+/// With no process of ours, others' may end: the ring's own threads, for one, count as the user's
+/// processes, and end when they were idle for five seconds.
+Task<bool> WorkerPool::Impl::wait_alone(ShortageError why, Wait wait) {
+  const Deadline now = reactor_.now();
+  if (!alone_since_) alone_since_ = now;
+  if (now - *alone_since_ >= kAlonePatience) throw why;
+  if (now >= wait.deadline) co_return false;
+  co_return co_await reactor_.sleep_until(std::min(now + kAlonePause, wait.deadline), wait.stop);
 }
 
 Task<SharedWorker> WorkerPool::Impl::start_worker(Entry& entry) {
@@ -493,6 +513,7 @@ Task<void> WorkerPool::Impl::watch_fork_server(std::shared_ptr<ForkServer> serve
 }
 
 SharedWorker WorkerPool::Impl::adopt(WorkerProcess process, WorkerPipes pipes) {
+  alone_since_.reset();
   auto worker =
       std::make_shared<Worker>(reactor_, std::move(process), std::move(pipes), options_.output);
   all_.push_back(worker);
