@@ -50,7 +50,7 @@ HTTP_PASSING = {
     "every fourth is refused": "every 4 refuse",
     "the head of every fourth answer is cut": "every 4 cut down head",
     "every fourth request is cut in its head": "every 4 cut up head",
-    "what is more than 60 requests a second is slowed down": "above 60 answer 503 SlowDown",
+    "what is more than 15 requests a second is slowed down": "above 15 answer 503 SlowDown",
     "a storm of internal errors": "next 6 answer 500",
     "a storm of too many requests": "next 4 answer 429 TooManyRequests 0",
     "every fifth answer is shorter than it says": "every 5 length 7",
@@ -59,7 +59,7 @@ HTTP_PASSING = {
     "the first byte of every third answer is another": "every 3 corrupt down 0",
 }
 DYNAMODB_PASSING = {
-    "throughput is exceeded": "above 60 answer 400 ProvisionedThroughputExceededException",
+    "throughput is exceeded": "above 15 answer 400 ProvisionedThroughputExceededException",
     "requests are throttled": "next 5 answer 400 ThrottlingException",
 }
 # Faults that stay: an error before the deadline.
