@@ -11,6 +11,7 @@ import unittest
 
 from harness import (DONE, FAILED, MACHINE, UNUM, USAGE, AppTest, Function, each, fan_in, outcomes,
                      read_json, scalar, session_directory, write)
+from network_stores import DynamoDbStore, RedisStore, S3Store
 
 SUM = "def lambda_handler(event, context):\n    return sum(event)\n"
 PROGRAM = "#!/bin/sh\ncat\n"
@@ -100,6 +101,19 @@ class Descriptors(AppTest):
                     ended = self.unum("run", application, "--workers", "8", UNUM_REACTOR=port,
                                       before=limit(resource.RLIMIT_NOFILE, few))
                     self.assertEqual((DONE, "44850\n"), (ended.code, ended.out), ended)
+
+    def test_few_descriptors_do_for_the_connections_of_a_network_store_found_26(self):
+        application = self.application(fan(200))
+        for kind in (S3Store, DynamoDbStore, RedisStore):
+            store = kind()
+            at = store.address()
+            with self.subTest(store=store.type):
+                if not at:
+                    self.skipTest(f"{store.variable} names no server")
+                store.create(at)
+                ended = self.unum("run", application, "--workers", "8", "--store", store.name(at),
+                                  before=limit(resource.RLIMIT_NOFILE, 32), **store.environment(at))
+                self.assertEqual((DONE, "19900\n"), (ended.code, ended.out), ended)
 
     def test_few_descriptors_do_for_many_functions_of_all_kinds_found_26(self):
         functions = {"Start": Function(next=scalar("Step0"))}

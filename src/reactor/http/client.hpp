@@ -94,7 +94,8 @@ bool may_have_been_sent(const Error& error) noexcept;
 struct ClientOptions {
   /// Connections to one origin, and requests under way to all of them. What is beyond waits, first
   /// come, first served, each origin in turn: a slow one keeps no other from being asked. One that
-  /// speaks HTTP/2 has 100 requests under way on one connection.
+  /// speaks HTTP/2 has 100 requests under way on one connection. Where there are few descriptors a
+  /// quarter of them bounds the connections.
   std::size_t connections_per_origin_max = 64;
   std::size_t in_flight_max = 1024;
   /// To resolve, connect and greet by TLS; a deadline that is nearer counts.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "reactor/descriptor_limit.hpp"
 #include "unum/assert.hpp"
 
 namespace unum::http {
@@ -34,16 +35,23 @@ CURLSH* make_share() {
   return share;
 }
 
+/// Of the descriptors that there may be a quarter is for connections: workers take half of them.
+ClientOptions within_descriptors(ClientOptions options) {
+  const std::size_t most = std::max<std::size_t>(2, descriptors_max() / 4);
+  options.connections_per_origin_max = std::min(options.connections_per_origin_max, most);
+  return options;
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(Reactor& reactor, const ClientOptions& options)
-    : reactor_(reactor), options_(options), settings_(settings_of(options)) {
+    : reactor_(reactor), options_(within_descriptors(options)), settings_(settings_of(options)) {
   start_curl();
   share_ = make_share();
   try {
     multi_ = std::make_unique<Multi>(reactor, *this,
-                                     static_cast<long>(options.connections_per_origin_max),
-                                     static_cast<long>(options.in_flight_max));
+                                     static_cast<long>(options_.connections_per_origin_max),
+                                     static_cast<long>(options_.in_flight_max));
   } catch (...) {
     curl_share_cleanup(share_);
     throw;
