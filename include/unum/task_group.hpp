@@ -78,7 +78,10 @@ class BoundedLoop {
   BoundedLoop& operator=(const BoundedLoop&) = delete;
 
   bool await_ready() {
+    ++running_;  // The loop itself, until all slots have begun: a task may end while another
+                 // starts.
     for (Slot& slot : slots_) advance(slot);
+    --running_;
     return running_ == 0;
   }
   void await_suspend(std::coroutine_handle<> waiter) noexcept { waiter_ = waiter; }
@@ -118,10 +121,9 @@ class BoundedLoop {
         error_ = std::current_exception();
         return;
       }
-      if (!slot.task.start(&on_done, &slot)) {
-        ++running_;
-        return;
-      }
+      ++running_;  // before it starts, since it may resume others that end
+      if (!slot.task.start(&on_done, &slot)) return;
+      --running_;
       take(slot);
     }
   }
@@ -130,7 +132,7 @@ class BoundedLoop {
   Make make_;
   std::vector<Slot> slots_;
   std::size_t next_ = 0;
-  std::size_t running_ = 0;
+  std::size_t running_ = 0;  ///< Tasks that have begun, also those whose start has not returned.
   std::exception_ptr error_;
   std::coroutine_handle<> waiter_;
 };

@@ -18,9 +18,10 @@ constexpr unsigned kDoublingsMax = 6;  // 20 ms * 2^6 is above the most
 }  // namespace
 
 std::chrono::microseconds Backoff::delay(unsigned attempt) noexcept {
+  if (!random_) random_.emplace(std::random_device{}());
   const auto bound = std::min(kDelayMax, kDelayFirst * (1 << std::min(attempt, kDoublingsMax)));
   return std::chrono::microseconds(
-      std::uniform_int_distribution<std::int64_t>(0, bound.count())(random_));
+      std::uniform_int_distribution<std::int64_t>(0, bound.count())(*random_));
 }
 
 std::shared_ptr<Connection> Node::current() noexcept {

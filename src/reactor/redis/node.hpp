@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -20,7 +21,8 @@ class Backoff {
   std::chrono::microseconds delay(unsigned attempt) noexcept;
 
  private:
-  std::minstd_rand random_{std::random_device{}()};
+  // Seeded when it is first asked: each command has one, and nearly none needs it.
+  std::optional<std::minstd_rand> random_;
 };
 
 /// How long a server is waited for.

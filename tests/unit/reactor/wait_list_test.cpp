@@ -92,3 +92,25 @@ TEST_CASE("a waiter gives up at its deadline, at its stop, or when all are told 
   reactor.run(waiters.group.drain());
   CHECK(waiters.ended.back() == Waiters::End{0, -ECANCELED});
 }
+
+TEST_CASE("a bounded loop goes on where a task ends while another is being started") {
+  ON_EACH_PORT(reactor);
+  // Each odd task wakes the even one before it, which then ends inside of the start of the odd one.
+  const std::size_t at_once = GENERATE(2, 3, 8);
+  constexpr std::size_t count = 8;
+  WaitList list;
+  std::size_t ended = 0;
+  const auto body = [&]() -> Task<void> {
+    co_await for_each_bounded(count, at_once, [&](std::size_t i) -> Task<void> {
+      if (i % 2 == 0) {
+        const int result = co_await list.wait(reactor, {});
+        CHECK(result == 0);
+      } else {
+        list.wake_one_here();
+      }
+      ++ended;
+    });
+  };
+  reactor.run(body());
+  CHECK(ended == count);
+}
