@@ -172,7 +172,7 @@ class OnEach:
                     self.assertEqual((DONE, self.expected), (ended.code, json.loads(ended.out or "null")))
 
         def expect_met(self, gate, rule):
-            kind = next(word for word in rule.split() if not word.isdigit() and word not in ("next", "every"))
+            kind = next(word for word in rule.split() if not word.isdigit() and word not in ("next", "every", "above"))
             self.assertGreater(gate.stats()[kind], 0, "the fault was met by nobody")
 
         def test_a_server_that_goes_away_while_a_workflow_runs(self):
