@@ -18,6 +18,7 @@
 #include "reactor/descriptor.hpp"
 #include "reactor/helper_threads.hpp"
 #include "reactor/port.hpp"
+#include "unum/assert.hpp"
 #include "unum/error.hpp"
 
 namespace unum {
@@ -133,8 +134,12 @@ class EpollPort final : public Port {
       }
     }
     if (for_helpers.empty()) return;
+    // Without a single thread they are done here, and everything else waits meanwhile.
     const int error = helpers_.submit(for_helpers);
-    while (Operation* operation = for_helpers.pop_front()) end(*operation, error);
+    while (Operation* operation = for_helpers.pop_front()) {
+      UNUM_ASSERT(error == -EAGAIN);
+      end(*operation, execute_blocking(operation->request));
+    }
   }
 
   void begin_waiting(Operation& operation) noexcept {

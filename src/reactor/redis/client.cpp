@@ -351,7 +351,9 @@ Task<void> Client::ask_about_one(Node& node, FirstAnswer& answer, Deadline deadl
 Task<Reply> Client::ask_about(Wait wait) {
   FirstAnswer answer(wait.stop);
   TaskGroup questions;
-  for (std::size_t i = 0; i < named_.size(); ++i)
+  // Nothing else is known yet, and one that is named twice is one node.
+  const std::size_t named = nodes_.size();
+  for (std::size_t i = 0; i < named; ++i)
     questions.spawn(ask_about_one(*nodes_[i], answer, wait.deadline));
   co_await questions.drain();
   if (!answer.reply) throw *answer.error;
