@@ -9,7 +9,7 @@ using namespace unum;
 
 namespace {
 
-// Generous: machines are busy, and sanitizers make this ten times slower. A step that is quadratic
+// Generous: machines are busy. Not built with sanitizers. A step that is quadratic
 // in what these applications have takes longer than that.
 constexpr double kSecondsMax = 60;
 
