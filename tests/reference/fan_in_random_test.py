@@ -1,7 +1,8 @@
 """Small applications in many orders of completion, held against the reference interpreter: those of
 cases.py, and random ones by seed.
 
-UNUM_REFERENCE_SEED    one seed in place of the default ones: two that are fixed, one from the clock
+UNUM_REFERENCE_SEED    one seed in place of the default ones: two that are fixed, and one from the
+                       clock unless CI=true
 UNUM_REFERENCE_CASES   how many random applications in all (default 400)
 """
 
@@ -23,6 +24,7 @@ from interpreter import interpret
 from network_stores import DynamoDbStore, RedisStore, S3Store
 from shrink import readable, shrink
 
+FIXED_SEEDS = (1, 2)
 COUNT = int(os.environ.get("UNUM_REFERENCE_CASES", "400"))
 # What is shown when something fails: one case of each kind, made small.
 KINDS_MAX = 6
@@ -38,7 +40,10 @@ SUCCEEDING_SHARE = 1 / 3
 def seeds():
     """The seeds of this run, printed so that a failure can be run again."""
     given = os.environ.get("UNUM_REFERENCE_SEED")
-    chosen = [int(given)] if given else [1, 2, time.time_ns() // 1000 % 1_000_000]
+    chosen = [int(given)] if given else list(FIXED_SEEDS)
+    # What CI judges is the same each time; new applications are for those who can look at them.
+    if not given and os.environ.get("CI") != "true":
+        chosen.append(time.time_ns() // 1000 % 1_000_000)
     print(f"random applications of the seeds {', '.join(map(str, chosen))}; one of them again: "
           "UNUM_REFERENCE_SEED=...", flush=True)
     return chosen
@@ -49,7 +54,7 @@ def generated(count, make=next_case):
     chosen = seeds()
     for seed in chosen:
         source = random.Random(seed)
-        for number in range(max(1, count // len(chosen))):
+        for number in range(max(1, count // (1 if len(chosen) == 1 else len(FIXED_SEEDS) + 1))):
             yield (seed, number, *make(source))
 
 
