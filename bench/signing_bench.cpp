@@ -4,8 +4,8 @@
 // the request. Allocations are counted over all that is signed.
 
 #include "allocation_count.hpp"
+#include "aws/sigv4.hpp"
 #include "ratio.hpp"
-#include "stores/aws/sigv4.hpp"
 
 using namespace unum;
 

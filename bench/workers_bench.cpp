@@ -14,12 +14,12 @@
 #include <string_view>
 #include <vector>
 
-#include "hosts/worker_files.hpp"
-#include "hosts/worker_pool.hpp"
-#include "hosts/worker_process.hpp"
-#include "hosts/worker_protocol.hpp"
 #include "ratio.hpp"
 #include "unum/task_group.hpp"
+#include "workers/worker_files.hpp"
+#include "workers/worker_pool.hpp"
+#include "workers/worker_process.hpp"
+#include "workers/worker_protocol.hpp"
 
 using namespace unum;
 

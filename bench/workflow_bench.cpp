@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "hosts/local_host.hpp"
-#include "hosts/worker_pool.hpp"
+#include "workers/worker_pool.hpp"
 
 using namespace unum;
 

@@ -31,7 +31,7 @@ trap 'rm -f "$log"' EXIT
 echo "build-wraps/unum is built, with these from their wraps: ${wraps#,}"
 
 ! ldd build-wraps/unum 2>/dev/null | grep '=>' || fail "build-wraps/unum is not static"
-result=$(UNUM_WORKERS=src/hosts/shims build-wraps/unum run examples/fold --quiet --store memory \
+result=$(UNUM_WORKERS=src/workers/shims build-wraps/unum run examples/fold --quiet --store memory \
   --input @examples/fold/input.json)
 cmp <(python3 -m json.tool <<<"$result") <(python3 -m json.tool examples/fold/expected.json) ||
   fail "examples/fold gave $result"

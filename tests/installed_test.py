@@ -61,7 +61,7 @@ class Installed(unittest.TestCase):
         self.assertIsNotNone(self.pkg_config_dir, "no unum.pc was installed")
         self.assertTrue(glob.glob(self.path("lib*", "**", "libunum.*"), recursive=True))
         self.assertTrue(os.access(self.path("bin", "unum"), os.X_OK))
-        for shim in os.listdir(os.path.join(SOURCE, "src", "hosts", "shims")):
+        for shim in os.listdir(os.path.join(SOURCE, "src", "workers", "shims")):
             if shim not in ("README.md", "meson.build", "__pycache__"):
                 self.assertTrue(os.path.exists(self.path("share", "unum", "workers", shim)), shim)
         headers = os.listdir(os.path.join(SOURCE, "include", "unum"))

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "unum/runtime.hpp"
+#include "unum/function.hpp"
 
 namespace unum {
 

@@ -22,7 +22,9 @@
 #include <vector>
 
 #include "unum/error.hpp"
+#include "unum/fan_in.hpp"
 #include "unum/reactor.hpp"
+#include "unum/store_options.hpp"
 #include "unum/task.hpp"
 
 namespace unum {
@@ -94,72 +96,6 @@ struct ListedItem {
   ItemId id;
   std::uint64_t bytes = 0;
   std::int64_t modified_unix_ns = 0;  ///< Wall-clock time of the last write, by the store's clock.
-};
-
-/// A fan-in that an instance takes part in: the ordered names that must all have outcomes.
-class FanInSet {
- public:
-  virtual ~FanInSet() = default;
-  virtual std::size_t size() const noexcept = 0;
-  /// The instance name at a place < size().
-  virtual std::string name(std::size_t place) const = 0;
-  /// Equal for equal lists and frames, whoever computed it; see NameList::digest.
-  virtual std::string digest() const = 0;
-  /// A short readable form for messages.
-  virtual std::string summary() const = 0;
-  /// The list and the frames as JSON text, for the record of a fan-in that is requested; what a
-  /// FanInReader makes a set of again.
-  virtual std::string to_json() const = 0;
-  /// The first place of an instance's name; nothing if the list does not name it.
-  virtual std::optional<std::size_t> place_of(std::string_view instance) const = 0;
-  /// Whether the instance at a place is known to take part itself once it has its outcome. One that
-  /// is only read (an ancestor of all contributors) never does. A store that counts marks looks for
-  /// the outcomes of those that are not known to. May say false for anyone.
-  virtual bool takes_part(std::size_t place) const;
-  /// The other places where the name at `place` stands. A list that repeats names must say so here.
-  virtual std::vector<std::size_t> repeats(std::size_t place) const;
-};
-
-/// Makes a set of what `FanInSet::to_json` gave, perhaps in another process.
-class FanInReader {
- public:
-  virtual ~FanInReader() = default;
-  /// Null if the text is damaged.
-  virtual std::shared_ptr<const FanInSet> read(std::string_view json) const = 0;
-};
-
-/// How an instance takes part in a fan-in.
-enum class FanInRole : std::uint8_t {
-  contributor,  ///< All contributors know of the fan-in and its list: look whether it is complete.
-  requester,  ///< Record that the fan-in is wanted, and its list; then look whether it is complete.
-  observer,   ///< Read what is recorded. If the list names the caller: look whether it is complete.
-};
-
-struct FanIn {
-  /// Place of a caller that the list does not name: an observer, or the mapping instance that
-  /// stands in for the branches of an empty map.
-  static constexpr std::size_t kNoPlace = static_cast<std::size_t>(-1);
-
-  std::string aggregator;         ///< Instance name of the aggregator.
-  const FanInSet* set = nullptr;  ///< Must live until the call returns. Null for an observer.
-  std::size_t place = kNoPlace;   ///< Of the caller's own instance in the set.
-  FanInRole role = FanInRole::contributor;
-  const FanInReader* reader = nullptr;  ///< For an observer; must live until the call returns.
-};
-
-/// What an instance found out about one fan-in.
-struct FanInState {
-  enum class Status : std::uint8_t {
-    incomplete,  ///< An input is missing (its instance, when it comes, will see the set complete),
-                 ///< or an observer found no request that names it.
-    claimed,     ///< Complete, and the claim is the caller's: it must invoke the aggregator.
-    taken,       ///< Complete, claimed by another instance.
-    mismatch,    ///< Another contributor's list or frames differ.
-  };
-  Status status = Status::incomplete;
-  std::string detail{};  ///< taken: the owner. mismatch: the other side's list, readable.
-  /// For an observer: the list that was requested, if it names the observer; null otherwise.
-  std::shared_ptr<const FanInSet> set{};
 };
 
 /// What a commit did.
@@ -306,38 +242,6 @@ class DataStore {
   Reactor& reactor_;
   std::unique_ptr<LooksTable> looks_;
   bool closed_ = false;
-};
-
-/// How `read_input` reads. Looks at whether values exist are strongly consistent either way.
-enum class ReadConsistency : std::uint8_t {
-  strong,
-  /// From DynamoDB at half the price, from a Redis cluster's replicas: a value that exists may be
-  /// missed at first, so what is missing is asked for again. Other stores read as with `strong`.
-  eventual,
-};
-
-/// How a store is opened.
-struct StoreOptions {
-  /// Outcomes, inputs and reports are on disk when a write returns, and before a read of one by
-  /// name does. Claims, `wanted` and garbage state are never waited for: who loses one makes it
-  /// again. Only for stores that have the choice (fs).
-  bool durable = true;
-  /// Values in flight at once in reads of many. (fs: four times as many of those that are not
-  /// cached.)
-  std::size_t in_flight_max = 64;
-  ReadConsistency read_consistency = ReadConsistency::strong;
-  /// A request of a network store that has no answer after this long counts as lost; it is sent
-  /// again as the store's policy of retries says. A nearer deadline of the call counts.
-  std::chrono::milliseconds request_timeout{30'000};
-  /// How long a network store that is unreachable, silent or refusing for a while is waited for,
-  /// from the first failure on. After it the call throws what it met last.
-  std::chrono::milliseconds patience{60'000};
-  /// Called with one line, at most once in some seconds, while a call waits for the store. Empty:
-  /// nobody is told.
-  std::function<void(std::string_view)> waiting{};
-  /// Called while the store is opened with what its settings put at risk, one line each. Empty:
-  /// nobody is told.
-  std::function<void(std::string_view)> warn{};
 };
 
 /// Opens the store "type" by its name; connects, checks that it exists and can be written. Throws

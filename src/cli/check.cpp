@@ -1,10 +1,10 @@
 // `unum check`: what is wrong with an application, before anything runs.
 #include <fmt/format.h>
 
+#include "application/check.hpp"
+#include "application/migrate.hpp"
 #include "base/secrets.hpp"
 #include "cli/cli.hpp"
-#include "compiler/check.hpp"
-#include "compiler/migrate.hpp"
 
 namespace unum::cli {
 

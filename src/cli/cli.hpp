@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "compiler/application.hpp"
+#include "application/application.hpp"
 #include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
 

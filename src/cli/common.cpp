@@ -6,9 +6,9 @@
 #include <chrono>
 #include <cstdio>
 
+#include "application/check.hpp"
 #include "base/secrets.hpp"
 #include "cli/cli.hpp"
-#include "compiler/check.hpp"
 
 namespace unum::cli {
 

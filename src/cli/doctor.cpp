@@ -8,7 +8,7 @@
 #include "base/build_config.hpp"
 #include "base/limits.hpp"
 #include "cli/cli.hpp"
-#include "hosts/worker_files.hpp"
+#include "workers/worker_files.hpp"
 
 namespace unum::cli {
 namespace {

@@ -12,9 +12,9 @@
 
 #include "base/json.hpp"
 #include "cli/cli.hpp"
-#include "runtime/failure.hpp"
-#include "runtime/frames.hpp"
 #include "unum/task_group.hpp"
+#include "workflow/failure.hpp"
+#include "workflow/frames.hpp"
 
 namespace unum::cli {
 namespace {

@@ -15,12 +15,12 @@
 #include "cli/cli.hpp"
 #include "cli/progress.hpp"
 #include "hosts/local_host.hpp"
-#include "hosts/worker_pool.hpp"
 #include "reactor/children.hpp"
 #include "reactor/descriptor.hpp"
 #include "reactor/signals.hpp"
-#include "runtime/frames.hpp"
-#include "runtime/payload.hpp"
+#include "workers/worker_pool.hpp"
+#include "workflow/frames.hpp"
+#include "workflow/payload.hpp"
 
 namespace unum::cli {
 namespace {

@@ -5,8 +5,8 @@
 #include <set>
 #include <tuple>
 
-#include "runtime/ir.hpp"
 #include "unum/application.hpp"
+#include "workflow/ir.hpp"
 
 namespace unum {
 namespace {

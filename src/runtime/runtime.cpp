@@ -10,15 +10,14 @@
 #include <exception>
 #include <utility>
 
-#include "base/digest.hpp"
 #include "base/json.hpp"
 #include "base/utf8.hpp"
-#include "runtime/failure.hpp"
-#include "runtime/ir.hpp"
-#include "runtime/payload.hpp"
-#include "runtime/plan.hpp"
 #include "runtime/session_owner.hpp"
 #include "unum/task_group.hpp"
+#include "workflow/failure.hpp"
+#include "workflow/ir.hpp"
+#include "workflow/payload.hpp"
+#include "workflow/plan.hpp"
 
 namespace unum {
 namespace {
@@ -93,18 +92,6 @@ Payload read_payload(const FunctionIr& ir, std::string_view text) {
 }
 
 }  // namespace
-
-Function::Function(FunctionIr ir) : ir_(std::make_shared<const FunctionIr>(std::move(ir))) {}
-
-Function Function::parse(std::string_view json_text, std::string_view source) {
-  return Function(parse_ir(json_text, source, IndexOrder::innermost_first).function);
-}
-
-const std::string& Function::name() const noexcept { return ir_->name; }
-bool Function::is_entry() const noexcept { return ir_->start; }
-
-bool Function::is_linked() const noexcept { return ir_->linked; }
-std::string Function::digest() const { return unum::digest(linked_text(*ir_)); }
 
 Runtime::Runtime(DataStore& store, Invoker& invoker, RuntimeOptions options)
     : store_(store), invoker_(invoker), options_(std::move(options)) {}

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/json.hpp"
-#include "runtime/frames.hpp"
+#include "workflow/frames.hpp"
 
 namespace unum {
 namespace {

@@ -62,9 +62,6 @@ void check_name(std::string_view origin, std::string_view name, std::string_view
 
 }  // namespace
 
-bool FanInSet::takes_part(std::size_t) const { return false; }
-std::vector<std::size_t> FanInSet::repeats(std::size_t) const { return {}; }
-
 DataStore::DataStore(Reactor& reactor)
     : reactor_(reactor), looks_(std::make_unique<LooksTable>()) {}
 DataStore::~DataStore() = default;

@@ -1,8 +1,8 @@
 // Texts of AWS that come from others: profile files, error bodies, credentials. One target each.
+#include "aws/credentials_text.hpp"
+#include "aws/profile_file.hpp"
+#include "aws/service_error.hpp"
 #include "fuzz.hpp"
-#include "stores/aws/credentials_text.hpp"
-#include "stores/aws/profile_file.hpp"
-#include "stores/aws/service_error.hpp"
 #include "unum/assert.hpp"
 #include "unum/error.hpp"
 

@@ -24,9 +24,9 @@
 #include <string_view>
 #include <vector>
 
+#include "application/application.hpp"
+#include "application/check.hpp"
 #include "base/json.hpp"
-#include "compiler/application.hpp"
-#include "compiler/check.hpp"
 #include "hosts/local_host.hpp"
 #include "reference/order_behaviours.hpp"
 #include "reference/order_scheduler.hpp"

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "aws/credentials.hpp"
+#include "aws/endpoint.hpp"
+#include "aws/settings.hpp"
 #include "base/json.hpp"
 #include "reactor/http/client.hpp"
-#include "stores/aws/credentials.hpp"
-#include "stores/aws/endpoint.hpp"
-#include "stores/aws/settings.hpp"
 
 extern char** environ;
 

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "stores/aws/session.hpp"
+#include "aws/session.hpp"
 #include "stores/dynamodb/dynamodb_store.hpp"
 #include "stores/dynamodb/key.hpp"
 #include "stores/dynamodb/key_table.hpp"

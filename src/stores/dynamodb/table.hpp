@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "stores/aws/session.hpp"
+#include "aws/retry.hpp"
+#include "aws/session.hpp"
 #include "stores/dynamodb/reply.hpp"
 #include "stores/dynamodb/request.hpp"
-#include "stores/retry.hpp"
 #include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "stores/aws/session.hpp"
+#include "aws/session.hpp"
 #include "stores/s3/answers.hpp"
 #include "stores/s3/keys.hpp"
 #include "unum/data_store.hpp"

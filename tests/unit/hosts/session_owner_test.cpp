@@ -1,8 +1,8 @@
 // Whose a session is: one application's, with functions that are what they were.
 #include "catch.hpp"
-#include "runtime/failure.hpp"
 #include "support/native_app.hpp"
 #include "unum/application.hpp"
+#include "workflow/failure.hpp"
 
 using namespace unum;
 using namespace unum::test;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "stores/aws/session.hpp"
+#include "aws/session.hpp"
 #include "unit/reactor/ports.hpp"
 #include "unum/data_store.hpp"
 

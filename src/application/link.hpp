@@ -1,0 +1,11 @@
+// Linking: what a function's IR needs to know of the other functions' edges.
+#pragma once
+
+#include "application/application.hpp"
+
+namespace unum {
+
+/// Derives `on_empty` of Map edges and the marks of fan-in edges, see `Edge`.
+void link(Application& application);
+
+}  // namespace unum

@@ -1,0 +1,234 @@
+// See executable_worker.hpp.
+#include "workers/executable_worker.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "base/json.hpp"
+#include "base/limits.hpp"
+#include "reactor/process.hpp"
+#include "unum/error.hpp"
+#include "unum/task_group.hpp"
+#include "workers/shortage.hpp"
+#include "workers/worker_output.hpp"
+#include "workers/worker_process.hpp"
+
+namespace unum {
+namespace {
+
+constexpr std::size_t kReadBytes = 64 * 1024;
+
+/// One run of the program, and what is read and written beside each other until it ends.
+class Run {
+ public:
+  Run(Reactor& reactor, const UserCall& call, const OutputSink& sink)
+      : reactor_(reactor), call_(call), errors_(sink) {
+    errors_.set_function(call.function);
+    errors_.begin_call(call);
+  }
+
+  void start(const std::vector<std::string>& command, Variables variables,
+             const std::string& directory) {
+    variables.emplace_back("UNUM_SESSION", call_.session);
+    variables.emplace_back("UNUM_INSTANCE", call_.instance);
+    variables.emplace_back("UNUM_ATTEMPT", std::to_string(call_.attempt));
+    if (!call_.traceparent.empty()) variables.emplace_back("TRACEPARENT", call_.traceparent);
+    Descriptor output_far;
+    Descriptor errors_far;
+    make_pipe(input_far_, input_);
+    make_pipe(output_, output_far);
+    make_pipe(error_output_, errors_far);
+    ::fcntl(input_.get(), F_SETFL, O_NONBLOCK);
+    SpawnOptions options;
+    options.argv = command;
+    options.environment = merged_environment(variables);
+    options.directory = directory;
+    options.descriptors = {{0, input_far_.get()}, {1, output_far.get()}, {2, errors_far.get()}};
+    process_ = Process::spawn(options);
+  }
+
+  /// Ends when the process has ended and all that it wrote was read. Nothing if the wait ended
+  /// first.
+  Task<std::optional<ExitStatus>> finish(Wait wait) {
+    TaskGroup beside;
+    beside.spawn(write_input());
+    beside.spawn(read_output());
+    beside.spawn(read_errors());
+    std::optional<ExitStatus> status = co_await process_.wait_exit(reactor_, wait);
+    if (!status) co_return co_await give_up(beside);
+    stop_.request("ended");
+    co_await beside.drain();
+    // What it wrote last; what descendants of its own still write is nobody's.
+    take_output(bytes_available(output_.get()));
+    errors_.read_available(error_output_.get());
+    errors_.end_call();
+    co_return status;
+  }
+
+  Task<void> end(Deadline patience) {
+    co_await process_.end(reactor_, patience);
+    errors_.read_available(error_output_.get());
+    errors_.end_call();
+  }
+
+  const std::string& result() const noexcept { return result_; }
+  bool too_large() const noexcept { return too_large_; }
+  std::string_view error_tail() const { return json::trim(errors_.tail()); }
+
+ private:
+  Task<std::optional<ExitStatus>> give_up(TaskGroup& beside) {
+    stop_.request("stopped");
+    co_await beside.drain();
+    co_return std::nullopt;
+  }
+
+  Task<void> write_input() {
+    std::string_view left = call_.input;
+    while (!left.empty()) {
+      const ssize_t count = ::write(input_.get(), left.data(), left.size());
+      if (count > 0) {
+        left.remove_prefix(static_cast<std::size_t>(count));
+      } else if (errno == EAGAIN) {
+        if (co_await reactor_.poll(input_.get(), POLLOUT, Wait{kNoDeadline, stop_.token()}) < 0)
+          break;
+      } else if (errno != EINTR) {
+        break;  // a program need not read its input
+      }
+    }
+    input_.reset();  // end of file
+  }
+
+  /// Whether a pipe has come to its end: it was told readable, had nothing, and its last writer has
+  /// closed it. Without the last it was emptied between a write and the wake-up for it.
+  static bool has_ended(int events, bool read_any) noexcept {
+    return events < 0 || (!read_any && (events & (POLLHUP | POLLERR)) != 0);
+  }
+
+  Task<void> read_output() {
+    while (!too_large_) {
+      const int events =
+          co_await reactor_.poll(output_.get(), POLLIN, Wait{kNoDeadline, stop_.token()});
+      const bool read_any = events >= 0 && take_output(bytes_available(output_.get()));
+      if (has_ended(events, read_any)) co_return;
+    }
+    process_.kill(SIGKILL);
+  }
+
+  bool take_output(std::size_t available) {
+    bool read_any = false;
+    while (available > 0 && !too_large_) {
+      const std::size_t piece = std::min(available, kReadBytes);
+      const std::size_t before = result_.size();
+      result_.resize(before + piece);
+      const ssize_t count = ::read(output_.get(), result_.data() + before, piece);
+      result_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) break;
+      read_any = true;
+      available -= static_cast<std::size_t>(count);
+      too_large_ = result_.size() > kValueBytesMax;
+    }
+    return read_any;
+  }
+
+  Task<void> read_errors() {
+    while (true) {
+      const int events =
+          co_await reactor_.poll(error_output_.get(), POLLIN, Wait{kNoDeadline, stop_.token()});
+      const bool read_any = events >= 0 && errors_.read_available(error_output_.get());
+      if (has_ended(events, read_any)) co_return;
+    }
+  }
+
+  Reactor& reactor_;
+  const UserCall& call_;
+  WorkerOutput errors_;
+  Process process_;
+  Descriptor input_;
+  Descriptor input_far_;  ///< Kept: writing to a program that does not read is then no SIGPIPE.
+  Descriptor output_;
+  Descriptor error_output_;
+  std::string result_;
+  bool too_large_ = false;
+  StopSource stop_;
+};
+
+UserResult result_of(const FunctionCode& code, const Run& run, const ExitStatus& status) {
+  if (run.too_large()) {
+    return UserResult::failure(
+        "Unum.ResultTooLarge",
+        fmt::format("{} wrote more than {} bytes to stdout, which is the limit", code.function,
+                    kValueBytesMax));
+  }
+  const std::string_view tail = run.error_tail();
+  if (!status.known) {
+    throw Error(ErrorKind::bug, "worker", "Unum.UnknownExit",
+                fmt::format("{}: nobody can say how its program ended, since this process ignores "
+                            "SIGCHLD or waits for all its children; give SIGCHLD its default "
+                            "handling",
+                            code.function));
+  }
+  if (status.code != 0) {
+    return UserResult::failure("Runtime.ExitError",
+                               fmt::format("{} ended with {}{}{}", code.function, to_string(status),
+                                           tail.empty() ? "" : ":\n", tail));
+  }
+  const std::string_view text = json::trim(run.result());
+  if (text.empty()) return UserResult::success("null");
+  try {
+    json::validate(text, "what " + code.function + " wrote to stdout");
+  } catch (const Error& error) {
+    return UserResult::failure("Runtime.MarshalError", error.message());
+  }
+  return UserResult::success(std::string(text));
+}
+
+}  // namespace
+
+Task<UserResult> run_executable(Reactor& reactor, const FunctionCode& code,
+                                const std::vector<std::string>& command, const Variables& variables,
+                                const UserCall& call, Wait wait, const OutputSink& sink,
+                                std::chrono::milliseconds grace) {
+  const std::string who(call.instance.empty() ? call.function : call.instance);
+  Deadline deadline = wait.deadline;
+  if (code.timeout.count() > 0) deadline = std::min(deadline, reactor.now() + code.timeout);
+  Run run(reactor, call, sink);
+  std::optional<UserResult> unfit;
+  try {
+    or_shortage([&] { run.start(command, variables, code.directory); });
+  } catch (const ProgramError& error) {
+    // Named as on AWS Lambda. The step fails, as it would if the program ended at once.
+    unfit = UserResult::failure("Runtime.InvalidEntrypoint",
+                                fmt::format("{}: {}", code.function, error.message()));
+  }
+  if (unfit) co_return std::move(*unfit);
+  const std::optional<ExitStatus> status = co_await run.finish(Wait{deadline, wait.stop});
+  if (!status) {
+    const bool stopped = wait.stop.stop_requested();
+    co_await run.end(stopped ? reactor.now() + grace : kAlreadyPassed);
+    if (stopped) {
+      throw Error(ErrorKind::cancelled, "worker", "Unum.Cancelled",
+                  fmt::format("{}: its call was stopped: {}", who, wait.stop.reason()));
+    }
+    throw Error(
+        ErrorKind::timeout, "worker", "States.Timeout",
+        fmt::format("{}: it did not end before its time-out or deadline ({:g} s){}{}", who,
+                    static_cast<double>(code.timeout.count()) / 1000,
+                    run.error_tail().empty() ? "" : "; its last output:\n", run.error_tail()));
+  }
+  if (status->signal != 0 && !run.too_large()) {
+    throw Error(
+        ErrorKind::disconnected, "worker", "Unum.WorkerCrashed",
+        fmt::format("{}: its process ended with {}{}{}", who, to_string(*status),
+                    run.error_tail().empty() ? "" : "; its last output:\n", run.error_tail()));
+  }
+  co_return result_of(code, run, *status);
+}
+
+}  // namespace unum

@@ -1,0 +1,319 @@
+// Parsing of a function's IR, of every generation.
+#include "workflow/ir.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/suggest.hpp"
+#include "unum/error.hpp"
+#include "workflow/ir_fields.hpp"
+
+namespace unum {
+namespace {
+
+constexpr std::array<std::string_view, 9> kFunctionFields{
+    "Name",  "Start", "Checkpoint", "Debug", "Next", "Next Payload Modifiers",
+    "Retry", "Catch", "NextInput"};
+constexpr std::array<std::string_view, 6> kEdgeFields{
+    "Name", "InputType", "Conditional", "Payload Modifiers", "Exclusive", "OnEmpty"};
+constexpr std::array<std::string_view, 2> kFanInFields{"Values", "Wait"};
+constexpr std::array<std::string_view, 2> kOnEmptyFields{"Name", "Payload Modifiers"};
+constexpr std::array<std::string_view, 4> kInputTypes{"Scalar", "Map", "Fan-in", "Error"};
+// Left in files by other tools; they never meant anything to a runtime.
+constexpr std::array<std::string_view, 3> kIgnored{"Remove", "Fan-in-Group", "Mode"};
+
+constexpr std::string_view kInputTypeForms =
+    R"("Scalar", "Map", "Error" or {"Fan-in": {"Values": ["<function>-unumIndex-*"]}})";
+constexpr std::string_view kModifierForms =
+    R"(a list of strings such as ["Pop"] or ["$0 = $0 + 1"])";
+constexpr std::string_view kValuesForms =
+    R"(a list of strings, one or more, such as ["G-unumIndex-*"])";
+constexpr std::string_view kNextForms =
+    R"(an edge {"Name": ..., "InputType": ...} or a list of them)";
+
+/// What an edge says about its input: its type and, for a fan-in, the list.
+struct Input {
+  InputType type = InputType::scalar;
+  std::vector<ValuesPattern> values;
+  bool wait = false;
+};
+
+class Parser {
+ public:
+  Parser(std::string_view text, std::string_view source, IndexOrder order)
+      : text_(text, source, parsed_.warnings), order_(order) {
+    parsed_.function.source = source;
+  }
+
+  ParsedIr parse() {
+    const IrField root{&text_, text_.root(), {}};
+    IrObject object(root, R"(an object such as {"Name": "F", "Next": {...}})");
+    refuse_wait_for(object);
+    refuse_later_features(object);
+    FunctionIr& function = parsed_.function;
+    function.name = parse_name(object, function.line);
+    if (const auto start = object.take("Start")) {
+      function.start = start->boolean();
+      function.has_start = true;
+    }
+    if (const auto checkpoint = object.take("Checkpoint")) {
+      function.checkpoint = checkpoint->boolean();
+    }
+    if (const auto debug = object.take("Debug")) function.debug = debug->boolean();
+    if (const auto modifiers = object.take("Next Payload Modifiers")) {
+      common_modifiers_ = parse_modifiers(*modifiers);
+    }
+    if (const auto modifiers = object.take("Fan-out Modifiers")) {
+      parsed_.legacy_fan_out_modifiers = parse_modifiers(*modifiers);
+      parsed_.migrated = true;
+    }
+    if (const auto input = object.take("NextInput")) {
+      common_input_ = parse_input(*input);
+      parsed_.migrated = true;
+    }
+    const auto next = object.take("Next");
+    if (next) parse_next(*next);
+    if (common_input_ && function.edges.empty()) {
+      root.text->warn(root.raw, "NextInput", "has no effect without Next");
+    }
+    refuse_partly_exclusive(next);
+    object.finish(kFunctionFields, kIgnored);
+    return std::move(parsed_);
+  }
+
+ private:
+  static void refuse_wait_for(IrObject& object);
+  static void refuse_later_features(IrObject& object);
+  static std::string parse_name(IrObject& object, std::size_t& line);
+  static std::string parse_target(IrObject& object);
+  static std::vector<Modifier> parse_modifiers(const IrField& field);
+
+  void parse_next(const IrField& next);
+  Edge parse_edge(const IrField& field);
+  Input parse_edge_input(IrObject& object);
+  Input parse_input(const IrField& field);
+  Input parse_fan_in(IrObject& object);
+  OnEmpty parse_on_empty(const IrField& field);
+  void refuse_partly_exclusive(const std::optional<IrField>& next) const;
+
+  ParsedIr parsed_;
+  IrText text_;
+  IndexOrder order_;
+  std::vector<Modifier> common_modifiers_;
+  std::optional<Input> common_input_;
+};
+
+// The oldest files list under `WaitFor` what an aggregator waits for; a fan-in belongs to the
+// branches, which only the author can name.
+void Parser::refuse_wait_for(IrObject& object) {
+  const auto wait_for = object.take("WaitFor");
+  if (!wait_for) return;
+  std::string values = R"(["<function>-unumIndex-*"])";
+  if (wait_for->type() == json::Type::array || wait_for->type() == json::Type::string) {
+    values = json::minify(wait_for->raw);
+    if (wait_for->type() == json::Type::string) values = "[" + values + "]";
+  }
+  wait_for->fail(
+      "is of the oldest format, which is not read. Write the fan-in on each function that it waits "
+      "for: \"Next\": {\"Name\": \"<aggregator>\", \"InputType\": {\"Fan-in\": {\"Values\": " +
+      values + "}}, \"Payload Modifiers\": [\"Pop\"]}");
+}
+
+void Parser::refuse_later_features(IrObject& object) {
+  for (const std::string_view key : {std::string_view("Retry"), std::string_view("Catch")}) {
+    const auto field = object.take(key);
+    if (!field) continue;
+    const bool list = field->type() == json::Type::array;
+    if (!list && (key == "Catch" || field->type() != json::Type::number)) {
+      field->wrong(key == "Retry" ? "a list or a number of retries" : "a list");
+    }
+    if (list && json::elements(field->raw).empty()) continue;
+    field->fail(
+        "is not supported in this release. An edge with InputType \"Error\" takes all failures of "
+        "a step; or handle the error in the function's own code");
+  }
+}
+
+std::string Parser::parse_name(IrObject& object, std::size_t& line) {
+  const auto field = object.take("Name");
+  if (!field) object.missing("Name", "the function's name, as in unum-template.yaml");
+  line = field->line();
+  std::string name = field->string("the function's name, as in unum-template.yaml");
+  if (const auto defect = function_name_defect(name)) {
+    field->fail("is \"" + name + "\": " + *defect);
+  }
+  return name;
+}
+
+std::string Parser::parse_target(IrObject& object) {
+  constexpr std::string_view kWhat = "the name of the function to invoke";
+  const auto field = object.take("Name");
+  if (!field) object.missing("Name", kWhat);
+  std::string name = field->string(kWhat);
+  if (const auto defect = function_name_defect(name)) {
+    field->fail("is \"" + name + "\": " + *defect);
+  }
+  return name;
+}
+
+std::vector<Modifier> Parser::parse_modifiers(const IrField& field) {
+  std::vector<Modifier> out;
+  for (const IrField& entry : field.list(kModifierForms)) {
+    out.push_back(Modifier::parse(entry.string(kModifierForms), entry.where()));
+  }
+  return out;
+}
+
+void Parser::parse_next(const IrField& next) {
+  FunctionIr& function = parsed_.function;
+  switch (next.type()) {
+    case json::Type::null: return;
+    case json::Type::string:
+    case json::Type::object: function.edges.push_back(parse_edge(next)); return;
+    case json::Type::array: break;
+    default: next.wrong(kNextForms);
+  }
+  function.next_is_list = true;
+  for (const IrField& entry : next.list(kNextForms)) function.edges.push_back(parse_edge(entry));
+}
+
+Edge Parser::parse_edge(const IrField& field) {
+  Edge edge;
+  edge.line = field.line();
+  edge.modifiers = common_modifiers_;
+  if (field.type() == json::Type::string) {  // First generation: the target's name alone.
+    parsed_.migrated = true;
+    edge.target = field.string(kNextForms);
+    if (const auto defect = function_name_defect(edge.target)) {
+      field.fail("is \"" + edge.target + "\": " + *defect);
+    }
+    if (!common_input_) {
+      field.fail(R"(is a name alone; write {"Name": ")" + edge.target +
+                 R"(", "InputType": "Scalar"} (or "Map", or a Fan-in))");
+    }
+    edge.input_type = common_input_->type;
+    edge.values = common_input_->values;
+    edge.wait = common_input_->wait;
+    return edge;
+  }
+  IrObject object(field, kNextForms);
+  refuse_wait_for(object);
+  edge.target = parse_target(object);
+  Input input = parse_edge_input(object);
+  edge.input_type = input.type;
+  edge.values = std::move(input.values);
+  edge.wait = input.wait;
+  if (const auto conditional = object.take("Conditional")) {
+    edge.conditional = Expression::parse(
+        conditional->string(R"(a string that holds an expression, such as "$0 == 0")"),
+        ExpressionUse::conditional, conditional->where());
+  }
+  if (const auto modifiers = object.take("Payload Modifiers")) {
+    edge.modifiers = parse_modifiers(*modifiers);
+    edge.own_modifiers = true;
+  }
+  if (const auto exclusive = object.take("Exclusive")) edge.exclusive = exclusive->boolean();
+  if (const auto on_empty = object.take("OnEmpty")) {
+    if (edge.input_type != InputType::map) {
+      on_empty->fail("stands on an edge that is not a Map; only a Map can be empty");
+    }
+    edge.on_empty = parse_on_empty(*on_empty);
+  }
+  object.finish(kEdgeFields, kIgnored);
+  return edge;
+}
+
+Input Parser::parse_edge_input(IrObject& object) {
+  const auto input = object.take("InputType");
+  const auto type = object.take("Type");
+  if (input && type) type->fail("stands beside InputType; keep InputType alone");
+  if (input) return parse_input(*input);
+  if (type) {  // The documents' variant: `Type`, with `Values` beside it.
+    parsed_.migrated = true;
+    if (type->type() == json::Type::string && json::string_value(type->raw) == "Fan-in") {
+      return parse_fan_in(object);
+    }
+    return parse_input(*type);
+  }
+  if (!common_input_) object.missing("InputType", kInputTypeForms);
+  return *common_input_;
+}
+
+Input Parser::parse_input(const IrField& field) {
+  if (field.type() == json::Type::object) {
+    IrObject object(field, kInputTypeForms);
+    refuse_wait_for(object);
+    const auto fan_in = object.take("Fan-in");
+    if (!fan_in) object.missing("Fan-in", R"({"Values": ["<function>-unumIndex-*"]})");
+    IrObject inner(*fan_in, R"(an object {"Values": ["<function>-unumIndex-*"]})");
+    refuse_wait_for(inner);
+    Input input = parse_fan_in(inner);
+    inner.finish(kFanInFields, kIgnored);
+    object.finish(kInputTypes, kIgnored);
+    return input;
+  }
+  const std::string text = field.string(kInputTypeForms);
+  if (text == "Scalar") return {InputType::scalar, {}, false};
+  if (text == "Map") return {InputType::map, {}, false};
+  if (text == "Error") return {InputType::error, {}, false};
+  if (text == "Fan-in") {
+    field.wrong(R"({"Fan-in": {"Values": [...]}}: the list of the instances that take part)");
+  }
+  field.wrong(std::string(kInputTypeForms) + did_you_mean(text, kInputTypes));
+}
+
+Input Parser::parse_fan_in(IrObject& object) {
+  const auto values = object.take("Values");
+  if (!values) object.missing("Values", kValuesForms);
+  Input input;
+  input.type = InputType::fan_in;
+  for (const IrField& entry : values->list(kValuesForms)) {
+    input.values.push_back(ValuesPattern::parse(entry.string(kValuesForms), order_, entry.where()));
+  }
+  if (input.values.empty()) values->fail("is empty; it must be " + std::string(kValuesForms));
+  if (const auto wait = object.take("Wait")) input.wait = wait->boolean();
+  return input;
+}
+
+OnEmpty Parser::parse_on_empty(const IrField& field) {
+  IrObject object(field, R"({"Name": "<aggregator>", "Payload Modifiers": [...]})");
+  OnEmpty on_empty;
+  on_empty.name = parse_target(object);
+  if (const auto modifiers = object.take("Payload Modifiers")) {
+    on_empty.modifiers = parse_modifiers(*modifiers);
+  }
+  object.finish(kOnEmptyFields, kIgnored);
+  return on_empty;
+}
+
+// A frame for some of the edges and none for the others would give the join two names.
+void Parser::refuse_partly_exclusive(const std::optional<IrField>& next) const {
+  std::size_t scalar = 0;
+  std::size_t exclusive = 0;
+  for (const Edge& edge : parsed_.function.edges) {
+    if (edge.input_type != InputType::scalar) continue;
+    ++scalar;
+    if (edge.exclusive) ++exclusive;
+  }
+  if (exclusive == 0 || exclusive == scalar) return;
+  next->fail("has " + std::to_string(scalar) + " Scalar edges of which " +
+             std::to_string(exclusive) + (exclusive == 1 ? " is" : " are") +
+             " Exclusive; mark all of them (a choice of one) or none (parallel branches)");
+}
+
+}  // namespace
+
+std::int64_t FunctionIr::parallel_width() const noexcept {
+  if (!next_is_list) return 0;
+  const auto plain = std::count_if(edges.begin(), edges.end(), [](const Edge& edge) {
+    return edge.input_type == InputType::scalar && !edge.exclusive;
+  });
+  return plain >= 2 ? static_cast<std::int64_t>(plain) : 0;
+}
+
+ParsedIr parse_ir(std::string_view json_text, std::string_view source, IndexOrder order) {
+  return Parser(json_text, source, order).parse();
+}
+
+}  // namespace unum

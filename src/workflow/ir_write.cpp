@@ -1,0 +1,125 @@
+// The IR as canonical JSON text of today's generation.
+#include "base/json.hpp"
+#include "workflow/ir.hpp"
+
+namespace unum {
+namespace {
+
+/// Writes members of one object with the indentation that it stands in.
+class ObjectWriter {
+ public:
+  ObjectWriter(std::string& out, std::size_t indent) : out_(out), indent_(indent) { out_ += '{'; }
+
+  std::string& key(std::string_view name) {
+    if (!first_) out_ += ',';
+    first_ = false;
+    out_ += '\n';
+    out_.append(indent_ + 2, ' ');
+    json::append_string(out_, name);
+    out_ += ": ";
+    return out_;
+  }
+  void text(std::string_view name, std::string_view value) {
+    json::append_string(key(name), value);
+  }
+  void boolean(std::string_view name, bool value) { key(name) += value ? "true" : "false"; }
+  template <typename Entries>
+  void texts(std::string_view name, const Entries& entries) {
+    key(name) += '[';
+    bool first = true;
+    for (const auto& entry : entries) {
+      if (!first) out_ += ", ";
+      first = false;
+      json::append_string(out_, entry.text());
+    }
+    out_ += ']';
+  }
+  void end() {
+    out_ += '\n';
+    out_.append(indent_, ' ');
+    out_ += '}';
+  }
+
+ private:
+  std::string& out_;
+  std::size_t indent_;
+  bool first_ = true;
+};
+
+void write_input_type(ObjectWriter& writer, const Edge& edge, std::size_t indent) {
+  switch (edge.input_type) {
+    case InputType::scalar: writer.text("InputType", "Scalar"); return;
+    case InputType::map: writer.text("InputType", "Map"); return;
+    case InputType::error: writer.text("InputType", "Error"); return;
+    case InputType::fan_in: break;
+  }
+  std::string& out = writer.key("InputType");
+  ObjectWriter input(out, indent + 2);
+  ObjectWriter fan_in(input.key("Fan-in"), indent + 4);
+  fan_in.texts("Values", edge.values);
+  if (edge.wait) fan_in.boolean("Wait", true);
+  fan_in.end();
+  input.end();
+}
+
+void write_edge(std::string& out, const Edge& edge, std::size_t indent) {
+  ObjectWriter writer(out, indent);
+  writer.text("Name", edge.target);
+  write_input_type(writer, edge, indent);
+  if (edge.conditional) writer.text("Conditional", edge.conditional->text());
+  if (edge.own_modifiers || !edge.modifiers.empty()) {
+    writer.texts("Payload Modifiers", edge.modifiers);
+  }
+  if (edge.exclusive) writer.boolean("Exclusive", true);
+  if (edge.on_empty) {
+    ObjectWriter on_empty(writer.key("OnEmpty"), indent + 2);
+    on_empty.text("Name", edge.on_empty->name);
+    if (!edge.on_empty->modifiers.empty()) {
+      on_empty.texts("Payload Modifiers", edge.on_empty->modifiers);
+    }
+    on_empty.end();
+  }
+  writer.end();
+}
+
+}  // namespace
+
+std::string to_json(const FunctionIr& function) {
+  std::string out;
+  ObjectWriter writer(out, 0);
+  writer.text("Name", function.name);
+  if (function.has_start) writer.boolean("Start", function.start);
+  if (function.checkpoint) writer.boolean("Checkpoint", *function.checkpoint);
+  if (function.debug) writer.boolean("Debug", *function.debug);
+  if (function.next_is_list) {
+    writer.key("Next") += '[';
+    for (std::size_t i = 0; i < function.edges.size(); ++i) {
+      out += i == 0 ? "\n    " : ",\n    ";
+      write_edge(out, function.edges[i], 4);
+    }
+    out += function.edges.empty() ? "]" : "\n  ]";
+  } else if (!function.edges.empty()) {
+    write_edge(writer.key("Next"), function.edges.front(), 2);
+  }
+  writer.end();
+  out += '\n';
+  return out;
+}
+
+std::string linked_text(const FunctionIr& function) {
+  std::string text = to_json(function) + (function.siblings_exist ? 's' : '-');
+  for (const Edge& edge : function.edges) {
+    text += edge.unconditional_everywhere ? 'u' : '-';
+    text += edge.requested_elsewhere ? 'r' : '-';
+    if (!edge.on_empty) continue;
+    text += std::to_string(edge.on_empty->inner_levels);
+    for (const ValuesPattern& pattern : edge.on_empty->values) text += '\n' + pattern.text();
+    for (const OnEmpty::Condition& condition : edge.on_empty->conditionals) {
+      text += "\n?" + condition.conditional.text();
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace unum
