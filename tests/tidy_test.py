@@ -28,6 +28,7 @@ def layer_of(path):
 LAYERS = read_layers()
 LINES_MAX = 600
 COLUMNS_MAX = 100
+DOCUMENT_COLUMNS_MAX = 120
 # Split in two so that this file passes its own test.
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b")
 CPP = (".cpp", ".hpp", ".h", ".c", ".hpp.in")
@@ -113,6 +114,14 @@ class Tidy(unittest.TestCase):
             if not lines or not lines[0].startswith(COMMENT):
                 silent.append(name)
         self.expect_none(silent, "the first line is a comment that says why the file exists")
+
+    def test_prose_is_wrapped(self):
+        wide = []
+        for name, document in self.documents.items():
+            prose = re.sub(r"^ *```.*?^ *```", "", document, flags=re.MULTILINE | re.DOTALL)
+            wide += [f"{name}: {line[:60]}..." for line in prose.splitlines()
+                     if len(line) > DOCUMENT_COLUMNS_MAX and not line.lstrip().startswith("|")]
+        self.expect_none(wide, f"at most {DOCUMENT_COLUMNS_MAX} columns outside tables and code")
 
     def test_nothing_is_left_unfinished(self):
         marks = [f"{name}:{number}" for name, text in self.code.items()
