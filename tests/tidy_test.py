@@ -1,5 +1,6 @@
 """The habits of the source, as tests: what a reviewer should not have to look for."""
 
+import ast
 import os
 import re
 import subprocess
@@ -242,6 +243,17 @@ class Tidy(unittest.TestCase):
                    and name.endswith((".cpp", ".c"))
                    and not any(("/" + name).endswith("/" + entry) for entry in listed)]
         self.expect_none(orphans, "every source file stands in a meson.build")
+
+    def test_every_class_of_a_script_is_run(self):
+        # A script that is divided names its classes in tests/meson.build; a new one is easily forgotten there.
+        named = {}
+        for path, classes in re.findall(r"files\('([a-z_/]+\.py)'\),\s*\[([^]]+)\]", read("tests/meson.build")):
+            named.setdefault(path, set()).update(re.findall(r"'(\w+)'", classes))
+        self.assertGreater(len(named), 3)
+        for path, classes in named.items():
+            there = [node for node in ast.parse(read("tests/" + path)).body if isinstance(node, ast.ClassDef)]
+            bases = {ast.unparse(base).partition(".")[0] for node in there for base in node.bases}
+            self.assertEqual({node.name for node in there} - bases, classes, path)
 
     def test_every_relative_link_in_a_document_leads_somewhere(self):
         wrong, links = [], 0
