@@ -58,7 +58,7 @@ build() {
 # start_spare NAME COMMAND...: runs it in the background, on what the tests leave of the processors. In a
 # session of its own, since the scheduler first shares the processors among sessions.
 start_spare() {
-  spare_log=$PWD/$1.log
+  spare_log=$PWD/build-test/$1.log
   shift
   export -f build
   setsid bash -ec 'renice -n 19 $$ || true; echo 19 >/proc/self/autogroup || true; "$@"' -- "$@" \

@@ -30,7 +30,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PLACE = os.path.join(ROOT, "build-compare")
-OPTIONS = ["--buildtype=release", "-Doptimization=2", "-Dbenchmarks=true", "-Dtests=false"]
+OPTIONS = ["-Doptimization=2", "-Ddebug=false", "-Dbenchmarks=true", "-Dtests=false"]
 MAIN = ["reactor", "stores", "workflow:native|durable_chain", "workers", "signing", "http", "redis", "s3", "dynamodb"]
 QUICK = ["reactor:NOP", "signing", "workflow:native_(transition|fan_in/memory/100$)"]
 PAIRS, PAIRS_MIN = 10, 6
@@ -128,7 +128,7 @@ def built(commit, programs):
     tree = os.path.join(PLACE, commit[:12])
     build = os.path.join(tree, "build")
     if not os.path.isdir(tree):
-        git("worktree", "add", "--detach", tree, commit)
+        git("worktree", "add", "--quiet", "--detach", tree, commit)
     environment = dict(os.environ, MESON_PACKAGE_CACHE_DIR=os.path.join(ROOT, "subprojects", "packagecache"))
     quiet = {"check": True, "stdout": sys.stderr, "env": environment}
     if not os.path.isfile(os.path.join(build, "build.ninja")):
@@ -136,8 +136,6 @@ def built(commit, programs):
     known = subprocess.run(["ninja", "-C", build, "-t", "targets", "all"], check=True,
                            stdout=subprocess.PIPE, text=True)
     wanted = [f"bench/bench-{program}" for program in programs if f"\nbench/bench-{program}:" in known.stdout]
-    # What the benchmarks of workers start, where they are built.
-    wanted += [name for name in ("unum", "unum-native-worker") if f"\n{name}:" in known.stdout]
     subprocess.run(["ninja", "-C", build, *wanted], **quiet)
     return build
 
