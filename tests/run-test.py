@@ -5,21 +5,25 @@ Usage: run-test.py catch PROGRAM [ARGS...]       a Catch2 program
        run-test.py unittest FILE.py [ARGS...]    a file of Python's unittest
        run-test.py plain NAME PROGRAM [ARGS...]  anything else: one test; exit code 77 is a skip
        run-test.py sum DIRECTORY                 prints the sum: `N passed, N failed, N skipped`
+       run-test.py times DIRECTORY               prints where the time went, the longest first
 
-The counts go to $UNUM_TEST_RESULTS as one JSON file a run; without that variable the test simply
-runs. The exit code is 0 if nothing failed; for `sum`, in CI (CI=true), also only if nothing was
-skipped.
+The counts and times go to $UNUM_TEST_RESULTS as one JSON file a run; without that variable the test
+simply runs. The exit code is 0 if nothing failed; for `sum`, in CI (CI=true), also only if nothing
+was skipped.
 """
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree as ElementTree
 
 SKIPPED = 77
+BEGAN = time.monotonic()
 
 
 def run_name(path, *parts):
@@ -99,23 +103,45 @@ def run_plain(name, *command):
 
 
 def record(name, passed, failures, skipped):
+    """The processor time is this process' and that of all it waited for, not that of the servers."""
     directory = os.environ.get("UNUM_TEST_RESULTS")
     if directory:
-        counts = {"name": name, "passed": passed, "failed": failures, "skipped": skipped}
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        counts = {"name": name, "passed": passed, "failed": failures, "skipped": skipped,
+                  "seconds": round(time.monotonic() - BEGAN, 2),
+                  "cpu_seconds": round(sum(each.ru_utime + each.ru_stime for each in used), 2)}
         with open(os.path.join(directory, name + ".json"), "w", encoding="utf-8") as file:
             json.dump(counts, file)
 
 
-def print_sum(directory):
-    passed, failed, skipped = 0, [], []
+def recorded(directory):
+    """What the runs have left: the folder of each below the directory, its counts and times."""
     for folder, _, names in sorted(os.walk(directory)):
         for name in sorted(names):
             with open(os.path.join(folder, name), encoding="utf-8") as file:
-                counts = json.load(file)
-            where = f"{os.path.relpath(folder, directory)}/{counts['name']}"
-            passed += counts["passed"]
-            failed += [f"{where}: {case}" for case in counts["failed"]]
-            skipped += [f"{where}: {case}" for case in counts["skipped"]]
+                yield os.path.relpath(folder, directory), json.load(file)
+
+
+def print_times(directory):
+    """A table in Markdown: a test that takes much longer than its processor time waits."""
+    rows = sorted(recorded(directory), key=lambda row: -row[1]["seconds"])
+    print("| run | test | seconds | of the processor |\n| -- | -- | --: | --: |")
+    for run, counts in rows:
+        print(f"| {run} | {counts['name']} | {counts['seconds']:.1f} | {counts['cpu_seconds']:.1f} |")
+    for run in sorted({run for run, _ in rows}):
+        sums = [sum(counts[field] for place, counts in rows if place == run)
+                for field in ("seconds", "cpu_seconds")]
+        print(f"| {run} | all | {sums[0]:.0f} | {sums[1]:.0f} |")
+    return 0
+
+
+def print_sum(directory):
+    passed, failed, skipped = 0, [], []
+    for run, counts in recorded(directory):
+        where = f"{run}/{counts['name']}"
+        passed += counts["passed"]
+        failed += [f"{where}: {case}" for case in counts["failed"]]
+        skipped += [f"{where}: {case}" for case in counts["skipped"]]
     for case in skipped:
         print(f"skipped  {case}")
     for case in failed:
@@ -127,10 +153,11 @@ def print_sum(directory):
 
 def main():
     kinds = {"catch": run_catch, "unittest": run_unittest, "plain": run_plain}
-    if len(sys.argv) < 3 or sys.argv[1] not in (*kinds, "sum"):
+    tables = {"sum": print_sum, "times": print_times}
+    if len(sys.argv) < 3 or sys.argv[1] not in (*kinds, *tables):
         sys.exit(__doc__)
-    if sys.argv[1] == "sum":
-        return print_sum(sys.argv[2])
+    if sys.argv[1] in tables:
+        return tables[sys.argv[1]](sys.argv[2])
     # What stands if this process is killed, at the time limit say.
     name = run_name(*sys.argv[2:]) if sys.argv[1] == "unittest" else run_name(sys.argv[2])
     record(name, 0, [f"{name} did not end by itself"], [])

@@ -1,5 +1,6 @@
 """The habits of the source, as tests: what a reviewer should not have to look for."""
 
+import ast
 import os
 import re
 import subprocess
@@ -28,6 +29,7 @@ def layer_of(path):
 LAYERS = read_layers()
 LINES_MAX = 600
 COLUMNS_MAX = 100
+SCRIPT_COLUMNS_MAX = 120
 DOCUMENT_COLUMNS_MAX = 120
 # Split in two so that this file passes its own test.
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b")
@@ -74,6 +76,24 @@ def anchors_of(document):
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def read_editorconfig(text):
+    """Pattern to its settings."""
+    sections, settings = {}, {}
+    for line in text.splitlines():
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if line.startswith("["):
+            settings = sections.setdefault(line.strip()[1:-1], {})
+        elif equals and not line.startswith("#"):
+            settings[key] = value
+    return sections
+
+
+def suffixes_of(pattern):
+    """Of *.py or *.{c,h}."""
+    names = pattern.removeprefix("*.").removeprefix("{").removesuffix("}")
+    return ["." + name for name in names.split(",")]
+
+
 class Tidy(unittest.TestCase):
     maxDiff = None
 
@@ -101,9 +121,52 @@ class Tidy(unittest.TestCase):
         self.expect_none(long, f"at most {LINES_MAX} lines a file")
 
     def test_no_line_is_longer_than_the_window(self):
-        long = [f"{name}:{number}" for name, text in self.cpp.items()
-                for number, line in enumerate(text.splitlines(), 1) if len(line) > COLUMNS_MAX]
-        self.expect_none(long, f"at most {COLUMNS_MAX} columns")
+        texts = [(name, text, COLUMNS_MAX) for name, text in self.cpp.items()]
+        texts += [(name, text, SCRIPT_COLUMNS_MAX) for name, text in self.code.items() if name.endswith(".py")]
+        long = [f"{name}:{number}" for name, text, most in texts
+                for number, line in enumerate(text.splitlines(), 1) if len(line) > most]
+        self.expect_none(long, f"at most {COLUMNS_MAX} columns, {SCRIPT_COLUMNS_MAX} in Python")
+
+    def test_editors_are_told_what_is_held_here(self):
+        sections = read_editorconfig(read(".editorconfig"))
+        said = {suffix: int(values["max_line_length"]) for pattern, values in sections.items()
+                if "max_line_length" in values for suffix in suffixes_of(pattern)}
+        self.assertEqual({**dict.fromkeys(CPP, COLUMNS_MAX), ".py": SCRIPT_COLUMNS_MAX,
+                          ".md": DOCUMENT_COLUMNS_MAX}, said)
+        self.assertIn(f"\nColumnLimit: {COLUMNS_MAX}\n", read(".clang-format"))
+        everywhere = sections["*"]
+        self.assertEqual(("lf", "true", "true", "space"), tuple(everywhere[key] for key in (
+            "end_of_line", "insert_final_newline", "trim_trailing_whitespace", "indent_style")))
+
+    def test_lines_end_as_editors_are_told(self):
+        # Blanks at the end of a line of C++ are clang-format's business, or stand in a raw string.
+        wrong = []
+        for name, text in {**self.code, **self.documents}.items():
+            if name.startswith(("tests/fixtures/", "tests/fuzz/corpus/")):
+                continue
+            if "\r" in text or "\t" in text or (text and not text.endswith("\n")):
+                wrong.append(f"{name}: a tab, a carriage return or no newline at the end")
+            if name not in self.cpp:
+                wrong += [f"{name}:{number}" for number, line in enumerate(text.split("\n"), 1)
+                          if line != line.rstrip()]
+        self.expect_none(wrong, "blanks for indents, a line feed at every end and nothing before it")
+
+    def test_hosted_ci_runs_what_ci_runs(self):
+        name = ".github/workflows/ci.yml"
+        text = read(name)
+        self.assertNotIn("\t", text)
+        self.assertRegex(text, r"(?m)^ +debian: \[12, 13\]$")
+        self.assertRegex(text, r"(?m)^ +run: \.ci/run$")
+        actions = re.findall(r"(?m)^ +(?:- )?uses: (.+)$", text)
+        self.assertGreater(len(actions), 2)
+        loose = [action for action in actions if not re.fullmatch(r"actions/[a-z-]+@v\d+", action)]
+        self.expect_none(loose, "actions of the platform's own, pinned by major version")
+        try:
+            import yaml
+        except ImportError:  # not on every machine; hosted CI reads it anyhow
+            return
+        steps = yaml.safe_load(text)["jobs"]["test"]["steps"]
+        self.assertTrue(all("run" in step or "uses" in step for step in steps), steps)
 
     def test_every_file_begins_with_its_reason_to_exist(self):
         silent = []
@@ -180,6 +243,17 @@ class Tidy(unittest.TestCase):
                    and name.endswith((".cpp", ".c"))
                    and not any(("/" + name).endswith("/" + entry) for entry in listed)]
         self.expect_none(orphans, "every source file stands in a meson.build")
+
+    def test_every_class_of_a_script_is_run(self):
+        # A script that is divided names its classes in tests/meson.build; a new one is easily forgotten there.
+        named = {}
+        for path, classes in re.findall(r"files\('([a-z_/]+\.py)'\),\s*\[([^]]+)\]", read("tests/meson.build")):
+            named.setdefault(path, set()).update(re.findall(r"'(\w+)'", classes))
+        self.assertGreater(len(named), 3)
+        for path, classes in named.items():
+            there = [node for node in ast.parse(read("tests/" + path)).body if isinstance(node, ast.ClassDef)]
+            bases = {ast.unparse(base).partition(".")[0] for node in there for base in node.bases}
+            self.assertEqual({node.name for node in there} - bases, classes, path)
 
     def test_every_relative_link_in_a_document_leads_somewhere(self):
         wrong, links = [], 0

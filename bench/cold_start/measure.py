@@ -6,10 +6,10 @@ Usage: python3 tests/with-servers.py --only http,s3 python3 bench/cold_start/mea
 
 Each BUILD is a build directory with -Dbenchmarks=true: an ordinary one; also one with
 --force-fallback-for=curl (shared libraries, but a libcurl of few features) and one with -Dprefer_static=true.
-The first is compared with a bare libcurl program of its own. They all read one value of 1 KB over http, in turns: from an nginx that has the same bytes behind
-every key ($UNUM_TEST_HTTP, the server's time is next to none), and from an S3 server ($UNUM_TEST_S3). Told are
-the fastest and the median round until the value was written to stdout, CPU of the whole program, its peak
-memory and the shared libraries it loads.
+The first is compared with a bare libcurl program of its own. They all read one value of 1 KB over http, in turns:
+from an nginx that has the same bytes behind every key ($UNUM_TEST_HTTP, the server's time is next to none), and from
+an S3 server ($UNUM_TEST_S3). Told are the fastest and the median round until the value was written to stdout, CPU of
+the whole program, its peak memory and the shared libraries it loads.
 
 UNUM_BENCH_TINY=1 does everything once: a test that it works. Without a server the exit code is 77.
 """
@@ -74,7 +74,8 @@ def program(build, name):
 
 def run_once(build, command, env):
     """Microseconds to the first byte, to the end, of CPU; peak memory in KB."""
-    done = subprocess.run([program(build, "first-byte"), *command], check=True, stdout=subprocess.PIPE, env=env, timeout=60)
+    done = subprocess.run([program(build, "first-byte"), *command], check=True, stdout=subprocess.PIPE, env=env,
+                              timeout=60)
     return [float(figure) for figure in done.stdout.split()]
 
 

@@ -335,11 +335,14 @@ class AppTest(unittest.TestCase):
 
     def unum(self, *arguments, code=None, timeout=TIMEOUT_S, **options):
         """Runs a command to its end; nothing that it started may live on."""
-        command = self.start(*arguments, **options)
-        ended = command.wait(timeout)
-        self.assertEqual([], command.wait_for_no_process(), "processes that were left behind")
+        ended = self.end_of(self.start(*arguments, **options), timeout)
         if code is not None:
             self.assertEqual(code, ended.code, f"{arguments}: {ended}")
+        return ended
+
+    def end_of(self, command, timeout=TIMEOUT_S):
+        ended = command.wait(timeout)
+        self.assertEqual([], command.wait_for_no_process(), "processes that were left behind")
         return ended
 
     def run_json(self, *arguments, **options):
@@ -348,9 +351,12 @@ class AppTest(unittest.TestCase):
     def refused(self, code, *arguments, says=(), **options):
         """A command that must fail with one clear message: no output, no stack of the program's own."""
         ended = self.unum(*arguments, **options)
+        self.expect_refusal(ended, code, says)
+        return ended
+
+    def expect_refusal(self, ended, code, says):
         self.assertEqual(code, ended.code, ended)
         self.assertEqual("", ended.out, ended)
         for words in [says] if isinstance(says, str) else says:
             self.assertIn(words, ended.err)
         self.assertNotIn("internal error", ended.err)
-        return ended

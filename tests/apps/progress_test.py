@@ -38,11 +38,6 @@ class Terminal:
         os.close(slave)
         self.shown = ""
 
-    def read_until(self, pattern):
-        while not re.search(pattern, self.shown):
-            if not self.read():
-                raise AssertionError(f"the terminal never showed {pattern}:\n{self.shown!r}")
-
     def read(self):
         """False at the end."""
         ready, _, _ = select.select([self.master], [], [], TIMEOUT_S)

@@ -208,7 +208,8 @@ class Unreachable(Secrets):
                      f"redis://{user}:{secret}%zz@cache", f"redis://{user}:{secret}@cache:x",
                      f"redis://{user}:{secret}@cache/x", f"redis://{user}:{secret}@cache?x=y",
                      f"redis://cache?password={secret}", f"redis://cache?{secret}", f"redis://cache/{secret}",
-                     f"redis://cache:6379#{secret}", f"redis://{user}:{secret} @cache:x", f"http://{user}:{secret}@cache",
+                     f"redis://cache:6379#{secret}", f"redis://{user}:{secret} @cache:x",
+                     f"http://{user}:{secret}@cache",
                      f"redis-sentinel://{user}:{secret}@cache", f"redis://[{secret}@cache", f"redis://[::1]:{secret}",
                      f"redis://{user}:{secret}@a,b:x", f"redis://a:{secret},b", f"rediss://{user}:{secret}@cache:x"):
             for store in (f"redis:{text}", text):

@@ -16,7 +16,6 @@ TOKEN = re.compile(r"""\s*(?:
   | (?P<sign>//|==|!=|<=|>=|[-+*/%<>()\[\],.=])
 )""", re.VERBOSE)
 
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in", "not in")
 CONSTANTS = {"True": True, "true": True, "False": False, "false": False, "None": None, "null": None}
 INTEGER_MAX = 2 ** 63 - 1
 

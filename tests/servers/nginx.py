@@ -1,5 +1,5 @@
-"""nginx as the floor under every HTTP figure: any path is a file of 1 KB, any PUT is taken and forgotten, and one on the
-condition that there is nothing yet is refused, so that it can stand for an S3 bucket that is only read.
+"""nginx as the floor under every HTTP figure: any path is a file of 1 KB, any PUT is taken and forgotten, and one on
+the condition that there is nothing yet is refused, so that it can stand for an S3 bucket that is only read.
 
 `/1k` is that file by its own name, `/absent` is a 404. Over HTTPS it speaks HTTP/2 as well, and listens on 127.0.0.2
 too, a name that its certificate does not have.

@@ -1,5 +1,5 @@
 // `unum check` over very large applications: it ends soon, whatever it finds.
-#include <chrono>
+#include <ctime>
 #include <functional>
 #include <utility>
 
@@ -9,8 +9,8 @@ using namespace unum;
 
 namespace {
 
-// Generous: machines are busy. Not built with sanitizers. A step that is quadratic
-// in what these applications have takes longer than that.
+// Of the processor's time, since machines are busy, and generous, since some are slow. A step that
+// is quadratic in what these applications have takes longer than that. Not built with sanitizers.
 constexpr double kSecondsMax = 60;
 
 std::string list_of(int count, const std::function<std::string(int)>& item) {
@@ -28,16 +28,19 @@ class LargeApplication {
     template_ += "  " + name + ":\n    Properties: {CodeUri: " + name + ", Runtime: python3.11" +
                  (first_ ? ", Start: true" : "") + "}\n";
     first_ = false;
+    change(name, fields);
+  }
+  /// A function that is there already.
+  void change(const std::string& name, const std::string& fields) {
     dir_.write(name + "/unum_config.json", "{\"Name\": \"" + name + "\"" + fields + "}");
   }
 
   /// What check says, in less than the time that is allowed.
   std::string check() {
     dir_.write("unum-template.yaml", template_);
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     const std::string found = ::check(dir_);
-    const auto took = std::chrono::steady_clock::now() - start;
-    CHECK(std::chrono::duration<double>(took).count() < kSecondsMax);
+    CHECK(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC < kSecondsMax);
     return found;
   }
 
@@ -95,18 +98,16 @@ TEST_CASE("1,000 parallel branches that all name each other end soon (found 11)"
 }
 
 TEST_CASE("a chain and a ring of many functions end soon (found 11)") {
-  for (const bool ring : {false, true}) {
-    LargeApplication large;
-    constexpr int kFunctions = 12'000;
-    large.function("S", next(scalar(f(0), R"(, "Payload Modifiers": ["Push"])")));
-    for (int i = 0; i < kFunctions; ++i) {
-      const bool last = i + 1 == kFunctions;
-      const std::string back = R"(, "Conditional": "$ret != 0",
-                                     "Payload Modifiers": ["$0 = $0 + 1"])";
-      large.function(f(i), !last ? next(scalar(f(i + 1))) : ring ? next(scalar(f(0), back)) : "");
-    }
-    CHECK(large.check() == "");
-  }
+  LargeApplication large;
+  constexpr int kFunctions = 12'000;
+  large.function("S", next(scalar(f(0), R"(, "Payload Modifiers": ["Push"])")));
+  for (int i = 0; i + 1 < kFunctions; ++i) large.function(f(i), next(scalar(f(i + 1))));
+  const std::string last = f(kFunctions - 1);
+  large.function(last);
+  CHECK(large.check() == "");
+  large.change(last, next(scalar(f(0), R"(, "Conditional": "$ret != 0",
+                                           "Payload Modifiers": ["$0 = $0 + 1"])")));
+  CHECK(large.check() == "");
 }
 
 TEST_CASE("a list of 100,000 names ends soon (found 11)") {

@@ -413,10 +413,13 @@ TEST_CASE("a metadata service that never answers costs a second", "[aws]") {
   const auto silent = [](Peer& peer) -> Task<void> { co_await peer.until_gone(); };
   with_chain(reactor, silent, [&](Chain& chain) -> Task<void> {
     environment.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", chain.server.origin());
+    const Clock::time_point before = Clock::now();
     const auto error = co_await error_of(chain.source->get(Wait{far_away()}));
     REQUIRE(error);
     CHECK(error->code() == "Unum.NoCredentials");
     CHECK(chain.server.accepted() == 1);
+    CHECK(Clock::now() - before >= std::chrono::milliseconds(900));
+    CHECK(Clock::now() - before < std::chrono::seconds(10));  // and no request's usual time
   });
 }
 

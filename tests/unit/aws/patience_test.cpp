@@ -105,7 +105,7 @@ TEST_CASE("a service that is away for seconds is waited for by all calls (found 
     co_await for_each_bounded(100, 100, call);
     CHECK(!service.client.is_held_back());
     const Clock::duration late = Clock::now() - *back_at;
-    CHECK(late < 5s);
+    CHECK(late < 10s);  // pauses are 2 s at most, without a patience 20 s
     REQUIRE(!lines.empty());
     CHECK(lines.front().starts_with("s3:bucket does not do what it is asked"));
     CHECK(lines.front().find("at most 60 s") != std::string::npos);
@@ -125,7 +125,7 @@ TEST_CASE("when the patience is over a call fails with what it met last (found 1
     const auto error = co_await error_of(service.client.send(get_call()));
     REQUIRE(error);
     CHECK(Clock::now() - before > 2900ms);
-    CHECK(Clock::now() - before < 10s);
+    CHECK(Clock::now() - before < 20s);
     CHECK(error->code() == (throttled ? "SlowDown" : "InternalError"));
     CHECK(error->message().find(" attempts in 3 s: ") != std::string::npos);
     CHECK(service.client.counters().requests > 2);
@@ -190,7 +190,7 @@ TEST_CASE("while a store is opened, each request ends, though bytes come (found 
     const auto error = co_await error_of(service.client.send(get_call()));
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::timeout);
-    CHECK(Clock::now() - before < 5s);
+    CHECK(Clock::now() - before < 15s);  // all thousand bytes take 20 s
   };
   with_service(reactor, service, body);
 }
