@@ -37,6 +37,13 @@ CPP = (".cpp", ".hpp", ".h", ".c", ".hpp.in")
 SCRIPTS = (".py", ".sh", ".js", ".mjs", ".build", ".options", ".txt")
 COMMENT = ("//", "/*", "#", '"""')
 CODE_IN_DOCUMENT = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+# Clocks and the kernel's randomness, which only these may ask: the ports of the reactor, and the
+# file-system store for the clock that files are stamped with.
+CLOCK_OR_CHANCE = re.compile(
+    r"\b\w*[cC]lock::now\b|\bclock_gettime\b|\bgettimeofday\b|\btimespec_get\b"
+    r"|(?<![\w.>])time\((nullptr|NULL|0|&)|\brandom_device\b|\bgetrandom\b|\bgetentropy\b"
+    r"|\bRAND_(priv_)?bytes\b|\barc4random|\bs?rand\(|\bmt19937|\bminstd_rand|\brandom_engine\b")
+PORTS = ("src/reactor/system_port.cpp", "src/stores/fs/system_calls.cpp")
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 
 
@@ -229,6 +236,16 @@ class Tidy(unittest.TestCase):
                   if name.startswith("tests/") and name != "tests/tidy_test.py"
                   for number, line in enumerate(text.splitlines(), 1) if call.search(line)]
         self.expect_none(sleepy, "wait for the event")
+
+    def test_only_the_ports_ask_a_clock_or_the_kernels_randomness(self):
+        asking = [f"{name}:{number}: {line.strip()}" for name, text in self.cpp.items()
+                  if name.startswith(("src/", "include/")) and name not in PORTS
+                  for number, line in enumerate(text.splitlines(), 1)
+                  if CLOCK_OR_CHANCE.search(line.partition("//")[0])]
+        self.expect_none(asking, "time and randomness come from the reactor, so that a port of a"
+                                 " test's own drives them")
+        for name in PORTS:
+            self.assertRegex(self.cpp[name], CLOCK_OR_CHANCE, "each port still needs its place")
 
     def test_every_layer_has_its_readme(self):
         missing = [layer for layer in LAYERS if "/" not in layer

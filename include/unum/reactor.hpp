@@ -28,7 +28,6 @@ namespace unum {
 
 class Reactor;
 class Port;
-class ReadyQueue;
 
 /// How long to wait, and for whom to stop waiting.
 struct Wait {
@@ -107,15 +106,48 @@ struct Timer {
   static constexpr std::size_t kNotInHeap = static_cast<std::size_t>(-1);
 };
 
-/// Awaits one operation. Made by the reactor's calls below; neither copied nor moved.
-class [[nodiscard]] OperationAwaiter final : private Operation, private Timer {
+/// What every wait for an event has in common: it ends early at its deadline or at a request to
+/// stop, whichever is first. The base of awaiters; neither copied nor moved.
+class BoundedWait : private Timer {
  public:
-  OperationAwaiter(Reactor& reactor, const Wait& wait, const Request& what) noexcept
-      : Operation(what), reactor_(reactor), token_(wait.stop) {
+  BoundedWait(const BoundedWait&) = delete;
+  BoundedWait& operator=(const BoundedWait&) = delete;
+
+ protected:
+  /// Called with -ETIME or -ECANCELED, each once at most, until `end_wait`; never from inside
+  /// `begin_wait`, since `await_ready` looks for a stop first.
+  using GiveUp = void (*)(BoundedWait& self, int why) noexcept;
+
+  BoundedWait(Reactor& reactor, const Wait& wait, GiveUp give_up) noexcept
+      : reactor_(reactor), token_(wait.stop), give_up_(give_up) {
     when = wait.deadline;
   }
+  ~BoundedWait() = default;
+
+  bool stop_requested() const noexcept { return token_.stop_requested(); }
+  /// Sets the timer if there is a deadline and listens for the stop. May throw std::bad_alloc;
+  /// nothing has begun then.
+  void begin_wait(std::coroutine_handle<> waiter);
+  void end_wait() noexcept;
+  void resume() const { waiter_.resume(); }
+  Deadline deadline() const noexcept { return when; }
+  Reactor& reactor() const noexcept { return reactor_; }
+
+ private:
+  Reactor& reactor_;
+  StopToken token_;
+  GiveUp give_up_;
+  std::coroutine_handle<> waiter_;
+  StopCallback stop_;
+};
+
+/// Awaits one operation. Made by the reactor's calls below; neither copied nor moved.
+class [[nodiscard]] OperationAwaiter final : private Operation, private BoundedWait {
+ public:
+  OperationAwaiter(Reactor& reactor, const Wait& wait, const Request& what) noexcept
+      : Operation(what), BoundedWait(reactor, wait, &on_given_up) {}
   bool await_ready() noexcept {
-    if (!token_.stop_requested()) return false;
+    if (!stop_requested()) return false;
     interrupted_ = result = -ECANCELED;
     return true;
   }
@@ -128,35 +160,23 @@ class [[nodiscard]] OperationAwaiter final : private Operation, private Timer {
 
  private:
   static void on_done(Ready& ready) noexcept;
-  static void on_deadline(Timer& timer) noexcept;
-  static void on_stop(void* self) noexcept;
+  static void on_given_up(BoundedWait& wait, int why) noexcept;
 
-  Reactor& reactor_;
-  StopToken token_;
-  std::coroutine_handle<> waiter_;
-  StopCallback stop_;
   int interrupted_ = 0;  ///< -ETIME or -ECANCELED once the wait was given up.
 };
 
 /// Awaits a point of time: true if it came, false if a stop was requested before.
-class [[nodiscard]] SleepAwaiter final : private Timer, private Ready {
+class [[nodiscard]] SleepAwaiter final : private BoundedWait, private Ready {
  public:
   SleepAwaiter(Reactor& reactor, Deadline until, StopToken stop) noexcept
-      : reactor_(reactor), until_(until), token_(stop) {}
-  bool await_ready() const noexcept { return token_.stop_requested(); }
+      : BoundedWait(reactor, {until, stop}, &on_ended) {}
+  bool await_ready() const noexcept { return stop_requested(); }
   void await_suspend(std::coroutine_handle<> waiter);
-  bool await_resume() noexcept;
+  bool await_resume() const noexcept { return came_; }
 
  private:
-  static void on_time(Timer& timer) noexcept;
-  static void on_stop(void* self) noexcept;
-  static void on_ready(Ready& ready) noexcept;
+  static void on_ended(BoundedWait& wait, int why) noexcept;
 
-  Reactor& reactor_;
-  Deadline until_;
-  StopToken token_;
-  StopCallback stop_;
-  std::coroutine_handle<> waiter_;
   bool came_ = false;
 };
 
@@ -186,7 +206,12 @@ class TimerHeap;
 
 class Reactor {
  public:
-  enum class Backend : std::uint8_t { automatic, uring, epoll };
+  enum class Backend : std::uint8_t {
+    automatic,
+    uring,
+    epoll,
+    simulated,  ///< None of the kernel's: a test or a simulator drives time and randomness.
+  };
 
   struct Options {
     /// `automatic`: what UNUM_REACTOR=uring|epoll says, else io_uring if the kernel allows it, else
@@ -243,8 +268,21 @@ class Reactor {
   /// When run_once must be called although pollable_fd() is silent; kAlreadyPassed: now.
   Deadline next_deadline() const noexcept;
 
-  /// The time, which stands still within a tick.
+  // --- Time and randomness, all of which the process has from here --------------------------
+
+  /// The monotonic time, which stands still within a tick.
   Deadline now() noexcept;
+  /// The same read anew: for measuring within a tick, and for libraries that have clocks of their
+  /// own.
+  Deadline exact_now() noexcept;
+  /// The time of day, read anew by each call.
+  WallTime wall_time() noexcept;
+  /// Fills `out` from the kernel's generator, fit for names and keys that nobody may guess. Throws
+  /// system_error of origin "reactor" when the kernel refuses.
+  void random_bytes(std::span<std::byte> out);
+  /// A number in [0, 1), evenly spread, of a generator that is seeded from `random_bytes` once: for
+  /// the jitter of pauses, never for what nobody may guess.
+  double random_fraction() noexcept;
 
   // --- Awaitables ---------------------------------------------------------------------------
 
@@ -313,6 +351,8 @@ class Reactor {
  private:
   friend class OperationAwaiter;
   friend class WatchTable;
+  friend Reactor reactor_on(std::unique_ptr<Port> port, std::string reason);
+  Reactor(std::unique_ptr<Port> port, std::string reason);
   template <class Awaitable>
   static Task<void> await(Awaitable& awaitable) {
     co_await awaitable;
@@ -320,12 +360,13 @@ class Reactor {
   bool run_ready();
 
   std::unique_ptr<TimerHeap> timers_;
-  std::unique_ptr<ReadyQueue> ready_;
   std::unique_ptr<Port> port_;
   std::unique_ptr<WatchTable> watches_;
   std::string backend_reason_;
   Deadline now_{};
   bool now_is_known_ = false;
+  bool is_seeded_ = false;
+  std::uint64_t jitter_ = 0;  ///< The state of `random_fraction`.
 };
 
 }  // namespace unum

@@ -13,7 +13,6 @@ namespace {
 
 using std::chrono::minutes;
 using std::chrono::seconds;
-using WallTime = std::chrono::system_clock::time_point;
 
 // Before their end: from the first on one caller asks for newer ones, from the second on all wait
 // for them (a request that is under way must not outlive its signature). As in the SDKs.
@@ -153,7 +152,7 @@ class CachedCredentials final : public CredentialsSource {
   }
 
   /// By the clock of the services, where one has said that ours is wrong.
-  WallTime wall_now() const { return clock_() + ahead_; }
+  WallTime wall_now() const { return (clock_ ? clock_() : reactor_.wall_time()) + ahead_; }
 
   void use_until(WallTime end, WallTime refresh) noexcept {
     useless_at_ = end;

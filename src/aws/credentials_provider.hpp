@@ -33,11 +33,12 @@ class CredentialsProvider {
   virtual bool outlives_expiration() const noexcept { return false; }
 };
 
-using WallClock = std::function<std::chrono::system_clock::time_point()>;
+/// A clock of a test's own; null: the reactor's.
+using WallClock = std::function<WallTime()>;
 
 /// Asks the places in their order; whichever had credentials is asked again before they end.
 std::unique_ptr<CredentialsSource> cached_credentials(
     Reactor& reactor, std::vector<std::unique_ptr<CredentialsProvider>> places,
-    WallClock clock = &std::chrono::system_clock::now);
+    WallClock clock = {});
 
 }  // namespace unum::aws

@@ -31,8 +31,8 @@ struct Asker {
   /// An answer of any status below 500, or the last error.
   Task<http::Response> ask(http::Method method, std::string origin, std::string target,
                            std::vector<std::string> headers, Wait wait) {
-    const Backoff backoff;
-    const Random random = make_random();
+    const RetryBackoff backoff;
+    const Random random = [this] { return reactor.random_fraction(); };
     RetryQuota quota;
     Retry retry(backoff, attempts, quota, random, wait.deadline);
     for (;;) {

@@ -1,27 +1,9 @@
-// Backoff, quota and the decision whether there is another attempt.
+// Pauses, quota and the decision whether there is another attempt.
 #include "aws/retry.hpp"
 
 #include <algorithm>
-#include <memory>
-#include <random>
 
 namespace unum {
-
-Clock::duration Backoff::delay(Failure failure, unsigned attempt, double random) const noexcept {
-  const auto base = failure == Failure::throttling ? throttling_base : transient_base;
-  // Beyond 2^30 every base is above any maximum.
-  const double doubled =
-      static_cast<double>(base.count()) * static_cast<double>(1u << std::min(attempt, 30u));
-  const double bounded = std::min(doubled, static_cast<double>(delay_max.count()));
-  return std::chrono::duration_cast<Clock::duration>(
-      std::chrono::duration<double, std::milli>(bounded * random));
-}
-
-Random make_random() {
-  std::random_device device;
-  auto engine = std::make_shared<std::minstd_rand>(device());
-  return [engine] { return std::uniform_real_distribution<double>(0.0, 1.0)(*engine); };
-}
 
 bool RetryQuota::take(unsigned cost) noexcept {
   if (cost > tokens_) return false;
@@ -36,7 +18,9 @@ void RetryQuota::give(unsigned tokens) noexcept {
 /// How long until the next attempt, of the time that is left.
 Clock::duration Retry::pause_after(Failure failure, std::optional<Clock::duration> asked,
                                    Clock::duration left) const {
-  Clock::duration pause = backoff_.delay(failure, attempts_ - 1, random_());
+  const Backoff& backoff =
+      failure == Failure::throttling ? backoff_.throttling : backoff_.transient;
+  Clock::duration pause = backoff.pause(attempts_ - 1, random_());
   if (patience_.count() > 0) {
     const Clock::duration most =
         failure == Failure::throttling ? kThrottlingPauseMax : kTransientPauseMax;

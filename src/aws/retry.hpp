@@ -14,6 +14,7 @@
 #include <functional>
 #include <optional>
 
+#include "base/backoff.hpp"
 #include "unum/time.hpp"
 
 namespace unum {
@@ -24,21 +25,14 @@ enum class Failure : std::uint8_t {
   throttling,  ///< The service asks for a slower pace.
 };
 
-/// How long to wait before the attempt after `attempt` (0: the first one).
-struct Backoff {
-  std::chrono::milliseconds transient_base{50};
-  std::chrono::milliseconds throttling_base{1'000};
-  std::chrono::milliseconds delay_max{20'000};
-
-  /// `random` in [0, 1) times the base doubled `attempt` times, the product of these at most
-  /// `delay_max`: full jitter.
-  Clock::duration delay(Failure failure, unsigned attempt, double random) const noexcept;
+/// The pauses after each kind of failure.
+struct RetryBackoff {
+  Backoff transient{std::chrono::milliseconds(50), std::chrono::milliseconds(20'000)};
+  Backoff throttling{std::chrono::milliseconds(1'000), std::chrono::milliseconds(20'000)};
 };
 
-/// Numbers in [0, 1), evenly spread.
+/// Numbers in [0, 1), evenly spread: the reactor's, or a test's.
 using Random = std::function<double()>;
-/// Seeded from the system's entropy, so that machines that failed together do not retry together.
-Random make_random();
 
 /// Tokens for retries, shared by the calls of one service. While calls succeed it fills; while they
 /// fail it empties, and then failures are told at once instead of being repeated.
@@ -77,7 +71,7 @@ class Retry {
 
   /// Patience 0: number and quota end a call. Else it is tried again until it has failed for so
   /// long; the quota is asked as before, and `is_over_quota` says when it has nothing left.
-  Retry(const Backoff& backoff, unsigned attempts_max, RetryQuota& quota, const Random& random,
+  Retry(const RetryBackoff& backoff, unsigned attempts_max, RetryQuota& quota, const Random& random,
         Deadline deadline, Clock::duration patience = {}) noexcept
       : backoff_(backoff),
         attempts_max_(attempts_max),
@@ -107,7 +101,7 @@ class Retry {
                               Clock::duration left) const;
   bool pay(Failure failure) noexcept;
 
-  const Backoff& backoff_;
+  const RetryBackoff& backoff_;
   unsigned attempts_max_;
   RetryQuota& quota_;
   const Random& random_;

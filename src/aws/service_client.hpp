@@ -87,10 +87,10 @@ struct RetryPolicy {
   /// After this long without an answer a read is sent a second time, and the first answer counts;
   /// 0: never. UNUM_HEDGE_MS.
   std::chrono::milliseconds hedge_after{0};
-  Backoff backoff{};
-  Random random = make_random();  ///< For tests.
-  /// The wall clock, for tests; null: the system's.
-  std::function<std::chrono::system_clock::time_point()> wall_clock{};
+  RetryBackoff backoff{};
+  /// For tests; null: the reactor's, as for the wall clock.
+  Random random{};
+  std::function<WallTime()> wall_clock{};
 };
 
 struct ServiceCounters {

@@ -67,6 +67,7 @@ class ServiceClient::Impl {
         policy_(std::move(policy)),
         pace_(reactor),
         notices_(policy_.store.empty() ? endpoint.service : policy_.store, policy_.waiting) {
+    if (!policy_.random) policy_.random = [&reactor] { return reactor.random_fraction(); };
     spare_.reserve(kSparePartsMax);  // so that giving one back cannot fail
     set_endpoint(std::move(endpoint));
   }
@@ -125,14 +126,14 @@ class ServiceClient::Impl {
                          const Retry& retry);
   std::string without_secrets(std::string message);
   WallTime wall_now() const {
-    return policy_.wall_clock ? policy_.wall_clock() : std::chrono::system_clock::now();
+    return policy_.wall_clock ? policy_.wall_clock() : reactor_.wall_time();
   }
 
   Reactor& reactor_;
   http::Client& http_;
   CredentialsSource& credentials_;
   const Protocol protocol_;
-  const RetryPolicy policy_;
+  RetryPolicy policy_;
   RetryQuota quota_;
   Pace pace_;
   Notices notices_;

@@ -208,7 +208,7 @@ RetryPolicy Settings::retry_policy(std::string_view service) const {
   // the others: the SDKs' values.
   if (service == "dynamodb") {
     policy.attempts_max = 4;
-    policy.backoff.transient_base = std::chrono::milliseconds(25);
+    policy.backoff.transient.first = std::chrono::milliseconds(25);
   }
   if (const auto mode = get("AWS_RETRY_MODE", "retry_mode")) {
     // All three lead to the same: the standard mode, with the rate of the adaptive one for whoever

@@ -17,8 +17,6 @@
 
 namespace unum::aws {
 
-using WallTime = std::chrono::system_clock::time_point;
-
 /// Where services differ.
 struct SigningRules {
   /// S3 signs the path as it is sent; the others encode it a second time.

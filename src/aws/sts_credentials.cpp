@@ -26,15 +26,12 @@ void add(std::string& body, std::string_view name, std::string_view value) {
   append_uri_encoded(body, value);
 }
 
-std::string form(std::string_view action, const Role& role) {
+std::string form(std::string_view action, const Role& role, WallTime now) {
   std::string body = "Action=" + std::string(action) + "&Version=2011-06-15";
   add(body, "RoleArn", role.arn);
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
   add(body, "RoleSessionName",
-      role.session_name.empty()
-          ? "unum-" +
-                std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count())
-          : role.session_name);
+      role.session_name.empty() ? "unum-" + std::to_string(since.count()) : role.session_name);
   add(body, "DurationSeconds", role.duration_seconds);
   return body;
 }
@@ -90,7 +87,7 @@ class WebIdentityProvider final : public CredentialsProvider {
 
 Task<Credentials> assume_role(Reactor& reactor, http::Client& http, const Settings& settings,
                               Credentials caller, Role role, std::string name, Wait wait) {
-  std::string body = form("AssumeRole", role);
+  std::string body = form("AssumeRole", role, reactor.wall_time());
   add(body, "ExternalId", role.external_id);
   co_return co_await ask_sts(reactor, http, settings, std::move(caller), Signing::header,
                              std::move(body), std::move(name), wait);
@@ -106,7 +103,7 @@ Task<Credentials> assume_role_with_web_identity(Reactor& reactor, http::Client& 
     throw Error(ErrorKind::invalid, "aws", "Unum.InvalidCredentials",
                 name + ": there is no token in " + token_file);
   }
-  std::string body = form("AssumeRoleWithWebIdentity", role);
+  std::string body = form("AssumeRoleWithWebIdentity", role, reactor.wall_time());
   add(body, "WebIdentityToken", token);
   // The token goes where the secrets are, so that no message repeats it.
   Credentials caller;

@@ -6,7 +6,14 @@
 #include <cstdint>
 #include <limits>
 
+#include "unum/time.hpp"
+
 namespace unum {
+
+/// Nanoseconds since 1970.
+constexpr std::int64_t unix_ns(WallTime time) noexcept {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
 
 /// Nanoseconds since 1970. A time before September 1677 or after April 2262 becomes the least or
 /// the greatest value.
@@ -22,8 +29,7 @@ constexpr std::int64_t saturated_unix_ns(std::int64_t seconds, std::int64_t nano
 
 /// A moment that somebody else names, seconds since 1970. Before 1970 it becomes 1970, after 2200
 /// it becomes 2200: what is decided by it does not change, and sums with it do not overflow.
-constexpr std::chrono::system_clock::time_point bounded_wall_time(
-    std::chrono::sys_seconds time) noexcept {
+constexpr WallTime bounded_wall_time(std::chrono::sys_seconds time) noexcept {
   using std::chrono::sys_days;
   using std::chrono::year;
   return std::clamp(time, std::chrono::sys_seconds(sys_days(year(1970) / 1 / 1)),

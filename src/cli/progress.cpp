@@ -43,14 +43,14 @@ std::size_t terminal_columns() {
 
 }  // namespace
 
-Progress::Progress(bool live, bool silent)
-    : live_(live && !silent), silent_(silent), begun_(Clock::now()) {}
+Progress::Progress(Reactor& reactor, bool live, bool silent)
+    : reactor_(reactor), live_(live && !silent), silent_(silent), begun_(reactor.exact_now()) {}
 
 Progress::Row& Progress::row(std::string_view function) {
   const auto [found, is_new] = row_of_.try_emplace(std::string(function), rows_.size());
   if (is_new) {
     rows_.emplace_back().function = function;
-    rows_.back().first_queued = Clock::now();
+    rows_.back().first_queued = reactor_.exact_now();
   }
   return rows_[found->second];
 }
@@ -74,7 +74,7 @@ void Progress::ended(std::string_view function, const StepReport& report) {
   ++entry.ended;
   entry.failed += report.status == StepReport::Status::failed ? 1 : 0;
   entry.adopted += report.adopted ? 1 : 0;
-  entry.last_ended = Clock::now();
+  entry.last_ended = reactor_.exact_now();
   refresh(false);
 }
 
@@ -91,7 +91,7 @@ void Progress::line(std::string_view text) {
 }
 
 void Progress::refresh(bool force) {
-  const Deadline now = Clock::now();
+  const Deadline now = reactor_.exact_now();
   if (live_) {
     if (!force && now - last_drawn_ < kRedrawEvery) return;
     erase_live();
@@ -143,7 +143,7 @@ void Progress::draw_live() {
 void Progress::finish(bool show_timeline) {
   erase_live();
   if (silent_ || !show_timeline) return;
-  const double whole = seconds_between(begun_, Clock::now());
+  const double whole = seconds_between(begun_, reactor_.exact_now());
   std::size_t width = 8;
   for (const Row& entry : rows_)
     width = std::max(width, std::min<std::size_t>(entry.function.size(), 40));

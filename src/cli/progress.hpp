@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "hosts/local_host.hpp"
-#include "unum/time.hpp"
+#include "unum/reactor.hpp"
 
 namespace unum::cli {
 
@@ -19,7 +19,7 @@ class Progress final : public RunObserver {
  public:
   /// `live`: redraw lines in place. `silent`: show nothing but user code's output and deliveries
   /// again.
-  Progress(bool live, bool silent);
+  Progress(Reactor& reactor, bool live, bool silent);
 
   void queued(std::string_view function, std::string_view instance) override;
   void ended(std::string_view function, const StepReport& report) override;
@@ -52,6 +52,7 @@ class Progress final : public RunObserver {
   void draw_live();
   void plain_line(const Row& row);
 
+  Reactor& reactor_;
   const bool live_;
   const bool silent_;
   const Deadline begun_;

@@ -129,7 +129,7 @@ class ApplicationRun {
         application_(application),
         input_(std::move(input_text)),
         signals_({SIGINT, SIGTERM, SIGHUP}),  // before anything that starts threads or workers
-        progress_(::isatty(STDERR_FILENO) != 0, arguments.quiet) {}
+        progress_(reactor_, ::isatty(STDERR_FILENO) != 0, arguments.quiet) {}
 
   int run() { return reactor_.run(run_all()); }
 
@@ -320,7 +320,7 @@ Task<int> ApplicationRun::run_all() {
   TaskGroup watchers;
   watchers.spawn(watch_signals(done.token()));
   if (children::adopts_orphans()) watchers.spawn(reap_orphans(done.token()));
-  begun_ = Clock::now();
+  begun_ = reactor_.exact_now();
   if (arguments_.timeout_s > 0) {
     deadline_ = begun_ + std::chrono::duration_cast<Clock::duration>(
                              std::chrono::duration<double>(arguments_.timeout_s));
@@ -334,7 +334,7 @@ Task<int> ApplicationRun::run_all() {
   } catch (...) {
     error = std::current_exception();
   }
-  seconds_ = std::chrono::duration<double>(Clock::now() - begun_).count();
+  seconds_ = std::chrono::duration<double>(reactor_.exact_now() - begun_).count();
   progress_.finish(!error);
   co_await pool.shutdown();
   done.request("done");

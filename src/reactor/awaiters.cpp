@@ -17,62 +17,57 @@ std::uint64_t length_of(std::size_t size) noexcept {
 
 }  // namespace
 
-void OperationAwaiter::await_suspend(std::coroutine_handle<> waiter) {
+void BoundedWait::begin_wait(std::coroutine_handle<> waiter) {
   waiter_ = waiter;
-  run = &on_done;
   if (when != kNoDeadline) {
-    fire = &on_deadline;
-    reactor_.add_timer(*this);  // may throw: nothing is submitted yet
+    fire = [](Timer& timer) noexcept {
+      auto& self = static_cast<BoundedWait&>(timer);
+      self.give_up_(self, -ETIME);
+    };
+    reactor_.add_timer(*this);
   }
-  stop_.link(token_, &on_stop, this);
-  reactor_.port_->submit(*this);
+  stop_.link(
+      token_,
+      [](void* address) noexcept {
+        auto& self = *static_cast<BoundedWait*>(address);
+        self.give_up_(self, -ECANCELED);
+      },
+      this);
+}
+
+void BoundedWait::end_wait() noexcept {
+  if (heap_index != kNotInHeap) reactor_.remove_timer(*this);
+  stop_.unlink();
+}
+
+void OperationAwaiter::await_suspend(std::coroutine_handle<> waiter) {
+  run = &on_done;
+  begin_wait(waiter);  // may throw: nothing is submitted yet
+  reactor().port_->submit(*this);
 }
 
 void OperationAwaiter::on_done(Ready& ready) noexcept {
   auto& self = static_cast<OperationAwaiter&>(static_cast<Operation&>(ready));
-  if (self.heap_index != kNotInHeap) self.reactor_.remove_timer(self);
-  self.stop_.unlink();
-  self.waiter_.resume();
+  self.end_wait();
+  self.resume();
 }
 
-void OperationAwaiter::on_deadline(Timer& timer) noexcept {
-  auto& self = static_cast<OperationAwaiter&>(timer);
-  if (self.interrupted_ == 0) self.interrupted_ = -ETIME;
-  self.reactor_.port_->cancel(self);
-}
-
-void OperationAwaiter::on_stop(void* self_address) noexcept {
-  auto& self = *static_cast<OperationAwaiter*>(self_address);
-  if (self.interrupted_ == 0) self.interrupted_ = -ECANCELED;
-  self.reactor_.port_->cancel(self);
+void OperationAwaiter::on_given_up(BoundedWait& wait, int why) noexcept {
+  auto& self = static_cast<OperationAwaiter&>(wait);
+  if (self.interrupted_ == 0) self.interrupted_ = why;
+  self.reactor().port_->cancel(self);
 }
 
 void SleepAwaiter::await_suspend(std::coroutine_handle<> waiter) {
-  waiter_ = waiter;
-  when = until_;
-  fire = &on_time;
-  run = &on_ready;
-  reactor_.add_timer(*this);
-  stop_.link(token_, &on_stop, this);
+  run = [](Ready& ready) noexcept { static_cast<SleepAwaiter&>(ready).resume(); };
+  begin_wait(waiter);
 }
 
-bool SleepAwaiter::await_resume() noexcept { return came_; }
-
-void SleepAwaiter::on_time(Timer& timer) noexcept {
-  auto& self = static_cast<SleepAwaiter&>(timer);
-  self.stop_.unlink();
-  self.came_ = true;
-  self.reactor_.post(self);
-}
-
-void SleepAwaiter::on_stop(void* self_address) noexcept {
-  auto& self = *static_cast<SleepAwaiter*>(self_address);
-  self.reactor_.remove_timer(self);
-  self.reactor_.post(self);
-}
-
-void SleepAwaiter::on_ready(Ready& ready) noexcept {
-  static_cast<SleepAwaiter&>(ready).waiter_.resume();
+void SleepAwaiter::on_ended(BoundedWait& wait, int why) noexcept {
+  auto& self = static_cast<SleepAwaiter&>(wait);
+  self.end_wait();
+  self.came_ = why == -ETIME;
+  self.reactor().post(self);
 }
 
 void YieldAwaiter::await_suspend(std::coroutine_handle<> waiter) noexcept {

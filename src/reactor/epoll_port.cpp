@@ -44,10 +44,10 @@ int poll_now(const Request& request) {
   return (entry.revents & POLLNVAL) != 0 ? -EBADF : entry.revents;
 }
 
-class EpollPort final : public Port {
+class EpollPort final : public SystemPort {
  public:
-  EpollPort(ReadyQueue& ready, Descriptor epoll, unsigned helper_threads_max)
-      : Port(ready), epoll_(std::move(epoll)), helpers_(helper_threads_max) {
+  EpollPort(Descriptor epoll, unsigned helper_threads_max)
+      : epoll_(std::move(epoll)), helpers_(helper_threads_max) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = kHelperEvent;
@@ -63,7 +63,7 @@ class EpollPort final : public Port {
   void wait(Deadline until) noexcept override {
     flush();
     apply_changes();
-    if (!ready_.empty()) until = kAlreadyPassed;  // something ended at once
+    if (!ready.empty()) until = kAlreadyPassed;  // something ended at once
     if (until == kAlreadyPassed && in_flight() == 0) return;
     std::array<epoll_event, kEventsPerWait> events;
     const int count = wait_for_events(events, until);
@@ -259,7 +259,7 @@ class EpollPort final : public Port {
       return ::epoll_wait(epoll_.get(), events.data(), kEventsPerWait,
                           until == kNoDeadline ? -1 : 0);
     }
-    const auto left = std::max(until - Clock::now(), Clock::duration::zero());
+    const auto left = std::max(until - now(), Clock::duration::zero());
     if (has_pwait2_) {
       const timespec timeout{
           static_cast<time_t>(std::chrono::floor<std::chrono::seconds>(left).count()),
@@ -283,10 +283,10 @@ class EpollPort final : public Port {
 
 }  // namespace
 
-PortAttempt make_epoll_port(ReadyQueue& ready, unsigned helper_threads_max) {
+PortAttempt make_epoll_port(unsigned helper_threads_max) {
   Descriptor epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll) throw system_error("reactor", errno, "epoll_create1");
-  return {std::make_unique<EpollPort>(ready, std::move(epoll), helper_threads_max), "epoll"};
+  return {std::make_unique<EpollPort>(std::move(epoll), helper_threads_max), "epoll"};
 }
 
 }  // namespace unum

@@ -210,61 +210,28 @@ bool is_slow_file_system(int fd) {
   }
 }
 
-namespace {
-
-struct Listing {
-  int directory = -1;
-  std::vector<DirectoryEntry> entries;
-};
-
-/// Fills in the listing; 0 or a negative errno.
-int list_now(Listing& listing) {
+int list_entries(int directory, std::vector<DirectoryEntry>& out) noexcept {
+  out.clear();
   // A descriptor of its own, so that neither the caller's position nor another listing is
   // disturbed.
-  const Descriptor own(::openat(listing.directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const Descriptor own(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!own) return -errno;
-  const auto buffer = std::make_unique<char[]>(kDirectoryBufferBytes);
-  while (true) {
-    const ssize_t count = ::getdents64(own.get(), buffer.get(), kDirectoryBufferBytes);
-    if (count < 0) return -errno;
-    if (count == 0) return 0;
-    for (const char* at = buffer.get(); at < buffer.get() + count;) {
-      const auto* entry = reinterpret_cast<const ::dirent64*>(at);
-      const std::string_view name(entry->d_name);
-      if (name != "." && name != "..")
-        listing.entries.push_back({std::string(name), entry->d_type});
-      at += entry->d_reclen;
-    }
-  }
-}
-
-int list_on_helper(void* listing) noexcept {
   try {
-    return list_now(*static_cast<Listing*>(listing));
+    const auto buffer = std::make_unique<char[]>(kDirectoryBufferBytes);
+    while (true) {
+      const ssize_t count = ::getdents64(own.get(), buffer.get(), kDirectoryBufferBytes);
+      if (count < 0) return -errno;
+      if (count == 0) return 0;
+      for (const char* at = buffer.get(); at < buffer.get() + count;) {
+        const auto* entry = reinterpret_cast<const ::dirent64*>(at);
+        const std::string_view name(entry->d_name);
+        if (name != "." && name != "..") out.push_back({std::string(name), entry->d_type});
+        at += entry->d_reclen;
+      }
+    }
   } catch (const std::exception&) {
     return -ENOMEM;
   }
-}
-
-}  // namespace
-
-Task<std::vector<DirectoryEntry>> list_directory(Reactor& reactor, int directory) {
-  Listing listing;
-  listing.directory = directory;
-  DescriptorPatience patience;
-  int result = 0;
-  bool again = true;
-  while (again) {
-    if (is_slow_file_system(directory)) {
-      result = co_await reactor.call(&list_on_helper, &listing);
-    } else {
-      result = list_on_helper(&listing);
-    }
-    again = means_no_descriptor(result);
-    if (again) again = co_await patience.wait(reactor, Wait{});
-  }
-  if (result < 0) throw file_error(-result, "listing", directory, "");
-  co_return std::move(listing.entries);
 }
 
 // --- Channels

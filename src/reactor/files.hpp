@@ -64,9 +64,9 @@ struct DirectoryEntry {
 /// CIFS, 9p, Ceph, ...): a plain system call there may take milliseconds.
 bool is_slow_file_system(int fd);
 
-/// What is in an open directory, without "." and "..", in no particular order. Read at once on a
-/// local file system, on a helper thread on a slow one.
-Task<std::vector<DirectoryEntry>> list_directory(Reactor& reactor, int directory);
+/// What is in an open directory, without "." and "..", in no particular order: 0, or a negative
+/// errno. Waits for the file system.
+int list_entries(int directory, std::vector<DirectoryEntry>& out) noexcept;
 
 /// The two ends of a channel, close-on-exec.
 struct Pipe {

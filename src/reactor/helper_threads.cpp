@@ -151,15 +151,21 @@ long attempt(const Request& r) noexcept {
 
 }  // namespace
 
-int execute_blocking(const Request& request) noexcept {
+int execute_once(const Request& request) noexcept {
   if (request.opcode == Opcode::call) {
     using Function = int (*)(void*) noexcept;
     return reinterpret_cast<Function>(request.offset)(request.address);
   }
+  const long result = attempt(request);
+  return result >= 0 ? static_cast<int>(result) : -errno;
+}
+
+int execute_blocking(const Request& request) noexcept {
   while (true) {
-    const long result = attempt(request);
-    if (result >= 0) return static_cast<int>(result);
-    if (errno != EINTR || request.opcode == Opcode::close) return -errno;  // closed all the same
+    const int result = execute_once(request);
+    // A close has taken place all the same; what a call answers is its own.
+    const bool once = request.opcode == Opcode::close || request.opcode == Opcode::call;
+    if (result != -EINTR || once) return result;
   }
 }
 

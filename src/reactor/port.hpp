@@ -1,12 +1,15 @@
-// The only seam to the kernel: submit, cancel, wait.
+// The only seam to the kernel: submit, cancel, wait, now, the time of day, random bytes.
 //
 // UringPort and EpollPort behave the same and pass the same tests. A port never runs anybody's
-// code: it moves completed operations to a queue, and the reactor runs them.
+// code: it moves completed operations to a queue, and the reactor runs them. Nothing else in the
+// process asks a clock or the kernel's generator, so that a port of a test's own drives time and
+// chance.
 #pragma once
 
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "unum/reactor.hpp"
@@ -74,7 +77,7 @@ inline constexpr std::size_t kWaitingInFlightMax = 3072;
 
 class Port {
  public:
-  explicit Port(ReadyQueue& ready) noexcept : ready_(ready) {}
+  Port() noexcept = default;
   virtual ~Port() = default;
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
@@ -102,6 +105,12 @@ class Port {
   /// operation that it concerns.
   virtual void wait(Deadline until) noexcept = 0;
 
+  /// The monotonic clock that `wait` waits by.
+  virtual Deadline now() noexcept = 0;
+  virtual WallTime wall_time() noexcept = 0;
+  /// Fills `out` with bytes that nobody can guess; throws when there are none to be had.
+  virtual void random_bytes(std::span<std::byte> out) = 0;
+
   virtual void prepare_stream(int fd) = 0;
   virtual int pollable_fd() = 0;
   /// Whether operations are queued that the kernel has not seen and could take.
@@ -112,6 +121,7 @@ class Port {
   virtual Reactor::Backend backend() const noexcept = 0;
 
   Reactor::Counters counters{};
+  ReadyQueue ready;  ///< What has completed and what was posted; the reactor runs it.
 
  protected:
   virtual void cancel_in_flight(Operation& operation) noexcept = 0;
@@ -131,7 +141,7 @@ class Port {
     operation.result = result;
     operation.state = Operation::State::done;
     ++counters.operations;
-    ready_.push(operation);
+    ready.push(operation);
   }
   /// The last step of one that is.
   void end(Operation& operation, int result) noexcept {
@@ -139,12 +149,23 @@ class Port {
     complete(operation, result);
   }
 
-  ReadyQueue& ready_;
   OperationList queued_;
   OperationList queued_waiting_;
   std::size_t ending_in_flight_ = 0;
   std::size_t waiting_in_flight_ = 0;
 };
+
+/// What both ports have from the system: its clocks and its generator of random bytes.
+class SystemPort : public Port {
+ public:
+  Deadline now() noexcept final;
+  WallTime wall_time() noexcept final;
+  void random_bytes(std::span<std::byte> out) final;
+};
+
+/// A reactor on a port of the caller's own, a simulator's or a test's. `reason` is its
+/// `backend_reason`.
+Reactor reactor_on(std::unique_ptr<Port> port, std::string reason);
 
 /// What came of asking for a port: the port, or why there is none.
 struct PortAttempt {
@@ -155,10 +176,12 @@ struct PortAttempt {
 /// Probes io_uring with a real NOP: full flags, then fewer, then none. EPERM, ENOSYS, EINVAL,
 /// EACCES and ENOMEM mean "not here" (many containers refuse io_uring, or the memory that it
 /// locks); anything else throws.
-PortAttempt make_uring_port(ReadyQueue& ready, unsigned helper_threads_max);
-PortAttempt make_epoll_port(ReadyQueue& ready, unsigned helper_threads_max);
+PortAttempt make_uring_port(unsigned helper_threads_max);
+PortAttempt make_epoll_port(unsigned helper_threads_max);
 
-/// Executes a request of a file (or a call) on the calling thread; >= 0 or -errno.
+/// Executes a request of a file (or a call) on the calling thread; >= 0 or -errno. One attempt,
+/// which a signal may break off (-EINTR), and as many as it takes.
+int execute_once(const Request& request) noexcept;
 int execute_blocking(const Request& request) noexcept;
 
 }  // namespace unum

@@ -38,11 +38,8 @@ void ignore_broken_pipes() noexcept {
   }
 }
 
-}  // namespace
-
-Reactor::Reactor(const Options& options)
-    : timers_(std::make_unique<TimerHeap>()), ready_(std::make_unique<ReadyQueue>()) {
-  ignore_broken_pipes();
+PortAttempt choose_port(const Reactor::Options& options) {
+  using Backend = Reactor::Backend;
   Backend wanted = options.backend;
   const char* by = "by choice";
   if (wanted == Backend::automatic) {
@@ -51,7 +48,7 @@ Reactor::Reactor(const Options& options)
   }
   PortAttempt attempt;
   if (wanted != Backend::epoll) {
-    attempt = make_uring_port(*ready_, options.helper_threads_max);
+    attempt = make_uring_port(options.helper_threads_max);
     if (!attempt.port && wanted == Backend::uring) {
       throw Error(ErrorKind::denied, "reactor", "io_uring",
                   "io_uring was asked for, but " + attempt.reason +
@@ -60,17 +57,37 @@ Reactor::Reactor(const Options& options)
   }
   if (!attempt.port) {
     const std::string why = wanted == Backend::epoll ? std::string(by) : attempt.reason;
-    attempt = make_epoll_port(*ready_, options.helper_threads_max);
+    attempt = make_epoll_port(options.helper_threads_max);
     attempt.reason = "epoll (" + why + ")";
   }
+  return attempt;
+}
+
+}  // namespace
+
+Reactor::Reactor(const Options& options) : timers_(std::make_unique<TimerHeap>()) {
+  ignore_broken_pipes();
+  PortAttempt attempt = choose_port(options);
   port_ = std::move(attempt.port);
   backend_reason_ = std::move(attempt.reason);
   watches_ = std::make_unique<WatchTable>(*this);
 }
 
+Reactor::Reactor(std::unique_ptr<Port> port, std::string reason)
+    : timers_(std::make_unique<TimerHeap>()),
+      port_(std::move(port)),
+      watches_(std::make_unique<WatchTable>(*this)),
+      backend_reason_(std::move(reason)) {
+  ignore_broken_pipes();
+}
+
+Reactor reactor_on(std::unique_ptr<Port> port, std::string reason) {
+  return Reactor(std::move(port), std::move(reason));
+}
+
 Reactor::~Reactor() {
   // Cancelled watches of foreign libraries may still be on their way out.
-  while (port_->in_flight() > 0 || !ready_->empty()) {
+  while (port_->in_flight() > 0 || !port_->ready.empty()) {
     UNUM_ASSERT(watches_->only_removed_in_flight(port_->in_flight()));
     run_once(kNoDeadline);
   }
@@ -80,14 +97,36 @@ Reactor::Backend Reactor::backend() const noexcept { return port_->backend(); }
 
 Deadline Reactor::now() noexcept {
   if (!now_is_known_) {
-    now_ = Clock::now();
+    now_ = port_->now();
     now_is_known_ = true;
   }
   return now_;
 }
 
+Deadline Reactor::exact_now() noexcept { return port_->now(); }
+WallTime Reactor::wall_time() noexcept { return port_->wall_time(); }
+void Reactor::random_bytes(std::span<std::byte> out) { port_->random_bytes(out); }
+
+double Reactor::random_fraction() noexcept {
+  if (!is_seeded_) {
+    is_seeded_ = true;
+    try {
+      random_bytes(std::as_writable_bytes(std::span(&jitter_, 1)));
+    } catch (const std::exception&) {
+      jitter_ = static_cast<std::uint64_t>(exact_now().time_since_epoch().count());
+    }
+  }
+  // SplitMix64 (Steele, Lea and Flood: "Fast splittable pseudorandom number generators", 2014).
+  jitter_ += 0x9e3779b97f4a7c15;
+  std::uint64_t bits = jitter_;
+  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
+  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111eb;
+  bits ^= bits >> 31;
+  return static_cast<double>(bits >> 11) * 0x1p-53;
+}
+
 bool Reactor::run_once(Deadline until) {
-  if (ready_->empty()) {
+  if (port_->ready.empty()) {
     const Deadline nearest = std::min(until, timers_->nearest());
     // Whoever waits here without an end waits for something.
     UNUM_ASSERT(nearest != kNoDeadline || port_->in_flight() > 0 || port_->has_unsubmitted());
@@ -114,7 +153,7 @@ bool Reactor::run_once(Deadline until) {
 bool Reactor::run_ready() {
   int count = 0;
   while (count < kReadyPerTickMax) {
-    Ready* ready = ready_->pop();
+    Ready* ready = port_->ready.pop();
     if (ready == nullptr) break;
     ++count;
     ready->run(*ready);
@@ -123,13 +162,13 @@ bool Reactor::run_ready() {
 }
 
 void Reactor::run_until(Deadline until) {
-  while (Clock::now() < until) run_once(until);
+  while (port_->now() < until) run_once(until);
 }
 
 int Reactor::pollable_fd() { return port_->pollable_fd(); }
 
 Deadline Reactor::next_deadline() const noexcept {
-  if (!ready_->empty() || port_->has_unsubmitted()) return kAlreadyPassed;
+  if (!port_->ready.empty() || port_->has_unsubmitted()) return kAlreadyPassed;
   return timers_->nearest();
 }
 
@@ -141,7 +180,7 @@ void Reactor::change_watch(WatchId id, unsigned events) { watches_->change(id, e
 void Reactor::unwatch(WatchId id) { watches_->remove(id); }
 void Reactor::add_timer(Timer& timer) { timers_->add(timer); }
 void Reactor::remove_timer(Timer& timer) noexcept { timers_->remove(timer); }
-void Reactor::post(Ready& ready) noexcept { ready_->push(ready); }
+void Reactor::post(Ready& ready) noexcept { port_->ready.push(ready); }
 Reactor::Counters Reactor::counters() const noexcept { return port_->counters; }
 std::size_t Reactor::in_flight() const noexcept { return port_->in_flight(); }
 

@@ -95,10 +95,10 @@ constexpr RingFlags kRingFlags[] = {
   }
 }
 
-class UringPort final : public Port {
+class UringPort final : public SystemPort {
  public:
-  UringPort(ReadyQueue& ready, const io_uring& ring, unsigned helper_threads_max) noexcept
-      : Port(ready), ring_(ring), helper_threads_max_(helper_threads_max) {}
+  UringPort(const io_uring& ring, unsigned helper_threads_max) noexcept
+      : ring_(ring), helper_threads_max_(helper_threads_max) {}
 
   ~UringPort() override {
     UNUM_ASSERT(in_flight() == 0 && queued_.empty() && queued_waiting_.empty());
@@ -108,7 +108,7 @@ class UringPort final : public Port {
   void wait(Deadline until) noexcept override {
     if (event_) clear_event();  // before looking: what comes later sets it again
     flush();
-    if (!ready_.empty()) until = kAlreadyPassed;  // something ended without the kernel
+    if (!ready.empty()) until = kAlreadyPassed;  // something ended without the kernel
     if (until == kAlreadyPassed) {
       if (io_uring_sq_ready(&ring_) > 0 || needs_entering()) enter(0);
     } else if (io_uring_cq_ready(&ring_) > 0 && io_uring_sq_ready(&ring_) == 0 &&
@@ -273,7 +273,7 @@ class UringPort final : public Port {
       enter(1);
       return;
     }
-    const auto left = until - Clock::now();
+    const auto left = until - now();
     if (left <= Clock::duration::zero()) {
       enter(0);
     } else if (left < kShortWait) {
@@ -299,7 +299,7 @@ class UringPort final : public Port {
       wait_for = 2;  // moving it completes at once
     }
     alarm_at_ = until;
-    enter(ready_.empty() ? wait_for : 0);
+    enter(ready.empty() ? wait_for : 0);
   }
 
   static __kernel_timespec timespec_of(Clock::duration time) noexcept {
@@ -431,11 +431,10 @@ std::string usual_cause(int error) {
          std::to_string(limit.rlim_cur / 1024) + " KiB";
 }
 
-PortAttempt made(ReadyQueue& ready, io_uring& ring, unsigned helper_threads_max,
-                 const char* description) {
+PortAttempt made(io_uring& ring, unsigned helper_threads_max, const char* description) {
   try {
     std::string reason = description;
-    return {std::make_unique<UringPort>(ready, ring, helper_threads_max), std::move(reason)};
+    return {std::make_unique<UringPort>(ring, helper_threads_max), std::move(reason)};
   } catch (...) {
     io_uring_queue_exit(&ring);
     throw;
@@ -444,7 +443,7 @@ PortAttempt made(ReadyQueue& ready, io_uring& ring, unsigned helper_threads_max,
 
 }  // namespace
 
-PortAttempt make_uring_port(ReadyQueue& ready, unsigned helper_threads_max) {
+PortAttempt make_uring_port(unsigned helper_threads_max) {
   int error = 0;
   const char* failed_call = "io_uring_setup";
   for (const RingFlags& choice : kRingFlags) {
@@ -458,7 +457,7 @@ PortAttempt make_uring_port(ReadyQueue& ready, unsigned helper_threads_max) {
       error = probe_with_nop(ring);
       // Every kernel with DEFER_TASKRUN has the rest.
       if (error == 0 && &choice != kRingFlags && !is_complete(ring)) error = -ENOSYS;
-      if (error == 0) return made(ready, ring, helper_threads_max, choice.description);
+      if (error == 0) return made(ring, helper_threads_max, choice.description);
       io_uring_queue_exit(&ring);
     }
     if (!means_not_here(error)) {

@@ -22,27 +22,19 @@ class WaitList {
   WaitList(const WaitList&) = delete;
   WaitList& operator=(const WaitList&) = delete;
 
-  class [[nodiscard]] Awaiter final : private Timer, private Ready {
+  class [[nodiscard]] Awaiter final : private BoundedWait, private Ready {
    public:
     Awaiter(WaitList& list, Reactor& reactor, const Wait& wait) noexcept
-        : list_(list), reactor_(reactor), wait_(wait) {}
+        : BoundedWait(reactor, wait, &on_given_up), list_(list) {}
     bool await_ready() noexcept {
-      if (!wait_.stop.stop_requested()) return false;
+      if (!stop_requested()) return false;
       result_ = -ECANCELED;
       return true;
     }
     void await_suspend(std::coroutine_handle<> waiter) {
-      waiter_ = waiter;
-      run = [](Ready& ready) noexcept { static_cast<Awaiter&>(ready).waiter_.resume(); };
-      if (wait_.deadline != kNoDeadline) {
-        when = wait_.deadline;
-        fire = [](Timer& timer) noexcept { static_cast<Awaiter&>(timer).give_up(-ETIME); };
-        reactor_.add_timer(*this);  // may throw: nothing else was done yet
-      }
+      run = [](Ready& ready) noexcept { static_cast<Awaiter&>(ready).resume(); };
+      begin_wait(waiter);  // may throw: nothing else was done yet
       list_.append(*this);
-      stop_.link(
-          wait_.stop, [](void* self) noexcept { static_cast<Awaiter*>(self)->give_up(-ECANCELED); },
-          this);
     }
     /// 0 when woken, -ETIME or -ECANCELED.
     int await_resume() const noexcept { return result_; }
@@ -52,26 +44,20 @@ class WaitList {
     void settle(int result) noexcept {
       list_.remove(*this);
       result_ = result;
-      reactor_.remove_timer(*this);
-      stop_.unlink();
+      end_wait();
     }
     void wake(int result) noexcept {
       settle(result);
-      reactor_.post(*this);
+      reactor().post(*this);
     }
-    void give_up(int result) noexcept {
-      if (waiting_) wake(result);
+    static void on_given_up(BoundedWait& wait, int why) noexcept {
+      static_cast<Awaiter&>(wait).wake(why);
     }
 
     WaitList& list_;
-    Reactor& reactor_;
-    const Wait wait_;
-    std::coroutine_handle<> waiter_;
-    StopCallback stop_;
     Awaiter* next_ = nullptr;
     Awaiter* previous_ = nullptr;
     int result_ = 0;
-    bool waiting_ = false;
   };
 
   Awaiter wait(Reactor& reactor, const Wait& until) noexcept {
@@ -88,7 +74,7 @@ class WaitList {
     if (first_ == nullptr) return;
     Awaiter& waiter = *first_;
     waiter.settle(0);
-    waiter.waiter_.resume();
+    waiter.resume();
   }
   void wake_all() noexcept {
     while (first_ != nullptr) first_->wake(0);
@@ -100,14 +86,12 @@ class WaitList {
 
  private:
   void append(Awaiter& waiter) noexcept {
-    waiter.waiting_ = true;
     waiter.previous_ = last_;
     (last_ != nullptr ? last_->next_ : first_) = &waiter;
     last_ = &waiter;
     ++size_;
   }
   void remove(Awaiter& waiter) noexcept {
-    waiter.waiting_ = false;
     (waiter.previous_ != nullptr ? waiter.previous_->next_ : first_) = waiter.next_;
     (waiter.next_ != nullptr ? waiter.next_->previous_ : last_) = waiter.previous_;
     --size_;

@@ -1,10 +1,9 @@
 // The part of the contract that every store shares: the five calls, made of a store's own few.
 #include "unum/data_store.hpp"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/limits.hpp"
 #include "stores/looks.hpp"
@@ -19,11 +18,9 @@ constexpr std::size_t kStreamedAtOnce = 64;
 constexpr std::size_t kFanInsAtOnce = 16;
 
 /// A random UUID (RFC 9562, version 4).
-std::string random_uuid() {
+std::string random_uuid(Reactor& reactor) {
   std::array<unsigned char, 16> bytes;
-  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    throw system_error("stores", errno, "getrandom, for a new session's id");
-  }
+  reactor.random_bytes(std::as_writable_bytes(std::span(bytes)));
   bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0F) | 0x40);
   bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3F) | 0x80);
   static constexpr char kHex[] = "0123456789abcdef";
@@ -101,7 +98,9 @@ void DataStore::check_value(const ItemId& item, std::string_view value) const {
 // --- The five calls
 // ------------------------------------------------------------------------------------
 
-SessionContext DataStore::create_session_context() { return SessionContext(random_uuid(), {}); }
+SessionContext DataStore::create_session_context() {
+  return SessionContext(random_uuid(reactor_), {});
+}
 
 SessionContext DataStore::session_context(std::string_view session) {
   if (session.empty()) {

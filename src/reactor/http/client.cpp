@@ -3,7 +3,9 @@
 
 #include <strings.h>
 
+#include "reactor/gate.hpp"
 #include "reactor/http/dispatcher.hpp"
+#include "reactor/http/error.hpp"
 
 namespace unum::http {
 
@@ -46,6 +48,12 @@ Client::Client(Reactor& reactor, const ClientOptions& options)
 Client::~Client() = default;
 
 Task<Response> Client::send(Request request, Wait wait) {
+  const Gate::Pass pass = dispatcher_->enter();
+  if (!pass) {
+    constexpr CURLcode kCode = CURLE_ABORTED_BY_CALLBACK;
+    throw SendError(kind_of(kCode), symbol_of(kCode),
+                    name_of(request) + ": the HTTP client was closed", false);
+  }
   Transfer transfer(*dispatcher_, std::move(request), wait);
   co_return co_await transfer;
 }

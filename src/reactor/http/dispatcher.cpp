@@ -45,7 +45,10 @@ ClientOptions within_descriptors(ClientOptions options) {
 }  // namespace
 
 Dispatcher::Dispatcher(Reactor& reactor, const ClientOptions& options)
-    : reactor_(reactor), options_(within_descriptors(options)), settings_(settings_of(options)) {
+    : reactor_(reactor),
+      options_(within_descriptors(options)),
+      settings_(settings_of(options)),
+      gate_(reactor) {
   start_curl();
   share_ = make_share();
   try {
@@ -67,7 +70,7 @@ Dispatcher::Dispatcher(Reactor& reactor, const ClientOptions& options)
 }
 
 Dispatcher::~Dispatcher() {
-  UNUM_ASSERT(live_ == 0);
+  UNUM_ASSERT(gate_.inside() == 0);
   tear_down();
 }
 
@@ -76,9 +79,9 @@ ClientCounters Dispatcher::counters() const noexcept {
 }
 
 Task<void> Dispatcher::close() {
-  closing_ = true;
+  gate_.shut();
   if (multi_ != nullptr) end_all(End::closed);
-  while (live_ > 0) co_await drained_.wait(reactor_, Wait{});
+  co_await gate_.close();
   tear_down();
 }
 
@@ -109,14 +112,10 @@ Origin& Dispatcher::enter(std::string_view name) {
     found = origins_.emplace(std::string(name), std::move(origin)).first;
   }
   ++found->second->users;
-  ++live_;
   return *found->second;
 }
 
-void Dispatcher::leave(Origin& origin) noexcept {
-  --origin.users;
-  if (--live_ == 0) drained_.wake_all();
-}
+void Dispatcher::leave(Origin& origin) noexcept { --origin.users; }
 
 std::size_t Dispatcher::limit_of(const Origin& origin) const noexcept {
   const std::size_t connections = options_.connections_per_origin_max;
@@ -148,10 +147,6 @@ void Dispatcher::admit() noexcept {
 // --- A transfer's way -------------------------------------------------------------------------
 
 void Dispatcher::submit(Transfer& transfer) noexcept {
-  if (closing_) {
-    transfer.end(End::closed, CURLE_OK);
-    return;
-  }
   ++requests_;
   Origin& origin = transfer.origin_;
   if (in_flight_ < options_.in_flight_max && origin.in_flight < limit_of(origin) &&

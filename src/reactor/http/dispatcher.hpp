@@ -12,11 +12,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "reactor/gate.hpp"
 #include "reactor/http/handle.hpp"
 #include "reactor/http/multi.hpp"
 #include "reactor/http/settings.hpp"
 #include "reactor/http/transfer.hpp"
-#include "reactor/wait_list.hpp"
 
 namespace unum::http {
 
@@ -46,6 +46,8 @@ class Dispatcher final : public Multi::Owner {
   std::string stall_timeout_text() const {
     return std::to_string(options_.stall_timeout.count()) + " ms";
   }
+  /// For each request: before its transfer is made, and until that is gone.
+  Gate::Pass enter() noexcept { return gate_.enter(); }
   Task<void> close();
 
  private:
@@ -92,11 +94,9 @@ class Dispatcher final : public Multi::Owner {
   TransferList sent_;
   std::size_t in_flight_ = 0;
   std::size_t doomed_ = 0;
-  std::size_t live_ = 0;  ///< Transfers that exist.
   Origin* first_turn_ = nullptr;
   Origin* last_turn_ = nullptr;
-  WaitList drained_;
-  bool closing_ = false;
+  Gate gate_;
   std::uint64_t requests_ = 0;
   std::uint64_t connections_before_ = 0;
 

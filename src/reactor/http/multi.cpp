@@ -216,7 +216,7 @@ int Multi::on_timer(CURLM*, long timeout_ms, void* self) noexcept {
     try {
       // Not the reactor's time, which is that of the tick's begin: curl does nothing when it is
       // called early, and does not ask again.
-      multi.call_at(Clock::now() + std::chrono::milliseconds(timeout_ms));
+      multi.call_at(multi.reactor_.exact_now() + std::chrono::milliseconds(timeout_ms));
     } catch (const std::exception&) {
       multi.out_of_memory_ = true;
       multi.kick();
@@ -263,7 +263,9 @@ void Multi::on_due() noexcept {
     // It may have found that its time has not quite come.
     long left_ms = -1;
     curl_multi_timeout(multi_, &left_ms);
-    if (left_ms >= 0) call_at(Clock::now() + std::chrono::milliseconds(std::max(1L, left_ms)));
+    if (left_ms >= 0) {
+      call_at(reactor_.exact_now() + std::chrono::milliseconds(std::max(1L, left_ms)));
+    }
   } catch (const std::exception&) {
     out_of_memory_ = true;
     kick();

@@ -2,6 +2,7 @@
 #include "reactor/http/transfer.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <exception>
 #include <utility>
@@ -62,16 +63,13 @@ int status_in(std::string_view line) noexcept {
 }  // namespace
 
 Transfer::Transfer(Dispatcher& dispatcher, Request request, const Wait& wait)
-    : dispatcher_(dispatcher),
+    : BoundedWait(dispatcher.reactor(), wait, &on_given_up),
+      dispatcher_(dispatcher),
       request_((check(request), std::move(request))),
       wait_(wait),
       origin_(dispatcher.enter(request_.origin)),
       source_bytes_left_(request_.source_bytes) {
-  run = [](Ready& ready) noexcept { static_cast<Transfer&>(ready).waiter_.resume(); };
-  fire = [](Timer& timer) noexcept {
-    auto& self = static_cast<Transfer&>(timer);
-    self.dispatcher_.give_up(self, End::deadline);
-  };
+  run = [](Ready& ready) noexcept { static_cast<Transfer&>(ready).resume(); };
 }
 
 Transfer::~Transfer() {
@@ -89,19 +87,13 @@ bool Transfer::await_ready() noexcept {
 }
 
 void Transfer::await_suspend(std::coroutine_handle<> waiter) {
-  waiter_ = waiter;
-  if (wait_.deadline != kNoDeadline) {
-    when = wait_.deadline;
-    dispatcher_.reactor().add_timer(*this);  // may throw: nothing else was done yet
-  }
-  stop_.link(
-      wait_.stop,
-      [](void* self) noexcept {
-        auto& transfer = *static_cast<Transfer*>(self);
-        transfer.dispatcher_.give_up(transfer, End::stopped);
-      },
-      this);
+  begin_wait(waiter);  // may throw: nothing else was done yet
   dispatcher_.submit(*this);
+}
+
+void Transfer::on_given_up(BoundedWait& wait, int why) noexcept {
+  auto& self = static_cast<Transfer&>(wait);
+  self.dispatcher_.give_up(self, why == -ETIME ? End::deadline : End::stopped);
 }
 
 void Transfer::end(End how, CURLcode code) noexcept {
@@ -109,9 +101,8 @@ void Transfer::end(End how, CURLcode code) noexcept {
   phase_ = Phase::over;
   end_ = how;
   code_ = code;
-  dispatcher_.reactor().remove_timer(*this);
-  stop_.unlink();
-  dispatcher_.reactor().post(*this);
+  end_wait();
+  reactor().post(*this);
 }
 
 void Transfer::keep_words(const char* words) noexcept {

@@ -38,7 +38,7 @@ enum class End : std::uint8_t {
   out_of_memory,
 };
 
-class Transfer final : private Timer, private Ready {
+class Transfer final : private BoundedWait, private Ready {
  public:
   enum class Phase : std::uint8_t { made, queued, connecting, sent, over };
 
@@ -62,6 +62,7 @@ class Transfer final : private Timer, private Ready {
   friend class Handle;
   friend class TransferList;
 
+  static void on_given_up(BoundedWait& wait, int why) noexcept;
   void end(End how, CURLcode code) noexcept;
   void end_by_curl(CURLcode code) noexcept;
   SendError error() const;
@@ -78,8 +79,6 @@ class Transfer final : private Timer, private Ready {
   const Wait wait_;
   Origin& origin_;
   Response response_;
-  std::coroutine_handle<> waiter_;
-  StopCallback stop_;
   std::unique_ptr<Handle> handle_;  ///< While it is under way.
   Transfer* next_ = nullptr;        ///< In the list of its phase.
   Transfer* previous_ = nullptr;

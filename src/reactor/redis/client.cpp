@@ -273,7 +273,8 @@ void Client::begin_patience(Attempts& attempts) noexcept {
 /// Delays the next attempt, or throws the failure when none is left.
 Task<void> Client::wait_to_retry(Attempts& attempts, const Error& failure) {
   check_open();
-  const Deadline next = reactor_.now() + attempts.backoff.delay(attempts.failures);
+  const Deadline next =
+      reactor_.now() + kBackoff.pause(attempts.failures, reactor_.random_fraction());
   begin_patience(attempts);
   if (opening_ && failure.kind() == ErrorKind::disconnected) throw failure;
   if (next >= attempts.give_up) {

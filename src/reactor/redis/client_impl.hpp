@@ -48,7 +48,6 @@ struct Client::Attempts {
   unsigned redirects = 0;
   unsigned failures = 0;
   std::optional<Error> last{};  ///< The failure before.
-  Backoff backoff{};
 };
 
 }  // namespace unum::redis

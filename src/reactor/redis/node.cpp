@@ -7,22 +7,6 @@
 #include "unum/error.hpp"
 
 namespace unum::redis {
-namespace {
-
-// The first delay is a fraction of what people notice; the last keeps a server that is away from
-// being asked more than about twice a second.
-constexpr std::chrono::microseconds kDelayFirst{20'000};
-constexpr std::chrono::microseconds kDelayMax{1'000'000};
-constexpr unsigned kDoublingsMax = 6;  // 20 ms * 2^6 is above the most
-
-}  // namespace
-
-std::chrono::microseconds Backoff::delay(unsigned attempt) noexcept {
-  if (!random_) random_.emplace(std::random_device{}());
-  const auto bound = std::min(kDelayMax, kDelayFirst * (1 << std::min(attempt, kDoublingsMax)));
-  return std::chrono::microseconds(
-      std::uniform_int_distribution<std::int64_t>(0, bound.count())(*random_));
-}
 
 std::shared_ptr<Connection> Node::current() noexcept {
   const bool usable = connection_ && connection_->alive() &&
@@ -75,12 +59,13 @@ Task<std::shared_ptr<Connection>> Node::open(Wait wait) {
     failed_in_a_row_ = 0;
     co_return connection_;
   } catch (const Error& error) {
-    const bool callers_own = error.kind() == ErrorKind::cancelled ||
-                             (error.kind() == ErrorKind::timeout && wait.deadline <= Clock::now());
+    const bool callers_own =
+        error.kind() == ErrorKind::cancelled ||
+        (error.kind() == ErrorKind::timeout && wait.deadline <= reactor_.now());
     if (!callers_own) {
       failure_ = std::current_exception();
       ++failed_;
-      not_before_ = reactor_.now() + backoff_.delay(failed_in_a_row_++);
+      not_before_ = reactor_.now() + kBackoff.pause(failed_in_a_row_++, reactor_.random_fraction());
     }
     throw;
   }

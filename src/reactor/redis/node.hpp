@@ -5,25 +5,17 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <optional>
-#include <random>
 #include <utility>
 
+#include "base/backoff.hpp"
 #include "reactor/redis/connection.hpp"
 #include "reactor/wait_list.hpp"
 
 namespace unum::redis {
 
-/// A growing delay before the n-th attempt, random between 0 and its bound ("full jitter"), so that
-/// many clients of a server that comes back do not come back together.
-class Backoff {
- public:
-  std::chrono::microseconds delay(unsigned attempt) noexcept;
-
- private:
-  // Seeded when it is first asked: each command has one, and nearly none needs it.
-  std::optional<std::minstd_rand> random_;
-};
+/// The first pause is a fraction of what people notice; the longest keeps a server that is away
+/// from being asked more than about twice a second.
+inline constexpr Backoff kBackoff{std::chrono::milliseconds(20), std::chrono::milliseconds(1000)};
 
 /// How long a server is waited for.
 struct NodePatience {
@@ -65,7 +57,6 @@ class Node {
   unsigned failed_in_a_row_ = 0;
   Deadline not_before_{};       ///< Of the next attempt.
   std::exception_ptr failure_;  ///< Of the last attempt.
-  Backoff backoff_;
 };
 
 }  // namespace unum::redis

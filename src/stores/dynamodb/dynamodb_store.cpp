@@ -3,6 +3,8 @@
 #include <ctime>
 
 #include "base/padded.hpp"
+#include "base/wall_time.hpp"
+#include "reactor/random_text.hpp"
 #include "stores/dynamodb/dynamodb_store_impl.hpp"
 #include "unum/task_group.hpp"
 
@@ -24,12 +26,6 @@ constexpr std::array<std::string_view, 1> kFailedCondition = {kConditionFailed};
 }
 
 }  // namespace
-
-std::int64_t unix_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 DynamoDbStore::DynamoDbStore(Reactor& reactor, aws::Session session, std::string name,
                              Settings settings)
@@ -101,7 +97,7 @@ Task<std::optional<std::string>> DynamoDbStore::value_of(std::string_view key, S
 
 std::optional<std::int64_t> DynamoDbStore::expires_at() const {
   if (!settings_.time_to_live) return std::nullopt;
-  return unix_ns() / 1'000'000'000 + settings_.time_to_live->count();
+  return unix_ns(reactor().wall_time()) / 1'000'000'000 + settings_.time_to_live->count();
 }
 
 bool DynamoDbStore::fits_in_item(const SessionContext& context, const ItemId& item,
@@ -123,7 +119,7 @@ Attributes DynamoDbStore::attributes_of(const SessionContext& context, const Ite
     attributes.add_number(attribute::kParts, static_cast<std::int64_t>(content.parts));
   }
   attributes.add_number(attribute::kBytes, static_cast<std::int64_t>(content.value.size()));
-  attributes.add_number(attribute::kWritten, unix_ns());
+  attributes.add_number(attribute::kWritten, unix_ns(reactor().wall_time()));
   if (const std::string full = full_name(context.session(), item); !full.empty()) {
     attributes.add_string(attribute::kFullName, full);
   }
@@ -181,7 +177,7 @@ Task<void> DynamoDbStore::put(const SessionContext& context, const ItemId& item,
   Content content{value};
   std::string writer;
   if (!fits_in_item(context, item, key, value)) {
-    writer = new_writer();
+    writer = random_hex(reactor(), kWriterBytes);
     content.writer = writer;
     wait.deadline = std::min(wait.deadline, reactor().now() + kPartsTimeMax);
     content.parts = co_await write_parts(key, writer, value, wait);

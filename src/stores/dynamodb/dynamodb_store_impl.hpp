@@ -132,14 +132,12 @@ class DynamoDbStore final : public DataStore {
   Table table_;
 };
 
-/// The wall-clock time that items carry.
-std::int64_t unix_ns();
 /// Keys of the nodes, without the root, of a tree over `size` names.
 std::vector<std::string> node_keys(std::string_view root_key, std::size_t size);
 /// Key of one part of a writer's value.
 std::string part_key(std::string_view key, std::string_view writer, std::size_t index);
-/// A random name for the parts of one value.
-std::string new_writer();
+/// Random bytes in the name of the parts of one value.
+inline constexpr std::size_t kWriterBytes = 16;
 /// How long a value's parts may take until its head is written: well below the age at which parts
 /// without a head count as orphans, so that nobody collects what is still being written.
 inline constexpr std::chrono::minutes kPartsTimeMax{30};

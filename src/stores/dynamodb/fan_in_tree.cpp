@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/wall_time.hpp"
 #include "stores/dynamodb/dynamodb_store_impl.hpp"
 #include "unum/task_group.hpp"
 
@@ -175,7 +176,7 @@ Task<std::optional<FanInState>> DynamoDbStore::mark(Climb& way, std::span<const 
   mark.first = way.slot();
   mark.digest = way.mine.digest;
   mark.record = way.record;
-  mark.now_unix_ns = unix_ns();
+  mark.now_unix_ns = unix_ns(reactor().wall_time());
   if (way.at_root()) mark.size = way.size;
   mark.full_name = full;
   mark.expires_at = expires_at();

@@ -4,12 +4,13 @@
 // A value exists once its head does. Each writer's parts bear a random name of its own, so that of
 // two writers the loser never touches the winner's parts. The loser takes its own away; those of a
 // writer that died are collected by listings (listing.cpp).
-#include <openssl/rand.h>
 
 #include <algorithm>
 
 #include "base/limits.hpp"
 #include "base/padded.hpp"
+#include "base/wall_time.hpp"
+#include "reactor/random_text.hpp"
 #include "stores/dynamodb/dynamodb_store_impl.hpp"
 #include "unum/task_group.hpp"
 
@@ -39,21 +40,6 @@ std::vector<std::size_t> part_offsets(std::string_view value) {
 
 }  // namespace
 
-std::string new_writer() {
-  std::array<unsigned char, 16> bytes;
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
-    throw Error(ErrorKind::exhausted, "dynamodb", "Unum.NoRandomness",
-                "the system gives no random bytes for the names of a value's parts");
-  }
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string writer;
-  for (const unsigned char byte : bytes) {
-    writer += kHex[byte >> 4];
-    writer += kHex[byte & 0xF];
-  }
-  return writer;
-}
-
 std::string part_key(std::string_view key, std::string_view writer, std::size_t index) {
   std::string part(key);
   part.append("/").append(writer).append(".").append(std::to_string(index));
@@ -72,7 +58,7 @@ Task<std::size_t> DynamoDbStore::write_parts(std::string_view key, std::string_v
     attributes.add_string(attribute::kName, name);
     attributes.add_value(attribute::kUser, part);
     attributes.add_number(attribute::kOffset, static_cast<std::int64_t>(offsets[i]));
-    attributes.add_number(attribute::kWritten, unix_ns());
+    attributes.add_number(attribute::kWritten, unix_ns(reactor().wall_time()));
     if (const auto expires = expires_at()) attributes.add_number(attribute::kExpiresAt, *expires);
     Table::Answer answer = co_await table_.call(
         Operation::put_item, put_item_body(table_.name(), attributes, Condition::none, false), name,
@@ -142,7 +128,7 @@ Task<WriteResult> DynamoDbStore::create_large(const SessionContext& context, con
   std::optional<std::string> there = co_await read_value(key, wait);
   if (there) co_return WriteResult{WriteResult::Status::already_there, std::move(*there)};
   wait.deadline = std::min(wait.deadline, reactor().now() + kPartsTimeMax);
-  const std::string writer = new_writer();
+  const std::string writer = random_hex(reactor(), kWriterBytes);
   const std::size_t parts = co_await write_parts(key, writer, value, wait);
   for (unsigned round = 0; round < kRemovalsMax; ++round) {
     std::optional<Stored> stored =

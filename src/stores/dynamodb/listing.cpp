@@ -8,6 +8,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "base/wall_time.hpp"
 #include "stores/dynamodb/dynamodb_store_impl.hpp"
 #include "unum/task_group.hpp"
 
@@ -104,7 +105,8 @@ Task<void> DynamoDbStore::collect(const Orphans& orphans, Wait wait) {
 Task<std::vector<ListedItem>> DynamoDbStore::list(const SessionContext& context, Wait wait) {
   begin_call("list", wait);
   const std::string prefix = session_prefix(context.session());
-  Orphans orphans(unix_ns() - std::chrono::nanoseconds(settings_.tuning.orphan_age).count());
+  Orphans orphans(unix_ns(reactor().wall_time()) -
+                  std::chrono::nanoseconds(settings_.tuning.orphan_age).count());
   std::vector<ListedItem> listed;
   std::vector<std::size_t> unsized;  // written by others, who do not note how many bytes
   const ReplyParser::OnItem take = [&](Item& item) {
@@ -128,7 +130,8 @@ Task<std::vector<ListedItem>> DynamoDbStore::list(const SessionContext& context,
 
 Task<std::vector<std::string>> DynamoDbStore::list_sessions(Wait wait) {
   begin_call("list_sessions", wait);
-  Orphans orphans(unix_ns() - std::chrono::nanoseconds(settings_.tuning.orphan_age).count());
+  Orphans orphans(unix_ns(reactor().wall_time()) -
+                  std::chrono::nanoseconds(settings_.tuning.orphan_age).count());
   std::set<std::string> sessions;
   const ReplyParser::OnItem take = [&](Item& item) {
     if (!orphans.see(item)) return;

@@ -50,8 +50,7 @@ std::vector<std::string_view> views_of(const std::vector<std::string>& texts) {
 }  // namespace
 
 Task<void> Pauses::next(Reactor& reactor, Wait wait, std::string_view what) {
-  static thread_local const Random kRandom = make_random();
-  const Clock::duration pause = backoff_.delay(Failure::transient, count_++, kRandom());
+  const Clock::duration pause = backoff_.pause(count_++, reactor.random_fraction());
   co_await reactor.sleep_until(std::min(reactor.now() + pause, wait.deadline), wait.stop);
   if (wait.stop.stop_requested()) {
     throw Error(ErrorKind::cancelled, "dynamodb", "ECANCELED",

@@ -26,7 +26,7 @@ inline constexpr std::string_view kConditionFailed = "ConditionalCheckFailedExce
 class Pauses {
  public:
   explicit Pauses(std::chrono::milliseconds first = std::chrono::milliseconds(20)) noexcept
-      : backoff_{first, first, std::chrono::milliseconds(1000)} {}
+      : backoff_{first, std::chrono::milliseconds(1000)} {}
   /// Waits; throws `timeout` or `cancelled`, naming `what`, when the wait ends first.
   Task<void> next(Reactor& reactor, Wait wait, std::string_view what);
   unsigned count() const noexcept { return count_; }

@@ -22,12 +22,14 @@ class CacheGuess {
   /// read of a disk takes longer than this or is no trouble.
   static constexpr std::chrono::microseconds kRunTimeMax{500};
 
+  explicit CacheGuess(Reactor& reactor) noexcept : reactor_(reactor) {}
+
   /// Whether to read the next file plainly (and to say `was_read`), or to ask (and `was_asked`).
   bool is_cached() const noexcept { return run_left_ > 0; }
 
-  void was_read() noexcept { was_read(run_left_ == 1 ? Clock::now() : begun_); }
+  void was_read() noexcept { was_read(run_left_ == 1 ? reactor_.exact_now() : begun_); }
   void was_asked(bool was_cached) noexcept {
-    was_asked(was_cached, was_cached && hits_needed_ == 0 ? Clock::now() : begun_);
+    was_asked(was_cached, was_cached && hits_needed_ == 0 ? reactor_.exact_now() : begun_);
   }
   /// Other things have happened since the last file: the run that was under way is over.
   void restart() noexcept { run_left_ = 0; }
@@ -49,6 +51,7 @@ class CacheGuess {
   }
 
  private:
+  Reactor& reactor_;
   int run_left_ = 0;
   int hits_needed_ = 0;
   Deadline begun_{};

@@ -1,15 +1,13 @@
 // Reading from the file-system store: by plain calls what the kernel has cached, through the
 // reactor what it has not, and where the reactor is a ring all opens of many.
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <numeric>
+#include <span>
 #include <unordered_set>
 
 #include "base/limits.hpp"
@@ -23,7 +21,7 @@
 namespace unum::fs {
 namespace {
 
-constexpr int kReadFlags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+constexpr int kReadFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 // One buffer a thread for the first read: most values are smaller and are then copied once.
 constexpr std::size_t kFirstReadBytes = 64 * 1024;
 // Data that is cached in part ends a read at a page; what ends inside one is the end of the file.
@@ -45,39 +43,18 @@ constexpr std::size_t kListedBytesMax = 128;
 // Single looks before a listing: most times when something is missing, the first one tells.
 constexpr std::size_t kLooksBeforeListing = 4;
 
-/// Opens what is in the kernel's caches; -EAGAIN for what would need the disk, and for a name that
-/// nobody has looked for yet. Kernels before 5.12 and some sandboxes have no such call: there it is
-/// a plain open, as it is in a directory where that does not wait.
-int open_cached(const Directory& directory, const char* file) noexcept {
-  static bool supported = true;
-  if (supported && !directory.made_here) {
-    open_how how{};
-    how.flags = kReadFlags;
-    how.resolve = RESOLVE_CACHED;
-    const long fd = ::syscall(SYS_openat2, directory.fd.get(), file, &how, sizeof how);
-    if (fd >= 0) return static_cast<int>(fd);
-    if (errno != EINVAL && errno != ENOSYS && errno != EPERM && errno != E2BIG) return -errno;
-    supported = false;
-  }
-  const int fd = ::openat(directory.fd.get(), file, kReadFlags);
-  return fd >= 0 ? fd : -errno;
-}
-
-/// -EAGAIN for what would need the disk.
-long read_cached_bytes(int fd, void* buffer, std::size_t size, std::size_t offset) noexcept {
-  iovec part{buffer, size};
-  const ssize_t count = ::preadv2(fd, &part, 1, static_cast<off_t>(offset), RWF_NOWAIT);
-  return count >= 0 ? count : -EAGAIN;  // what else is wrong the waiting read says
-}
-
-/// The same for the beginning of a file, of which `guess` says whether a plain read will do.
-long read_first_bytes(int fd, void* buffer, std::size_t size, CacheGuess& guess) noexcept {
+/// The beginning of a file, of which `guess` says whether a plain read will do; -EAGAIN for what
+/// would need the disk.
+long read_first_bytes(SystemCalls& calls, int fd, std::span<char> buffer,
+                      CacheGuess& guess) noexcept {
   if (guess.is_cached()) {
-    const ssize_t count = ::pread(fd, buffer, size, 0);
+    const Request plain{
+        .opcode = Opcode::read, .fd = fd, .address = buffer.data(), .length = buffer.size()};
+    const int count = calls.execute(plain);
     guess.was_read();
     return count >= 0 ? count : -EAGAIN;
   }
-  const long count = read_cached_bytes(fd, buffer, size, 0);
+  const long count = calls.read_cached(fd, buffer, 0);
   guess.was_asked(count >= 0);
   return count;
 }
@@ -103,9 +80,9 @@ Error unreadable(int error, int directory, const char* file) {
 FsStore::Look FsStore::read_cached(const Directory& directory, const char* file, bool with_stamp,
                                    CacheGuess& guess, Found& out) {
   ++counters_.requests;
-  const Descriptor open(open_cached(directory, file));
+  const Descriptor open(calls_->open_cached(directory.fd.get(), file, directory.made_here));
   if (open.get() == -ENOENT) return Look::absent;
-  if (open.get() == -EAGAIN) {
+  if (open.get() == -EAGAIN || open.get() == -EINTR) {
     guess.was_asked(false);
     return Look::cold;
   }
@@ -118,26 +95,28 @@ FsStore::Look FsStore::read_cached(int fd, const Directory& directory, const cha
                                    bool with_stamp, CacheGuess& guess, Found& out) {
   struct ::stat status {};
   if (with_stamp) {
-    if (::fstat(fd, &status) != 0) throw unreadable(errno, directory.fd.get(), file);
+    const int error = calls_->stat(fd, status);
+    if (error < 0) throw unreadable(-error, directory.fd.get(), file);
     out.changed = status.st_ctim;
   }
   thread_local const auto buffer = std::make_unique<char[]>(kFirstReadBytes);
-  const long first = read_first_bytes(fd, buffer.get(), kFirstReadBytes, guess);
+  const long first = read_first_bytes(*calls_, fd, {buffer.get(), kFirstReadBytes}, guess);
   if (first < 0) return Look::cold;
   std::size_t done = static_cast<std::size_t>(first);
   if (done % kPageBytesMin != 0) {
     out.value = padded_copy({buffer.get(), done});
     return Look::found;
   }
-  if (!with_stamp && ::fstat(fd, &status) != 0) {
-    throw unreadable(errno, directory.fd.get(), file);
+  if (!with_stamp) {
+    const int error = calls_->stat(fd, status);
+    if (error < 0) throw unreadable(-error, directory.fd.get(), file);
   }
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size > kValueBytesMax || size < done) return Look::cold;
   resize_padded(out.value, size);
   std::copy_n(buffer.get(), done, out.value.data());
   while (done < size) {
-    const long count = read_cached_bytes(fd, out.value.data() + done, size - done, done);
+    const long count = calls_->read_cached(fd, std::span(out.value).subspan(done), done);
     if (count <= 0) return Look::cold;
     done += static_cast<std::size_t>(count);
   }
@@ -149,15 +128,16 @@ Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, F
                                  Wait wait) {
   ++counters_.requests;
   const int above = directory.fd.get();
-  int fd = co_await reactor().open_at(above, file, kReadFlags, 0, wait);
+  int fd = co_await calls_->open_waiting(above, file, kReadFlags, wait);
   if (means_no_descriptor(fd)) {
-    fd = co_await open_patiently(reactor(), above, file, kReadFlags, 0, wait);
+    fd = co_await calls_->open_patiently(above, file, kReadFlags, 0, wait);
   }
   if (fd == -ENOENT) co_return false;
   if (fd < 0) throw unreadable(-fd, above, file);
   const Descriptor open(fd);
   struct ::stat status {};
-  if (::fstat(fd, &status) != 0) throw unreadable(errno, above, file);
+  const int error = calls_->stat(fd, status);
+  if (error < 0) throw unreadable(-error, above, file);
   if (!S_ISREG(status.st_mode)) {
     throw Error(ErrorKind::corrupt, "fs", "Unum.NotAFile",
                 path_name(above, file) + " is no plain file");
@@ -172,7 +152,7 @@ Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, F
   resize_padded(out.value, size);
   for (std::size_t done = 0; done < size;) {
     const auto rest = std::as_writable_bytes(std::span(out.value)).subspan(done);
-    const int count = co_await reactor().read(fd, rest, done, wait);
+    const int count = co_await calls_->read_waiting(fd, rest, done, wait);
     if (count < 0) throw unreadable(-count, above, file);
     if (count == 0) {
       throw Error(ErrorKind::corrupt, "fs", "Unum.ShortFile",
@@ -193,7 +173,7 @@ Task<DirectoryPtr> FsStore::directory_of(const SessionContext& context, const It
 }
 
 bool FsStore::forget_if_gone(const SessionContext& context, const Directory& directory) noexcept {
-  if (!SessionDirectories::is_gone(directory)) return false;
+  if (!calls_->is_gone(directory.fd.get())) return false;
   sessions_.drop(context.session());
   return true;
 }
@@ -202,10 +182,10 @@ bool FsStore::forget_if_gone(const SessionContext& context, const Directory& dir
 /// consistency: an open does), so that neither a cached absence nor a cached listing answers.
 Task<void> FsStore::revalidate(const Directory& directory, Wait wait) {
   ++counters_.requests;
-  constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-  int fd = co_await reactor().open_at(directory.fd.get(), ".", kFlags, 0, wait);
+  constexpr int kFlags = O_RDONLY | O_DIRECTORY;
+  int fd = co_await calls_->open_waiting(directory.fd.get(), ".", kFlags, wait);
   if (means_no_descriptor(fd)) {
-    fd = co_await open_patiently(reactor(), directory.fd.get(), ".", kFlags, 0, wait);
+    fd = co_await calls_->open_patiently(directory.fd.get(), ".", kFlags, 0, wait);
   }
   if (fd >= 0) ::close(fd);
 }
@@ -222,10 +202,10 @@ Task<bool> FsStore::read_item(const SessionContext& context, const ItemPath& pat
       co_return false;
     }
     Look look = Look::cold;
-    if (file_system_.slow) {
+    if (calls_->is_slow()) {
       co_await revalidate(*directory, wait);
     } else {
-      CacheGuess guess;  // of a single value nothing can be guessed
+      CacheGuess guess(reactor());  // of a single value nothing can be guessed
       look = read_cached(*directory, path.file(), with_stamp, guess, out);
     }
     if (look == Look::cold) {
@@ -247,7 +227,7 @@ Task<std::optional<std::string>> FsStore::get(const SessionContext& context, con
   if (!co_await read_item(context, path, durable, found, directory, wait)) co_return std::nullopt;
   // A value that another process has just linked may not be on disk yet. Whoever goes on from it
   // must not be ahead of it after a power loss.
-  if (durable && (file_system_.slow || !directory->on_disk(found.changed))) {
+  if (durable && (calls_->is_slow() || !directory->on_disk(found.changed))) {
     co_await wait_for_names(directory, context, item, wait);
   }
   co_return std::move(found.value);
@@ -262,7 +242,7 @@ Task<std::vector<std::optional<std::string>>> FsStore::get_outcomes(
   std::vector<std::size_t> cold;
   const DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
   if (!directory) co_return values;
-  if (file_system_.slow) {
+  if (calls_->is_slow()) {
     cold.resize(pointers.size());
     std::iota(cold.begin(), cold.end(), std::size_t{0});
   } else if (reactor().backend() == Reactor::Backend::uring && pointers.size() > 1) {
@@ -279,7 +259,7 @@ Task<std::vector<std::optional<std::string>>> FsStore::get_outcomes(
 Task<void> FsStore::read_on_ring(const Directory& directory, std::span<const Pointer> pointers,
                                  std::vector<std::optional<std::string>>& values,
                                  std::vector<std::size_t>& cold, Wait wait) {
-  CacheGuess guess;
+  CacheGuess guess(reactor());
   const auto read_one = [&](std::size_t i) -> Task<void> {
     const ItemPath path(pointers[i].name(), ItemKind::outcome);
     if (!path.directories().empty()) {
@@ -287,9 +267,9 @@ Task<void> FsStore::read_on_ring(const Directory& directory, std::span<const Poi
       co_return;
     }
     ++counters_.requests;
-    const int fd = co_await reactor().open_at(directory.fd.get(), path.file(), kReadFlags, 0, wait);
+    const int fd = co_await calls_->open_waiting(directory.fd.get(), path.file(), kReadFlags, wait);
     if (fd == -ENOENT) {
-      if (SessionDirectories::is_gone(directory)) cold.push_back(i);
+      if (calls_->is_gone(directory.fd.get())) cold.push_back(i);
       co_return;
     }
     if (means_no_descriptor(fd)) {
@@ -315,7 +295,7 @@ Task<void> FsStore::read_at_once(const Directory& directory, std::span<const Poi
                                  std::vector<std::optional<std::string>>& values,
                                  std::vector<std::size_t>& cold, Wait wait) {
   Found found;
-  CacheGuess guess;
+  CacheGuess guess(reactor());
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < pointers.size(); ++i) {
     const ItemPath path(pointers[i].name(), ItemKind::outcome);
@@ -326,7 +306,7 @@ Task<void> FsStore::read_at_once(const Directory& directory, std::span<const Poi
     if (look == Look::found) {
       bytes += found.value.size();
       values[i] = std::move(found.value);
-    } else if (look == Look::cold || SessionDirectories::is_gone(directory)) {
+    } else if (look == Look::cold || calls_->is_gone(directory.fd.get())) {
       cold.push_back(i);
     }
     if (bytes >= kBytesAtOnce || i % kReadsAtOnce == kReadsAtOnce - 1) {
@@ -342,7 +322,7 @@ Task<void> FsStore::read_cold(const SessionContext& context, std::span<const Poi
                               const std::vector<std::size_t>& places,
                               std::vector<std::optional<std::string>>& values, Wait wait) {
   if (const DirectoryPtr session = sessions_.cached(context.session())) {
-    if (file_system_.slow) co_await revalidate(*session, wait);
+    if (calls_->is_slow()) co_await revalidate(*session, wait);
     forget_if_gone(context, *session);
   }
   const auto read_one = [&](std::size_t i) -> Task<void> {
@@ -361,7 +341,7 @@ Task<void> FsStore::read_cold(const SessionContext& context, std::span<const Poi
 
 Task<bool> FsStore::outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
                                    Wait wait) {
-  if (file_system_.slow) co_return co_await exist_slow(context, pointers, wait);
+  if (calls_->is_slow()) co_return co_await exist_slow(context, pointers, wait);
   for (int attempt = 0; attempt < 2; ++attempt) {
     DirectoryPtr directory = sessions_.cached(context.session());
     if (!directory) directory = co_await sessions_.find(context.session(), wait);
@@ -377,9 +357,10 @@ Task<bool> FsStore::outcomes_exist(const SessionContext& context, std::span<cons
       ++counters_.requests;
       if (!path.directories().empty()) {
         all = co_await exist_one(context, pointers[i], wait);
-      } else if (::faccessat(directory->fd.get(), path.file(), F_OK, 0) != 0) {
-        if (errno != ENOENT)
-          throw file_error(errno, "looking for", directory->fd.get(), path.file());
+      } else if (const int error = calls_->look(directory->fd.get(), path.file()); error < 0) {
+        if (error != -ENOENT) {
+          throw file_error(-error, "looking for", directory->fd.get(), path.file());
+        }
         all = false;
       }
       if (i % kLooksAtOnce == kLooksAtOnce - 1) {
@@ -396,10 +377,11 @@ Task<bool> FsStore::outcomes_exist(const SessionContext& context, std::span<cons
 /// Lists the directory if that costs less than that many looks. What it cannot list is looked at.
 Task<void> FsStore::list_if_cheaper(const Directory& directory, std::size_t looks, NameSet& out) {
   struct ::stat status {};
-  if (::fstat(directory.fd.get(), &status) != 0) co_return;
+  if (calls_->stat(directory.fd.get(), status) < 0) co_return;
   if (static_cast<std::size_t>(status.st_size) > looks * kListedBytesMax) co_return;
   // A descriptor of its own has a position of its own.
-  const Descriptor open(::openat(directory.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const int fd = co_await calls_->open_at(directory.fd.get(), ".", O_RDONLY | O_DIRECTORY, 0);
+  const Descriptor open(fd);
   ++counters_.requests;
   while (open && add_entries(open.get(), out) > 0) co_await reactor().yield();
 }
@@ -410,8 +392,8 @@ Task<bool> FsStore::exist_one(const SessionContext& context, const Pointer& poin
   if (!directory) co_return false;
   ++counters_.requests;
   struct ::statx status {};
-  const int result = co_await reactor().statx(directory->fd.get(), path.file(), AT_SYMLINK_NOFOLLOW,
-                                              STATX_TYPE, &status, wait);
+  const int result = co_await calls_->statx(directory->fd.get(), path.file(), AT_SYMLINK_NOFOLLOW,
+                                            STATX_TYPE, status, wait);
   if (result < 0 && result != -ENOENT) {
     throw file_error(-result, "looking for", directory->fd.get(), path.file());
   }
@@ -429,7 +411,7 @@ Task<bool> FsStore::exist_slow(const SessionContext& context, std::span<const Po
   if (pointers.size() >= kListingFrom) {
     ++counters_.requests;
     std::unordered_set<std::string> names;
-    std::vector<DirectoryEntry> entries = co_await list_directory(reactor(), directory->fd.get());
+    std::vector<DirectoryEntry> entries = co_await calls_->entries(directory->fd.get(), wait);
     for (DirectoryEntry& entry : entries) {
       names.insert(std::move(entry.name));
     }

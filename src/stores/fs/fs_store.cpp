@@ -11,10 +11,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <random>
 
 #include "base/wall_time.hpp"
 #include "reactor/files.hpp"
+#include "reactor/random_text.hpp"
 #include "stores/fs/fs_store_impl.hpp"
 
 namespace unum::fs {
@@ -26,7 +26,7 @@ constexpr std::size_t kWritesInFlightMax = 1024;
 // Descriptors left to everything else in the process.
 constexpr std::size_t kDescriptorsLeft = 128;
 // What a writer that died left behind is removed after this time: longer than any write takes.
-constexpr time_t kTemporarySecondsMax = 3600;
+constexpr std::chrono::hours kTemporaryAgeMax{1};
 
 std::size_t writes_in_flight_max() noexcept {
   rlimit limit{};
@@ -37,14 +37,9 @@ std::size_t writes_in_flight_max() noexcept {
                     kWritesInFlightMax);
 }
 
-std::string random_prefix() {
-  std::random_device random;
-  static constexpr char kHex[] = "0123456789abcdef";
+std::string random_prefix(Reactor& reactor) {
   std::string text(kHiddenPrefix);
-  text += std::to_string(::getpid());
-  text += '-';
-  for (int i = 0; i < 16; ++i) text += kHex[random() % 16];
-  return text + '-';
+  return text + std::to_string(::getpid()) + '-' + random_hex(reactor, 8) + '-';
 }
 
 Error no_such_store(const std::string& name) {
@@ -55,28 +50,28 @@ Error no_such_store(const std::string& name) {
 
 /// Whether files without a name can be written and named here, and how; throws what makes writing
 /// impossible.
-Task<void> probe(Reactor& reactor, const std::string& name, int root, FileSystem& found) {
-  const std::string linked = random_prefix() + "probe";
-  int fd = co_await reactor.open_at(root, ".", O_TMPFILE | O_WRONLY, 0600);
+Task<void> probe(SystemCalls& calls, const std::string& name, int root, FileSystem& found) {
+  const std::string linked = random_prefix(calls.reactor()) + "probe";
+  int fd = co_await calls.open_at(root, ".", O_TMPFILE | O_WRONLY, 0600);
   if (fd >= 0) {
     const Descriptor file(fd);
     // Without a walk through /proc, which costs several microseconds. Older kernels refuse it to
     // processes without CAP_DAC_READ_SEARCH.
-    int result = co_await reactor.link_at(fd, "", root, linked.c_str(), AT_EMPTY_PATH);
+    int result = co_await calls.link_at(fd, "", root, linked.c_str(), AT_EMPTY_PATH);
     found.by_descriptor = result == 0;
     if (result != 0) {
       const std::string from = "/proc/self/fd/" + std::to_string(fd);
       result =
-          co_await reactor.link_at(AT_FDCWD, from.c_str(), root, linked.c_str(), AT_SYMLINK_FOLLOW);
+          co_await calls.link_at(AT_FDCWD, from.c_str(), root, linked.c_str(), AT_SYMLINK_FOLLOW);
     }
     if (result == 0) {
-      ::unlinkat(root, linked.c_str(), 0);
+      calls.remove_now(root, linked.c_str());
       co_return;
     }
   }
   found.unnamed = false;
   // A file system without such files (NFS, many FUSE ones), or no /proc: by way of a hidden name.
-  fd = co_await reactor.open_at(root, linked.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
+  fd = co_await calls.open_at(root, linked.c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600);
   if (fd < 0) {
     const bool denied = fd == -EACCES || fd == -EPERM || fd == -EROFS;
     throw Error(denied ? ErrorKind::denied : system_error("fs", -fd, "").kind(), "fs",
@@ -85,22 +80,22 @@ Task<void> probe(Reactor& reactor, const std::string& name, int root, FileSystem
   }
   const Descriptor file(fd);
   const std::string second = linked + "2";
-  const int result = co_await reactor.link_at(root, linked.c_str(), root, second.c_str(), 0);
-  ::unlinkat(root, linked.c_str(), 0);
+  const int result = co_await calls.link_at(root, linked.c_str(), root, second.c_str(), 0);
+  calls.remove_now(root, linked.c_str());
   if (result < 0) {
     throw Error(ErrorKind::invalid, "fs", "Unum.NoHardLinks",
                 "the data store fs:" + name + " is on a file system without hard links (" +
                     strerrordesc_np(-result) +
                     "); a value could not be created exactly once there");
   }
-  ::unlinkat(root, second.c_str(), 0);
+  calls.remove_now(root, second.c_str());
 }
 
 /// What kind of file system this is, unless UNUM_FS says: for tests, and for those not known here.
-Task<FileSystem> examine(Reactor& reactor, const std::string& name, int root) {
+Task<FileSystem> examine(SystemCalls& calls, const std::string& name, int root) {
   FileSystem found;
-  found.slow = is_slow_file_system(root);
-  co_await probe(reactor, name, root, found);
+  calls.set_slow(is_slow_file_system(root));
+  co_await probe(calls, name, root, found);
   const char* value = std::getenv("UNUM_FS");
   if (value == nullptr || *value == '\0') co_return found;
   const std::string_view text(value);
@@ -109,16 +104,20 @@ Task<FileSystem> examine(Reactor& reactor, const std::string& name, int root) {
                 "UNUM_FS is \"" + std::string(text) +
                     "\"; it may be \"local\", \"proc\", \"slow\" or \"nfs\"");
   }
-  found.slow = text == "slow" || text == "nfs";
+  calls.set_slow(text == "slow" || text == "nfs");
   found.unnamed = found.unnamed && text != "nfs";
   found.by_descriptor = found.by_descriptor && text != "proc";
   co_return found;
 }
 
-bool is_old_temporary(int directory, const DirectoryEntry& entry) noexcept {
-  struct ::stat status {};
-  if (::fstatat(directory, entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
-  return status.st_mtim.tv_sec < ::time(nullptr) - kTemporarySecondsMax;
+/// Removes a temporary file whose writer must have died.
+Task<void> remove_if_old(SystemCalls& calls, int directory, const char* name, Wait wait) {
+  struct ::statx status {};
+  const int error =
+      co_await calls.statx(directory, name, AT_SYMLINK_NOFOLLOW, STATX_MTIME, status, wait);
+  const auto now = std::chrono::floor<std::chrono::seconds>(calls.reactor().wall_time());
+  const auto changed = std::chrono::sys_seconds(std::chrono::seconds(status.stx_mtime.tv_sec));
+  if (error == 0 && changed < now - kTemporaryAgeMax) calls.remove_now(directory, name);
 }
 
 }  // namespace
@@ -126,13 +125,20 @@ bool is_old_temporary(int directory, const DirectoryEntry& entry) noexcept {
 // --- Opening and making
 // --------------------------------------------------------------------------------
 
-Task<std::unique_ptr<DataStore>> open_fs_store(Reactor& reactor, std::string_view given,
-                                               const StoreOptions& given_options) {
+Task<std::unique_ptr<DataStore>> open_fs_store(Reactor& reactor, std::string_view name,
+                                               const StoreOptions& options) {
+  return open_with(std::make_unique<SystemCalls>(reactor), name, options);
+}
+
+Task<std::unique_ptr<DataStore>> open_with(std::unique_ptr<SystemCalls> calls,
+                                           std::string_view given,
+                                           const StoreOptions& given_options) {
   const std::string name(given);
   // The caller's may be gone after the first wait.
   // NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
   const StoreOptions options = given_options;
-  const int fd = co_await reactor.open_at(AT_FDCWD, name.c_str(), O_RDONLY | O_DIRECTORY);
+  // Of the file system nothing is known yet.
+  const int fd = co_await calls->open_waiting(AT_FDCWD, name.c_str(), O_RDONLY | O_DIRECTORY);
   if (fd == -ENOENT) throw no_such_store(name);
   if (fd == -ENOTDIR) {
     throw Error(ErrorKind::invalid, "fs", "ENOTDIR",
@@ -140,9 +146,9 @@ Task<std::unique_ptr<DataStore>> open_fs_store(Reactor& reactor, std::string_vie
   }
   if (fd < 0) throw system_error("fs", -fd, "opening the data store fs:" + name);
   const auto root = std::make_shared<Directory>(Descriptor(fd), nullptr, std::string());
-  const FileSystem file_system = co_await examine(reactor, name, fd);
+  const FileSystem file_system = co_await examine(*calls, name, fd);
   std::unique_ptr<DataStore> store =
-      std::make_unique<FsStore>(reactor, name, root, file_system, options);
+      std::make_unique<FsStore>(std::move(calls), name, root, file_system, options);
   co_return store;
 }
 
@@ -176,17 +182,18 @@ Task<bool> create_fs_store(Reactor& reactor, std::string_view given) {
   co_return made;
 }
 
-FsStore::FsStore(Reactor& reactor_of_store, std::string name, const DirectoryPtr& root,
+FsStore::FsStore(std::unique_ptr<SystemCalls> calls, std::string name, const DirectoryPtr& root,
                  FileSystem file_system, const StoreOptions& options)
-    : DataStore(reactor_of_store),
+    : DataStore(calls->reactor()),
+      calls_(std::move(calls)),
       name_(std::move(name)),
       file_system_(file_system),
       durable_(options.durable),
       in_flight_max_(std::max<std::size_t>(1, options.in_flight_max)),
-      sessions_(reactor_of_store, counters_, root, file_system.slow),
-      commit_(reactor_of_store, counters_, root),
+      sessions_(*calls_, counters_, root),
+      commit_(*calls_, counters_, root),
       free_slots_(writes_in_flight_max()),
-      temporary_prefix_(random_prefix()) {
+      temporary_prefix_(random_prefix(reactor())) {
   counters_.connections = 1;
 }
 
@@ -205,11 +212,11 @@ Task<void> FsStore::list_items(DirectoryPtr directory, std::string prefix,
                                std::vector<ListedItem>& out, Wait wait) {
   const int fd = directory->fd.get();
   ++counters_.requests;
-  const std::vector<DirectoryEntry> entries = co_await list_directory(reactor(), fd);
+  const std::vector<DirectoryEntry> entries = co_await calls_->entries(fd, wait);
   const auto add = [&](std::size_t i) -> Task<void> {
     const DirectoryEntry& entry = entries[i];
     if (entry.name.starts_with(kHiddenPrefix)) {
-      if (is_old_temporary(fd, entry)) ::unlinkat(fd, entry.name.c_str(), 0);
+      co_await remove_if_old(*calls_, fd, entry.name.c_str(), wait);
       co_return;
     }
     if (is_continued(entry.name)) {
@@ -222,22 +229,15 @@ Task<void> FsStore::list_items(DirectoryPtr directory, std::string prefix,
     }
     std::optional<ItemId> id = decode_item(prefix + entry.name);
     if (!id) co_return;
-    struct ::stat status {};
-    struct ::statx slow_status {};
-    ListedItem item;
+    struct ::statx status {};
     ++counters_.requests;
-    if (file_system_.slow) {
-      const int result = co_await reactor().statx(fd, entry.name.c_str(), AT_SYMLINK_NOFOLLOW,
-                                                  STATX_SIZE | STATX_MTIME, &slow_status, wait);
-      if (result < 0) co_return;
-      item.bytes = slow_status.stx_size;
-      item.modified_unix_ns =
-          saturated_unix_ns(slow_status.stx_mtime.tv_sec, slow_status.stx_mtime.tv_nsec);
-    } else {
-      if (::fstatat(fd, entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) co_return;
-      item.bytes = static_cast<std::uint64_t>(status.st_size);
-      item.modified_unix_ns = saturated_unix_ns(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
-    }
+    const int result = co_await calls_->statx(fd, entry.name.c_str(), AT_SYMLINK_NOFOLLOW,
+                                              STATX_SIZE | STATX_MTIME, status, wait);
+    if (result == -ENOENT) co_return;  // removed since
+    if (result < 0) throw file_error(-result, "looking at", fd, entry.name.c_str());
+    ListedItem item;
+    item.bytes = status.stx_size;
+    item.modified_unix_ns = saturated_unix_ns(status.stx_mtime.tv_sec, status.stx_mtime.tv_nsec);
     item.id = std::move(*id);
     out.push_back(std::move(item));
   };
@@ -259,17 +259,18 @@ Task<void> FsStore::list_sessions_in(DirectoryPtr directory, std::string prefix,
                                      std::vector<std::string>& out, Wait wait) {
   const int fd = directory->fd.get();
   ++counters_.requests;
-  const std::vector<DirectoryEntry> entries = co_await list_directory(reactor(), fd);
+  const std::vector<DirectoryEntry> entries = co_await calls_->entries(fd, wait);
   for (const DirectoryEntry& entry : entries) {
     if (entry.name.starts_with(kHiddenPrefix)) {
-      if (is_old_temporary(fd, entry)) ::unlinkat(fd, entry.name.c_str(), 0);
+      co_await remove_if_old(*calls_, fd, entry.name.c_str(), wait);
       continue;
     }
     bool is_directory = entry.type == DT_DIR;
     if (entry.type == DT_UNKNOWN) {
-      struct ::stat status {};
-      is_directory = ::fstatat(fd, entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-                     S_ISDIR(status.st_mode);
+      struct ::statx status {};
+      const int result = co_await calls_->statx(fd, entry.name.c_str(), AT_SYMLINK_NOFOLLOW,
+                                                STATX_TYPE, status, wait);
+      is_directory = result == 0 && S_ISDIR(status.stx_mode);
     }
     if (!is_directory) continue;
     if (is_continued(entry.name)) {
@@ -297,8 +298,8 @@ Task<std::vector<std::string>> FsStore::list_sessions(Wait wait) {
 Task<void> FsStore::remove_if_empty(DirectoryPtr directory, const Directory* until) {
   while (directory->parent && directory.get() != until) {
     ++counters_.requests;
-    const int result = co_await reactor().unlink_at(directory->parent->fd.get(),
-                                                    directory->component.c_str(), AT_REMOVEDIR);
+    const int result = co_await calls_->unlink_at(directory->parent->fd.get(),
+                                                  directory->component.c_str(), AT_REMOVEDIR);
     if (result < 0) co_return;  // not empty, usually; an empty directory harms nobody
     directory = directory->parent;
   }
@@ -322,12 +323,7 @@ Task<void> FsStore::remove(const SessionContext& context, std::span<const ItemId
       if (!directory) co_return;
     }
     ++counters_.requests;
-    int result = 0;
-    if (file_system_.slow) {
-      result = co_await reactor().unlink_at(directory->fd.get(), path.file(), 0, wait);
-    } else if (::unlinkat(directory->fd.get(), path.file(), 0) != 0) {
-      result = -errno;
-    }
+    const int result = co_await calls_->unlink_at(directory->fd.get(), path.file(), 0, wait);
     if (result < 0 && result != -ENOENT) throw_failed(-result, "removing", context, items[i]);
     if (directory != session) co_await remove_if_empty(directory, session.get());
   };
@@ -349,16 +345,17 @@ Task<void> FsStore::settle(const SessionContext& context, Wait wait) {
 Task<void> FsStore::settle_nested(DirectoryPtr directory, Wait wait) {
   struct ::stat status {};
   const int fd = directory->fd.get();
-  if (::fstat(fd, &status) != 0) throw file_error(errno, "looking at", fd, "");
+  const int unknown = calls_->stat(fd, status);
+  if (unknown < 0) throw file_error(-unknown, "looking at", fd, "");
   // Nothing was linked since the last flush began: that is all on disk.
-  if (file_system_.slow || !directory->on_disk(status.st_mtim)) {
+  if (calls_->is_slow() || !directory->on_disk(status.st_mtim)) {
     const int error = co_await commit_.names(directory, wait);
     if (error < 0) throw file_error(-error, "writing to the disk the names in", fd, "");
   }
   // A directory's link count is 2 and one for each directory in it; 1 where a file system does not
   // count.
   if (status.st_nlink == 2) co_return;
-  const std::vector<DirectoryEntry> entries = co_await list_directory(reactor(), fd);
+  const std::vector<DirectoryEntry> entries = co_await calls_->entries(fd, wait);
   for (const DirectoryEntry& entry : entries) {
     if (!is_continued(entry.name)) continue;
     const std::vector<std::string> component{entry.name};

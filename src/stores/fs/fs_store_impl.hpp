@@ -14,21 +14,21 @@
 #include "stores/fs/name_set.hpp"
 #include "stores/fs/path.hpp"
 #include "stores/fs/session_directories.hpp"
+#include "stores/fs/system_calls.hpp"
 #include "unum/data_store.hpp"
 
 namespace unum::fs {
 
 /// How this file system is to be used, found out when the store is opened.
 struct FileSystem {
-  bool slow = false;          ///< Over a network or a process: every call goes through the reactor.
   bool unnamed = true;        ///< Files without a name (O_TMPFILE) can be written and linked,
   bool by_descriptor = true;  ///< and linked by their descriptor, not only by way of /proc.
 };
 
 class FsStore final : public DataStore {
  public:
-  FsStore(Reactor& reactor, std::string name, const DirectoryPtr& root, FileSystem file_system,
-          const StoreOptions& options);
+  FsStore(std::unique_ptr<SystemCalls> calls, std::string name, const DirectoryPtr& root,
+          FileSystem file_system, const StoreOptions& options);
   ~FsStore() override;
 
   std::string_view type() const noexcept override { return "fs"; }
@@ -58,6 +58,7 @@ class FsStore final : public DataStore {
  private:
   /// A file that is written but has no name yet, or one that nobody looks for; gone when this goes.
   struct Temporary {
+    SystemCalls* calls = nullptr;
     std::shared_ptr<const Descriptor> file;
     DirectoryPtr directory;
     std::string name;  ///< Empty for a file without a name.
@@ -66,6 +67,7 @@ class FsStore final : public DataStore {
     Temporary(Temporary&&) = default;
     /// What stood here goes with `other`.
     Temporary& operator=(Temporary&& other) noexcept {
+      std::swap(calls, other.calls);
       std::swap(file, other.file);
       std::swap(directory, other.directory);
       std::swap(name, other.name);
@@ -133,6 +135,7 @@ class FsStore final : public DataStore {
   Task<void> settle_nested(DirectoryPtr directory, Wait wait);
   Task<void> remove_if_empty(DirectoryPtr directory, const Directory* until);
 
+  const std::unique_ptr<SystemCalls> calls_;
   const std::string name_;
   const FileSystem file_system_;
   const bool durable_;
@@ -145,5 +148,9 @@ class FsStore final : public DataStore {
   std::string temporary_prefix_;
   std::uint64_t temporaries_ = 0;
 };
+
+/// `open_fs_store` with system calls of the caller's own.
+Task<std::unique_ptr<DataStore>> open_with(std::unique_ptr<SystemCalls> calls,
+                                           std::string_view name, const StoreOptions& options);
 
 }  // namespace unum::fs

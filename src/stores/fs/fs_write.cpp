@@ -15,9 +15,6 @@ namespace unum::fs {
 namespace {
 
 constexpr unsigned kFileMode = 0666;  // as far as the umask allows
-// Values up to here are copied into the page cache on the loop's own time; longer ones by the
-// reactor.
-constexpr std::size_t kWriteAtOnceBytesMax = 256 * 1024;
 // Somebody removes an empty session directory while we write into it: begin again.
 constexpr int kAttemptsMax = 8;
 
@@ -52,7 +49,7 @@ class FsStore::Slot {
 };
 
 FsStore::Temporary::~Temporary() {
-  if (directory && !name.empty()) ::unlinkat(directory->fd.get(), name.c_str(), 0);
+  if (directory && !name.empty()) calls->remove_now(directory->fd.get(), name.c_str());
 }
 
 bool FsStore::is_durable(ItemKind kind) const noexcept {
@@ -81,38 +78,25 @@ Task<FsStore::Temporary> FsStore::write_temporary(const SessionContext& context,
   const bool unnamed = !named && file_system_.unnamed;
   Temporary temporary;
   std::string path = unnamed ? "." : temporary_name();
-  const int flags = O_WRONLY | O_CLOEXEC | (unnamed ? O_TMPFILE : O_CREAT | O_EXCL);
+  const int flags = O_WRONLY | (unnamed ? O_TMPFILE : O_CREAT | O_EXCL);
   ++counters_.requests;
-  int fd = -1;
-  if (file_system_.slow) {
-    fd = co_await reactor().open_at(directory->fd.get(), path.c_str(), flags, kFileMode, wait);
-  } else {
-    fd = ::openat(directory->fd.get(), path.c_str(), flags, kFileMode);
-    if (fd < 0) fd = -errno;
-  }
+  const int above = directory->fd.get();
+  int fd = co_await calls_->open_at(above, path.c_str(), flags, kFileMode, wait);
   if (means_no_descriptor(fd)) {
-    fd = co_await open_patiently(reactor(), directory->fd.get(), path.c_str(), flags, kFileMode,
-                                 wait);
+    fd = co_await calls_->open_patiently(above, path.c_str(), flags, kFileMode, wait);
   }
   // The directory was removed: ENOENT, but EPERM on ext4.
-  if (fd == -ENOENT || (fd < 0 && SessionDirectories::is_gone(*directory))) co_return temporary;
+  if (fd == -ENOENT || (fd < 0 && calls_->is_gone(above))) co_return temporary;
   if (fd < 0) throw_failed(-fd, "writing", context, item);
+  temporary.calls = calls_.get();
   temporary.file = std::make_shared<const Descriptor>(fd);
   temporary.directory = std::move(directory);
   if (!unnamed) temporary.name = std::move(path);
   std::string_view rest = value;
   std::uint64_t offset = 0;
   while (!rest.empty()) {
-    long count = 0;
-    if (file_system_.slow || value.size() > kWriteAtOnceBytesMax) {
-      count = co_await reactor().write(fd, std::as_bytes(std::span(rest)), offset, wait);
-    } else {
-      count = ::pwrite(fd, rest.data(), rest.size(), static_cast<off_t>(offset));
-      if (count < 0) count = -errno;
-    }
-    if (count == -EINTR) continue;
-    if (count <= 0)
-      throw_failed(count < 0 ? static_cast<int>(-count) : ENOSPC, "writing", context, item);
+    const int count = co_await calls_->write(fd, rest, offset, wait);
+    if (count <= 0) throw_failed(count < 0 ? -count : ENOSPC, "writing", context, item);
     rest.remove_prefix(static_cast<std::size_t>(count));
     offset += static_cast<std::uint64_t>(count);
   }
@@ -134,22 +118,16 @@ Task<int> FsStore::link_into(const Temporary& temporary, const Directory& direct
     flags = AT_SYMLINK_FOLLOW;
   }
   ++counters_.requests;
-  int result = 0;
-  if (file_system_.slow) {
-    result = co_await reactor().link_at(above, from.c_str(), directory.fd.get(), file, flags, wait);
-  } else if (::linkat(above, from.c_str(), directory.fd.get(), file, flags) != 0) {
-    result = -errno;
-  }
+  int result = co_await calls_->link_at(above, from.c_str(), directory.fd.get(), file, flags, wait);
   if (result == -EEXIST) {
     // Over NFS the reply to a link that was made may be lost, and the request sent again finds the
     // name taken, by itself. The file's own count of names tells.
     struct ::statx status {};
     const unsigned own_names = temporary.name.empty() ? 0 : 1;
-    if (::statx(temporary.file->get(), "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_NLINK,
-                &status) == 0 &&
-        status.stx_nlink > own_names) {
-      result = 0;
-    }
+    constexpr int kFlags = AT_EMPTY_PATH | AT_STATX_FORCE_SYNC;
+    const int known =
+        co_await calls_->statx(temporary.file->get(), "", kFlags, STATX_NLINK, status, wait);
+    if (known == 0 && status.stx_nlink > own_names) result = 0;
   }
   co_return result;
 }
@@ -175,7 +153,7 @@ Task<WriteResult> FsStore::create(const SessionContext& context, const ItemId& i
   const bool durable = is_durable(item.kind);
   // Over a network the data must have left this machine before others can see the name, durable or
   // not.
-  const bool flush = durable || file_system_.slow;
+  const bool flush = durable || calls_->is_slow();
   Slot slot(*this);
   if (flush) {
     const int error = co_await slot.acquire(wait);
@@ -219,7 +197,7 @@ Task<void> FsStore::put(const SessionContext& context, const ItemId& item, std::
   check_value(item, value);
   const ItemPath path(item.name, item.kind);
   const bool durable = is_durable(item.kind);
-  const bool flush = durable || file_system_.slow;
+  const bool flush = durable || calls_->is_slow();
   Slot slot(*this);
   if (flush) {
     const int error = co_await slot.acquire(wait);
@@ -238,13 +216,8 @@ Task<void> FsStore::put(const SessionContext& context, const ItemId& item, std::
     co_await write_data(temporary, context, item, value, flush, wait);
     ++counters_.requests;
     const int above = directory->fd.get();
-    int renamed = 0;
-    if (file_system_.slow) {
-      renamed =
-          co_await reactor().rename_at(above, temporary.name.c_str(), above, path.file(), 0, wait);
-    } else if (::renameat(above, temporary.name.c_str(), above, path.file()) != 0) {
-      renamed = -errno;
-    }
+    const int renamed =
+        co_await calls_->rename_at(above, temporary.name.c_str(), path.file(), wait);
     if (renamed < 0) throw_failed(-renamed, "writing", context, item);
     temporary.name.clear();
     temporary = Temporary();

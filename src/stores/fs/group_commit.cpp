@@ -47,14 +47,10 @@ std::size_t dirty_bytes() {
   return sum;
 }
 
-int sync_file_system(void* fd) noexcept {
-  return ::syncfs(*static_cast<const int*>(fd)) == 0 ? 0 : -errno;
-}
-
 }  // namespace
 
-GroupCommit::GroupCommit(Reactor& reactor, StoreCounters& counters, DirectoryPtr root)
-    : reactor_(reactor), counters_(counters), root_(std::move(root)) {}
+GroupCommit::GroupCommit(SystemCalls& calls, StoreCounters& counters, DirectoryPtr root)
+    : calls_(calls), reactor_(calls.reactor()), counters_(counters), root_(std::move(root)) {}
 
 GroupCommit::~GroupCommit() {
   while (tasks_.running() > 0) reactor_.run_once(kNoDeadline);
@@ -96,7 +92,8 @@ Task<void> GroupCommit::flush(DataBatch& batch) {
       dirty_bytes() <= kForeignDirtyBytesMax + batch.bytes) {
     int fd = root_->fd.get();
     // An error is of the whole file system: ask each file whether it is its own.
-    if (co_await reactor_.call(&sync_file_system, &fd) == 0) {
+    const int synced = co_await calls_.sync_file_system(fd);
+    if (synced == 0) {
       for (DataWrite& write : batch.writes) write.end(0);
       co_return;
     }
@@ -108,12 +105,12 @@ Task<void> GroupCommit::flush_each(DataBatch& batch) {
   const std::size_t count = batch.writes.size();
   // All write-back is on its way before the first wait, so that one journal commit has them all.
   for (std::size_t i = 0; count > 1 && i < count; ++i) {
-    ::sync_file_range(batch.writes[i].file->get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+    calls_.start_writing(batch.writes[i].file->get());
     if (i % kStartsAtOnce == kStartsAtOnce - 1) co_await reactor_.yield();
   }
   const auto flush_one = [&](std::size_t i) -> Task<void> {
     DataWrite& write = batch.writes[i];
-    const int result = co_await reactor_.sync_data(write.file->get());
+    const int result = co_await calls_.sync_data(write.file->get());
     partly_flushed_ = true;
     write.end(result);
   };
@@ -167,12 +164,10 @@ Task<void> GroupCommit::run_names() {
 
 Task<void> GroupCommit::flush(NamesBatch& batch) {
   ++counters_.flushes;
-  timespec begun{};
-  // The clock that the kernel stamps files with: what is stamped earlier was linked before this
-  // flush.
-  clock_gettime(CLOCK_REALTIME_COARSE, &begun);
+  // What is stamped earlier was linked before this flush.
+  const timespec begun = calls_.stamp_time();
   const auto flush_one = [&](std::size_t i) -> Task<void> {
-    const int result = co_await reactor_.sync_all(batch.directories[i]->fd.get());
+    const int result = co_await calls_.sync_all(batch.directories[i]->fd.get());
     // Some file systems have no fsync of a directory; theirs are written through.
     batch.errors[i] = result == -EINVAL ? 0 : result;
   };

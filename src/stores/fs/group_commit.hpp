@@ -16,6 +16,7 @@
 
 #include "reactor/wait_list.hpp"
 #include "stores/fs/directory.hpp"
+#include "stores/fs/system_calls.hpp"
 #include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task_group.hpp"
@@ -25,7 +26,7 @@ namespace unum::fs {
 class GroupCommit {
  public:
   /// `root` is any directory on the store's file system and must outlive this.
-  GroupCommit(Reactor& reactor, StoreCounters& counters, DirectoryPtr root);
+  GroupCommit(SystemCalls& calls, StoreCounters& counters, DirectoryPtr root);
   /// Waits for a flush that nobody waits for any more.
   ~GroupCommit();
   GroupCommit(const GroupCommit&) = delete;
@@ -74,6 +75,7 @@ class GroupCommit {
   Task<void> run_names();
   Task<void> flush(NamesBatch& batch);
 
+  SystemCalls& calls_;
   Reactor& reactor_;
   StoreCounters& counters_;
   const DirectoryPtr root_;

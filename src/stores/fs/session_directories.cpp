@@ -18,14 +18,14 @@ namespace {
 
 // Directories held open: a process works on few sessions at a time, and descriptors are not plenty.
 constexpr std::size_t kOpenMax = 64;
-constexpr int kOpenFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+constexpr int kOpenFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 constexpr unsigned kDirectoryMode = 0777;  // as far as the umask allows
 
 }  // namespace
 
-SessionDirectories::SessionDirectories(Reactor& reactor, StoreCounters& counters, DirectoryPtr root,
-                                       bool slow)
-    : reactor_(reactor), counters_(counters), root_(std::move(root)), slow_(slow) {}
+SessionDirectories::SessionDirectories(SystemCalls& calls, StoreCounters& counters,
+                                       DirectoryPtr root)
+    : calls_(calls), counters_(counters), root_(std::move(root)) {}
 
 DirectoryPtr SessionDirectories::cached(std::string_view session) noexcept {
   const auto found = open_.find(session);
@@ -48,7 +48,7 @@ Task<DirectoryPtr> SessionDirectories::open(std::string_view session, bool make,
     const auto other = opening_.find(session);
     if (other == opening_.end()) break;
     const std::shared_ptr<WaitList> opened = other->second;
-    const int woken = co_await opened->wait(reactor_, wait);
+    const int woken = co_await opened->wait(calls_.reactor(), wait);
     if (woken < 0) throw system_error("fs", -woken, "opening the directory of a session");
   }
   struct Opening {
@@ -78,27 +78,17 @@ Task<DirectoryPtr> SessionDirectories::descend(DirectoryPtr from,
     // Somebody may remove an empty directory between our making and opening it.
     for (int attempt = 0; fd == -ENOENT && attempt < 8; ++attempt) {
       ++counters_.requests;
-      if (slow_) {
-        fd = co_await reactor_.open_at(above, name, kOpenFlags, 0, wait);
-      } else {
-        fd = ::openat(above, name, kOpenFlags);
-        if (fd < 0) fd = -errno;
-      }
+      fd = co_await calls_.open_at(above, name, kOpenFlags, 0, wait);
       if (means_no_descriptor(fd)) {
-        fd = co_await open_patiently(reactor_, above, name, kOpenFlags, 0, wait);
+        fd = co_await calls_.open_patiently(above, name, kOpenFlags, 0, wait);
       }
       if (fd != -ENOENT) break;
       if (!make) co_return nullptr;
       ++counters_.requests;
-      int made = 0;
-      if (slow_) {
-        made = co_await reactor_.make_dir_at(above, name, kDirectoryMode, wait);
-      } else if (::mkdirat(above, name, kDirectoryMode) != 0) {
-        made = -errno;
-      }
+      const int made = co_await calls_.make_dir_at(above, name, kDirectoryMode, wait);
       made_here = made == 0;
       if (made < 0 && made != -EEXIST) {
-        if (made == -ENOENT && is_gone(*from)) {
+        if (made == -ENOENT && calls_.is_gone(above)) {
           throw Error(ErrorKind::not_found, "fs", "ENOENT",
                       "the directory of the data store was taken away while it was open: " +
                           path_name(above, ""));
@@ -133,11 +123,6 @@ void SessionDirectories::drop(std::string_view session) noexcept {
 void SessionDirectories::clear() noexcept {
   open_.clear();
   order_.clear();
-}
-
-bool SessionDirectories::is_gone(const Directory& directory) noexcept {
-  struct ::stat status {};
-  return ::fstat(directory.fd.get(), &status) != 0 || status.st_nlink == 0;
 }
 
 }  // namespace unum::fs

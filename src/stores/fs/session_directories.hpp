@@ -11,6 +11,7 @@
 
 #include "reactor/wait_list.hpp"
 #include "stores/fs/directory.hpp"
+#include "stores/fs/system_calls.hpp"
 #include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
@@ -19,8 +20,7 @@ namespace unum::fs {
 
 class SessionDirectories {
  public:
-  /// `slow`: every system call may take milliseconds and goes through the reactor.
-  SessionDirectories(Reactor& reactor, StoreCounters& counters, DirectoryPtr root, bool slow);
+  SessionDirectories(SystemCalls& calls, StoreCounters& counters, DirectoryPtr root);
 
   const DirectoryPtr& root() const noexcept { return root_; }
   /// The session's directory if it is open already.
@@ -36,9 +36,6 @@ class SessionDirectories {
   void drop(std::string_view session) noexcept;
   void clear() noexcept;
 
-  /// Whether the directory was removed while it was open here: there may be a new one of its name.
-  static bool is_gone(const Directory& directory) noexcept;
-
  private:
   struct Hash {
     using is_transparent = void;
@@ -53,10 +50,9 @@ class SessionDirectories {
   Task<DirectoryPtr> open(std::string_view session, bool make, Wait wait);
   void keep(std::string_view session, const DirectoryPtr& directory);
 
-  Reactor& reactor_;
+  SystemCalls& calls_;
   StoreCounters& counters_;
   const DirectoryPtr root_;
-  const bool slow_;
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> open_;
   /// Sessions that a call is just opening; others wait for it, so that a thousand calls open one
   /// directory.

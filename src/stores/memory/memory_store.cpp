@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/padded.hpp"
+#include "base/wall_time.hpp"
 
 namespace unum::memory {
 namespace {
@@ -51,12 +52,6 @@ Registry& registry() {
   return the_registry;
 }
 
-std::int64_t now_unix_ns() noexcept {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
-}
-
 class MemoryStore final : public DataStore {
  public:
   MemoryStore(Reactor& reactor, std::string_view name, std::shared_ptr<Contents> contents)
@@ -83,7 +78,7 @@ class MemoryStore final : public DataStore {
     auto [at, made] = session.of(item.kind).try_emplace(item.name);
     if (!made)
       co_return WriteResult{WriteResult::Status::already_there, padded_copy(at->second.value)};
-    at->second = {std::string(value), now_unix_ns()};
+    at->second = {std::string(value), unix_ns(reactor().wall_time())};
     ++session.count;
     co_return WriteResult{};
   }
@@ -96,7 +91,7 @@ class MemoryStore final : public DataStore {
     const std::lock_guard lock(contents_->mutex);
     Session& session = contents_->sessions.try_emplace(context.session()).first->second;
     auto [at, made] = session.of(item.kind).try_emplace(item.name);
-    at->second = {std::string(value), now_unix_ns()};
+    at->second = {std::string(value), unix_ns(reactor().wall_time())};
     if (made) ++session.count;
     co_return;
   }

@@ -250,7 +250,7 @@ TEST_CASE("retries follow the service, the environment and the profile", "[aws]"
   CHECK(Settings::load().retry_policy("s3").attempts_max == 3);
   CHECK(!Settings::load().retry_policy("s3").attempts_are_given);
   CHECK(Settings::load().retry_policy("dynamodb").attempts_max == 4);
-  CHECK(Settings::load().retry_policy("dynamodb").backoff.transient_base ==
+  CHECK(Settings::load().retry_policy("dynamodb").backoff.transient.first ==
         std::chrono::milliseconds(25));
   environment.write(".aws/config", "[default]\nmax_attempts = 7\nretry_mode = standard");
   CHECK(Settings::load().retry_policy("s3").attempts_max == 7);

@@ -365,7 +365,8 @@ TEST_CASE("values that are not cached come from the disk all the same") {
 TEST_CASE("a file in eight is asked for while all are cached, each one after one that is not") {
   using fs::CacheGuess;
   const Deadline now{};
-  CacheGuess guess;
+  Reactor reactor;
+  CacheGuess guess(reactor);
   const auto plain_reads = [&](Deadline at) {
     int count = 0;
     for (; guess.is_cached(); ++count) guess.was_read(at);
