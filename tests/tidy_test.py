@@ -290,5 +290,69 @@ class Tidy(unittest.TestCase):
         self.expect_none(wrong, "every relative link leads to a file, and to a heading of it")
 
 
+class Errors(unittest.TestCase):
+    """Every error that the source throws has its place in the table of what it means for a delivery."""
+    maxDiff = None
+    # What stands for an origin that is known only when it runs.
+    STORE = ("type()", "target_->endpoint.service", "endpoint.service")
+    PASSED_ON = ("error.origin()", "failure.origin()", "failed->origin()", "origin", "origin_")
+    # Texts for people say more where the code is known.
+    EXPLAINED = ("src/aws/service_answers.cpp", "src/stores/redis/redis_open.cpp", "src/stores/s3/s3_read.cpp",
+                 "src/reactor/redis/connection.cpp")
+    THROWN = re.compile(r"\b(?:Error|emplace)\(\s*([^,;()]*\b[kK]ind\b[^,;()]*|[^,;()]*ErrorKind::[^,;()]*),\s*"
+                        r"(\"\w+\"|[\w.()>-]+)\s*,")
+    OF_SYSTEM = re.compile(r"system_error\(\s*(\"\w+\"|[\w.()>-]+)\s*,")
+
+    @classmethod
+    def setUpClass(cls):
+        names = [name for name in source_files() if name.startswith("src/") and name.endswith(CPP)]
+        cls.source = {name: read(name) for name in names}
+        table = cls.source["src/base/error.cpp"]
+        cls.kinds = re.findall(r"^  (\w+) = \d+,", read("include/unum/error.hpp").split("enum class Delivery")[0],
+                               re.MULTILINE)
+        rows = re.findall(r"ByKind (\w+)\s*= \{([^}]*)\}", table)
+        letters = {"kF": "final", "kA": "again", "kB": "bounded"}
+        cls.rows = {row: [letters[cell.strip()] for cell in cells.split(",")] for row, cells in rows}
+        cls.origins = dict(re.findall(r'\{"(\w+)", (\w+)\}', table))
+
+    def thrown(self):
+        for name, text in self.source.items():
+            for match in (*self.THROWN.finditer(text), *self.OF_SYSTEM.finditer(text)):
+                if name != "src/base/error.cpp":
+                    yield f"{name}:{text.count(chr(10), 0, match.start()) + 1}", match.groups()
+
+    def test_every_origin_that_is_thrown_is_in_the_table_and_no_other(self):
+        unknown, seen = [], {"memory", "sts"}  # of type(), of an endpoint's service
+        for place, (*kind, origin) in self.thrown():
+            if kind and not set(re.findall(r"ErrorKind::(\w+)", kind[0])) <= set(self.kinds):
+                unknown.append(f"{place}: {kind[0]}")
+            if origin.startswith('"'):
+                seen.add(origin.strip('"'))
+                if origin.strip('"') not in self.origins:
+                    unknown.append(f"{place}: origin {origin}")
+            elif origin not in self.STORE + self.PASSED_ON:
+                unknown.append(f"{place}: {origin} is no origin that this test knows")
+        self.assertEqual([], unknown, "src/base/error.cpp says what each origin's errors mean for a delivery")
+        self.assertEqual(set(), set(self.origins) - seen - {"json"}, "nothing throws with these origins")
+
+    def test_the_documented_table_is_the_one_that_counts(self):
+        document = read("docs/errors.md")
+        order = ["kOfTheStep", "kOfAStore", "kOfTheWay", "kOfAProcess", "kOfOthers"]
+        cells = re.findall(r"^\| `(\w+)` \| (\w+) \| (\w+) \| (\w+) \| (\w+) \| (\w+) \|$", document, re.MULTILINE)
+        expected = [(kind, *(self.rows[row][i] for row in order)) for i, kind in enumerate(self.kinds)]
+        self.assertEqual(11, len(self.kinds))
+        self.assertEqual(expected, cells)
+        numbers = re.findall(r"^\| `(\w+)` \| (\d+) \|", document, re.MULTILINE)
+        self.assertEqual([(kind, str(i)) for i, kind in enumerate(self.kinds, 1)], numbers)
+        for origin in self.origins:
+            self.assertIn(f"`{origin}`", document)
+
+    def test_nothing_is_decided_by_the_text_of_a_code(self):
+        steered = [f"{name}: {line.strip()}" for name, text in self.source.items() if name not in self.EXPLAINED
+                   for line in text.splitlines()
+                   if re.search(r"(error\w*|failure|failed)(\.|->)code\(\)( [!=]= |\.starts_with|\.find)", line)]
+        self.assertEqual([], steered, "kind, origin or type of an error decide, never its code")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -11,33 +11,51 @@
 
 namespace unum {
 
-/// Named by what the caller does about it.
-enum class ErrorKind {
-  not_found,     ///< A named thing does not exist: create it, or correct the name.
-  conflict,      ///< Somebody else wrote something different first: do not retry unchanged.
-  invalid,       ///< The input is wrong: correct it.
-  denied,        ///< Not permitted: change credentials or permissions.
-  throttled,     ///< The service asks for a slower pace: retry later.
-  timeout,       ///< The deadline passed; whether the effect took place is unknown.
-  disconnected,  ///< The connection or peer process went away; whether the effect took place is
-                 ///< unknown.
-  cancelled,     ///< A stop was requested.
-  corrupt,       ///< Stored or received bytes are not what they must be.
-  exhausted,     ///< A limit or resource (disk, memory, descriptors) is used up.
-  bug,           ///< An invariant of this library or of the user's code does not hold.
+/// Named by what the caller does about it. The numbers are part of the binary interface, where they
+/// stand as a status: they never change, a new kind gets the next one, and 0 is no error.
+enum class ErrorKind : int {
+  not_found = 1,     ///< A named thing does not exist: create it, or correct the name.
+  conflict = 2,      ///< Somebody else wrote something different first: do not retry unchanged.
+  invalid = 3,       ///< The input is wrong: correct it.
+  denied = 4,        ///< Not permitted: change credentials or permissions.
+  throttled = 5,     ///< The service asks for a slower pace: retry later.
+  timeout = 6,       ///< The deadline passed; whether the effect took place is unknown.
+  disconnected = 7,  ///< The connection or peer process went away; whether the effect took place is
+                     ///< unknown.
+  cancelled = 8,     ///< A stop was requested; whether the effect took place is unknown.
+  corrupt = 9,       ///< Stored or received bytes are not what they must be.
+  exhausted = 10,    ///< A limit or resource (disk, memory, descriptors) is used up.
+  bug = 11,          ///< An invariant of this library or of the user's code does not hold.
 };
 
 /// The kind's name as it stands in messages and logs, for example "not_found".
 std::string_view to_string(ErrorKind kind) noexcept;
 
+/// What an error means for the delivery (one message, one invocation of a function) whose step it
+/// ended. Numbered as the kinds are.
+enum class Delivery : int {
+  final = 1,    ///< The same step would meet it again: report it, and acknowledge the delivery.
+  again = 2,    ///< It passes, or nobody knows: do not acknowledge; deliver again until it passed.
+  bounded = 3,  ///< It may never pass: after some deliveries `Runtime::give_up`, then acknowledge.
+};
+
+/// "final", "again", "bounded".
+std::string_view to_string(Delivery delivery) noexcept;
+
+/// By kind and origin alone: docs/errors.md has the table. With an origin that is none of this
+/// library's, as of a user's own Invoker, what may pass by itself is `again` and the rest
+/// `bounded`; nothing is `final`.
+Delivery delivery_of(ErrorKind kind, std::string_view origin) noexcept;
+
 /// An error with its kind, its origin ("fs", "ir", "reactor", ...), a code that is stable for
-/// programs ("ENOSPC", "Unum.MissingInput", ...) and a message that names the things involved.
-/// Never holds a secret.
+/// people and their scripts ("ENOSPC", "Unum.MissingInput", ...; nothing in here is decided by it)
+/// and a message that names the things involved. Never holds a secret.
 class Error : public std::exception {
  public:
   Error(ErrorKind kind, std::string_view origin, std::string_view code, std::string message);
 
   ErrorKind kind() const noexcept { return kind_; }
+  Delivery delivery() const noexcept { return delivery_of(kind_, origin_); }
   const std::string& origin() const noexcept { return origin_; }
   const std::string& code() const noexcept { return code_; }
   const std::string& message() const noexcept { return message_; }

@@ -2,7 +2,8 @@
 //
 // It does no I/O of its own: it is given its store, its invoker and the user's code, and runs on
 // the store's reactor. One step is one delivery of one payload; every delivery that began must be
-// delivered again until its step ended (`step` returned), duplicates are absorbed.
+// delivered again until its step ended (`step` returned) or threw an error whose `delivery()` says
+// otherwise; duplicates are absorbed.
 #pragma once
 
 #include <cstdint>
@@ -65,8 +66,9 @@ struct UserResult {
   }
 };
 
-/// The user's code. Throws an Error (`disconnected`, `timeout`, ...) when the code did not end by
-/// itself: the step is then not done and the platform delivers it again.
+/// The user's code. Throws an Error when the code did not end by itself (its process crashed or ran
+/// out of time): the step is then not done, and the error's `delivery()` says what becomes of it.
+/// Errors of the origin "worker" are `bounded` where their kind is `disconnected` or `timeout`.
 class UserCode {
  public:
   virtual ~UserCode() = default;
@@ -134,17 +136,21 @@ class Runtime {
  public:
   Runtime(DataStore& store, Invoker& invoker, RuntimeOptions options = {});
 
-  /// One delivery of `payload` to `function`. Throws what the store, the invoker or `code` threw
-  /// (then: deliver it again), `invalid` for a payload that is none, a session that was given
-  /// another input before (code "Unum.OtherInput"), or one that belongs to another application
+  /// One delivery of `payload` to `function`. Returns when nothing more is to be done by this
+  /// delivery: acknowledge it, also when the step `failed` (a failure of user code, or a final
+  /// error, both reported in the session). Throws otherwise, what the store, the invoker or `code`
+  /// threw; its `delivery()` says what to do: `again`, do not acknowledge; `bounded`, the same so
+  /// many times as the host allows, then `give_up`; `final`, nothing was run and there is no
+  /// session to report it to. Those are `invalid`: a payload that is none, a session that was given
+  /// another input before (code "Unum.OtherInput"), that belongs to another application
   /// ("Unum.OtherApplication") or has results of functions that were changed since
-  /// ("Unum.ChangedFunctions").
+  /// ("Unum.ChangedFunctions"). An exception that is no Error: `again`.
   Task<StepReport> step(const Function& function, std::string_view payload, UserCode& code,
                         int attempt = 1, Wait wait = {});
 
-  /// Ends a step whose deliveries all died (a crash, a time-out): the failure goes to its edge for
-  /// errors, or is reported in the session. A step that has an outcome keeps it: `failed`, and
-  /// nothing is written.
+  /// Ends a step whose deliveries all ended in `bounded` errors (a crash, a time-out): the failure
+  /// goes to its edge for errors, or is reported in the session. A step that has an outcome keeps
+  /// it: `failed`, and nothing is written. Returns and throws as `step` does.
   Task<StepReport> give_up(const Function& function, std::string_view payload,
                            std::string_view error, std::string_view cause, int attempt,
                            Wait wait = {});

@@ -186,13 +186,13 @@ Endpoint resolve_endpoint(std::string_view service, const Settings& settings) {
   endpoint.service = service;
   const std::optional<std::string> region = settings.region();
   if (!region) {
-    fail("Unum.NoRegion", "no region for " + std::string(service) +
-                              ": AWS_REGION and AWS_DEFAULT_REGION are not set, and profile " +
-                              settings.profile_name() + " has no region in " +
-                              (settings.config_path().empty() ? "~/.aws/config (HOME is not set)"
-                                                              : settings.config_path()) +
-                              settings.unreadable() +
-                              "; set AWS_REGION, to eu-central-1 for example");
+    throw Error(ErrorKind::not_found, "aws", "Unum.NoRegion",
+                "no region for " + std::string(service) +
+                    ": AWS_REGION and AWS_DEFAULT_REGION are not set, and profile " +
+                    settings.profile_name() + " has no region in " +
+                    (settings.config_path().empty() ? "~/.aws/config (HOME is not set)"
+                                                    : settings.config_path()) +
+                    settings.unreadable() + "; set AWS_REGION, to eu-central-1 for example");
   }
   endpoint.region = *region;
   check_region(endpoint.region);

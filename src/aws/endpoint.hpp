@@ -20,7 +20,7 @@ struct Endpoint {
 /// services section and endpoint_url, else the service's own in the region, dual-stack
 /// (AWS_USE_DUALSTACK_ENDPOINT) and FIPS (AWS_USE_FIPS_ENDPOINT) as asked.
 /// AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is respected. The region: AWS_REGION, AWS_DEFAULT_REGION,
-/// the profile's. Reads files, blocking: at cold start only. Throws `invalid`, code
+/// the profile's. Reads files, blocking: at cold start only. Throws `not_found`, code
 /// "Unum.NoRegion", with the places that were looked at.
 Endpoint resolve_endpoint(std::string_view service);
 /// The same by settings that are loaded already.

@@ -176,9 +176,8 @@ constexpr std::array<std::string_view, 9> kConflict = {"ConditionalCheckFailedEx
                                                        "BucketAlreadyOwnedByYou",
                                                        "BucketAlreadyExists"};
 
-constexpr std::array<std::string_view, 5> kExhausted = {
-    "EntityTooLarge", "ItemCollectionSizeLimitExceededException", "ServiceQuotaExceededException",
-    "QuotaExceeded", "TooManyBuckets"};
+constexpr std::array<std::string_view, 3> kExhausted = {"ServiceQuotaExceededException",
+                                                        "QuotaExceeded", "TooManyBuckets"};
 
 std::optional<long long> whole_number(std::string_view text) noexcept {
   long long value = 0;
@@ -253,7 +252,6 @@ ErrorKind kind_of(const Fault& fault, int status) noexcept {
     case 504: return ErrorKind::timeout;
     case 409:
     case 412: return ErrorKind::conflict;
-    case 413:
     case 507: return ErrorKind::exhausted;
     case 429:
     case 503: return ErrorKind::throttled;

@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -23,6 +25,80 @@ std::string_view to_string(ErrorKind kind) noexcept {
     case ErrorKind::bug: return "bug";
   }
   return "bug";
+}
+
+std::string_view to_string(Delivery delivery) noexcept {
+  switch (delivery) {
+    case Delivery::final: return "final";
+    case Delivery::again: return "again";
+    case Delivery::bounded: return "bounded";
+  }
+  return "bounded";
+}
+
+namespace {
+
+constexpr std::size_t kKinds = 11;
+using ByKind = std::array<Delivery, kKinds>;
+
+constexpr Delivery kF = Delivery::final;
+constexpr Delivery kA = Delivery::again;
+constexpr Delivery kB = Delivery::bounded;
+
+// clang-format off
+// In the order of the kinds' numbers: not_found, conflict, invalid, denied, throttled, timeout,
+// disconnected, cancelled, corrupt, exhausted, bug.
+
+// What follows from the payload, the settings and what is stored: the same each time.
+constexpr ByKind kOfTheStep     = {kF, kF, kF, kF, kA, kA, kA, kA, kF, kF, kF};
+// A store: what is wrong with a request, or with what is stored, may stay so. What is missing, not
+// permitted or used up is put right by somebody, and no workflow is to fail for it meanwhile.
+constexpr ByKind kOfAStore      = {kA, kA, kB, kA, kA, kA, kA, kA, kB, kA, kB};
+// The way to a store: wrong settings are put right by somebody, too.
+constexpr ByKind kOfTheWay      = {kA, kA, kA, kA, kA, kA, kA, kA, kB, kA, kB};
+// Processes of user code: one that ends or hangs may do so each time. Without room for one it has
+// not begun.
+constexpr ByKind kOfAProcess    = {kB, kB, kB, kB, kA, kB, kB, kA, kB, kA, kB};
+// Somebody else's.
+constexpr ByKind kOfOthers      = {kB, kA, kB, kA, kA, kA, kA, kA, kB, kA, kB};
+
+struct OfOrigin {
+  std::string_view origin;
+  const ByKind& deliveries;
+};
+
+constexpr std::array<OfOrigin, 20> kOrigins = {{
+    {"cli", kOfTheStep},
+    {"host", kOfTheStep},
+    {"ir", kOfTheStep},
+    {"json", kOfTheStep},
+    {"payload", kOfTheStep},
+    {"runtime", kOfTheStep},
+    {"stores", kOfTheStep},  // what was asked of a store that no store can do
+    {"template", kOfTheStep},
+    {"yaml", kOfTheStep},
+    {"dynamodb", kOfAStore},
+    {"fs", kOfAStore},
+    {"memory", kOfAStore},
+    {"redis", kOfAStore},
+    {"s3", kOfAStore},
+    {"aws", kOfTheWay},
+    {"http", kOfTheWay},
+    {"reactor", kOfTheWay},
+    {"sts", kOfTheWay},
+    {"process", kOfAProcess},
+    {"worker", kOfAProcess},
+}};
+// clang-format on
+
+}  // namespace
+
+Delivery delivery_of(ErrorKind kind, std::string_view origin) noexcept {
+  const auto number = static_cast<std::size_t>(kind) - 1;
+  if (number >= kKinds) return Delivery::bounded;
+  const auto found = std::find_if(kOrigins.begin(), kOrigins.end(),
+                                  [&](const OfOrigin& each) { return each.origin == origin; });
+  return (found == kOrigins.end() ? kOfOthers : found->deliveries)[number];
 }
 
 Error::Error(ErrorKind kind, std::string_view origin, std::string_view code, std::string message)
@@ -51,9 +127,18 @@ ErrorKind kind_of(int errno_value) {
     case ECONNRESET:
     case ECONNREFUSED:
     case ECONNABORTED:
-    case ENOTCONN: return ErrorKind::disconnected;
+    case ENOTCONN:
+    case ESHUTDOWN:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENETRESET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ESTALE: return ErrorKind::disconnected;  // a server of files that was started anew
     case ECANCELED: return ErrorKind::cancelled;
     case EIO:
+    case EREMOTEIO:
+    case EBADMSG:
     case EILSEQ:
     case EUCLEAN: return ErrorKind::corrupt;
     case ENOSPC:
@@ -62,6 +147,8 @@ ErrorKind kind_of(int errno_value) {
     case EMFILE:
     case ENFILE:
     case EFBIG:
+    case EADDRNOTAVAIL:
+    case ENOLCK:
     case ENOBUFS: return ErrorKind::exhausted;
     case EINVAL:
     case ENAMETOOLONG:

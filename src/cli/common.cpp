@@ -16,11 +16,10 @@ void say(std::string_view text) noexcept { std::fwrite(text.data(), 1, text.size
 
 int report_error(const Error& error) {
   say("unum: {}\n", hide_passwords(error.message()));
-  // A place that cannot be a store is the machine's or the service's, a name that none can have is
-  // the user's.
-  constexpr std::array<std::string_view, 5> kPlaces = {"fs", "redis", "dynamodb", "s3", "aws"};
-  const bool place = std::find(kPlaces.begin(), kPlaces.end(), error.origin()) != kPlaces.end() &&
-                     !error.code().starts_with("Unum.Invalid");
+  // A place that cannot be a store is the machine's or the service's; a name that none can have
+  // ("stores") and a setting ("aws") are the user's.
+  constexpr std::array<std::string_view, 4> kPlaces = {"fs", "redis", "dynamodb", "s3"};
+  const bool place = std::find(kPlaces.begin(), kPlaces.end(), error.origin()) != kPlaces.end();
   return error.kind() == ErrorKind::invalid && !place ? kUsage : kMachine;
 }
 

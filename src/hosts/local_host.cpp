@@ -13,9 +13,11 @@ namespace {
 
 constexpr std::string_view kOriginOfEntry = "the run itself";
 
-/// What a platform delivers again: the code did not end by itself.
-bool is_delivery_failure(const Error& error) {
-  return error.code() == "Unum.WorkerCrashed" || error.code() == "States.Timeout";
+/// Of what passes: what may have passed a moment later. The rest waits for somebody (to make room
+/// on a disk, to permit something); then the session is resumed.
+bool may_pass_at_once(ErrorKind kind) {
+  return kind == ErrorKind::conflict || kind == ErrorKind::throttled ||
+         kind == ErrorKind::timeout || kind == ErrorKind::disconnected;
 }
 
 }  // namespace
@@ -124,10 +126,20 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
       co_return;
     } catch (const Error& error) {
       if (stop_->requested() && error.kind() == ErrorKind::cancelled) co_return;
-      if (!is_delivery_failure(error)) throw;
+      const bool last = attempt >= options_.deliveries_max;
+      switch (error.delivery()) {
+        case unum::Delivery::final: throw;
+        case unum::Delivery::bounded: break;
+        case unum::Delivery::again:
+          if (last || !may_pass_at_once(error.kind())) throw;
+      }
       failure = error;
     }
-    if (attempt >= options_.deliveries_max) {
+    if (failure->delivery() == unum::Delivery::again) {
+      // A store that is away was waited for by its client already, for as long as it is to be.
+      const bool answers = co_await store_answers();
+      if (!answers) throw Error(*failure);
+    } else if (attempt >= options_.deliveries_max) {
       // A named object: GCC 12 frees an aggregate made inside of a co_await twice.
       const Delivery last{first.entry, first.instance, first.payload, attempt};
       co_await give_up(last, *failure);
@@ -137,6 +149,19 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
     if (options_.observer != nullptr)
       options_.observer->delivered_again(first.instance, attempt, *failure);
   }
+}
+
+/// Whether any item can be read.
+Task<bool> LocalHost::store_answers() {
+  const Wait wait{reactor_.now() + options_.store_grace, stop_->token()};
+  const ItemId item{entry_->function.name(), ItemKind::outcome};
+  try {
+    const SessionContext context = store_.session_context(session_);
+    co_await store_.get(context, item, wait);
+  } catch (const Error&) {
+    co_return false;
+  }
+  co_return true;
 }
 
 Task<void> LocalHost::give_up(const Delivery& delivery, const Error& error) {

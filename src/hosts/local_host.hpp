@@ -53,13 +53,15 @@ struct LocalHostOptions {
   /// When nothing is left to run, whether everything is delivered once more for fan-ins that have
   /// all they need and went on nowhere: a process died, or the store lost an update.
   bool delivers_again_when_idle = true;
-  /// Deliveries of a step whose worker crashed or ran out of time, in all.
+  /// Deliveries of a step in all, when they end in errors that may never pass (`bounded`: its
+  /// worker crashed or ran out of time; then it is given up) or that may have passed a moment later
+  /// (`again`; then the run ends with the error, and can be resumed).
   int deliveries_max = 3;
   /// Steps that have begun and not ended. At most so many results are computed and not stored, so
   /// that a kill of the process makes no more of them run again.
   std::size_t steps_in_flight_max = kStepsInFlightMax;
-  /// Once a run is told to end, its steps still store what was computed, for so long: more than a
-  /// store that answers needs.
+  /// What a store that answers takes at most to answer. So long after a run was told to end its
+  /// steps still store what was computed, and so long one that failed is asked whether it answers.
   std::chrono::milliseconds store_grace{5'000};
   RuntimeOptions runtime{};
   RunObserver* observer = nullptr;
@@ -113,6 +115,7 @@ class LocalHost final : private Invoker {
   void start_queued();
   Task<void> deliver(Delivery delivery);
   Task<void> deliver_once(const Delivery& delivery);
+  Task<bool> store_answers();
   Task<void> give_up(const Delivery& delivery, const Error& error);
   void record(const Entry& entry, StepReport report, int attempt);
   void record_fan_in(const StepReport& report, const FanInReport& fan_in);

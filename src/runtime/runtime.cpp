@@ -36,29 +36,41 @@ bool is_checkpointed(const FunctionIr& ir, bool by_default) {
   return ir.start || ir.edges.empty() || fans || ir.checkpoint.value_or(by_default);
 }
 
-/// Whether the data store or the way to it failed, and not the step: at another time the same step
-/// may well succeed, and no function is to blame.
-bool is_of_the_store(const Error& error) {
-  static constexpr std::array<std::string_view, 10> kOfTheWay = {
-      "Unum.RedisProtocol", "Unum.RedisReplyTooLarge", "Unum.ClusterTooLarge", "Unum.Resolving",
-      "Unum.Tls",           "Unum.BadReply",           "Unum.BadAnswer",       "Unum.BadChecksum",
-      "Unum.NoRandomness",  "Unum.ChecksumMismatch"};
-  if (error.origin() == "aws") return true;  // settings and credentials of a store
-  switch (error.kind()) {
-    case ErrorKind::throttled:
-    case ErrorKind::timeout:
-    case ErrorKind::disconnected:
-    case ErrorKind::denied:
-    case ErrorKind::cancelled: return true;
-    default: return std::find(kOfTheWay.begin(), kOfTheWay.end(), error.code()) != kOfTheWay.end();
+/// Of the errors of edges that were run beside each other, the one that decides what becomes of the
+/// delivery: the first of those that ask for most. A final one must not hide one that passes, whose
+/// edge has yet to be run.
+class EdgeErrors {
+ public:
+  /// For the catch of any exception.
+  void add_current() noexcept {
+    const int weight = weight_of_current();
+    if (first_ && weight <= weight_) return;
+    first_ = std::current_exception();
+    weight_ = weight;
   }
-}
+  void rethrow() const {
+    if (first_) std::rethrow_exception(first_);
+  }
 
-/// Not what became of a worker ("Unum.WorkerCrashed", "Unum.Cancelled"): the platform delivers
-/// that step again.
-bool is_own_error(const Error& error) {
-  return error.code().starts_with("Unum.") && error.origin() != "worker" && !is_of_the_store(error);
-}
+ private:
+  static int weight_of_current() noexcept {
+    try {
+      throw;
+    } catch (const Error& error) {
+      switch (error.delivery()) {
+        case Delivery::final: return 0;
+        case Delivery::bounded: return 1;
+        case Delivery::again: return 2;
+      }
+    } catch (...) {
+      return 2;  // nobody knows
+    }
+    return 2;
+  }
+
+  std::exception_ptr first_;
+  int weight_ = 0;
+};
 
 std::vector<FanIn> fan_ins_of(const Plan& plan) {
   std::vector<FanIn> fan_ins;
@@ -110,6 +122,8 @@ struct Runtime::Step {
   ItemId own_item(ItemKind kind) const { return {report.instance, kind}; }
 
   Task<void> run(UserCode& code, int attempt);
+  Task<void> go_on(std::optional<std::string> outcome, UserCode& code, int attempt);
+  Task<void> or_report(Task<void> work, int attempt);
   Task<void> begin_session();
   Task<void> keep_input();
   Task<std::optional<std::string>> input_or_own_outcome(std::string& input);
@@ -166,7 +180,7 @@ Task<StepReport> Runtime::give_up(const Function& function, std::string_view pay
     step.report.error = error;
     step.report.cause = cause;
   } else {
-    co_await step.fail(std::string(error), std::string(cause), attempt);
+    co_await step.or_report(step.fail(std::string(error), std::string(cause), attempt), attempt);
   }
   co_return std::move(step.report);
 }
@@ -175,23 +189,32 @@ Task<void> Runtime::Step::run(UserCode& code, int attempt) {
   if (ir().start && payload.frames.empty()) co_await begin_session();
   std::optional<std::string> outcome =
       co_await store().get(context, own_item(ItemKind::outcome), wait);
+  co_await or_report(go_on(std::move(outcome), code, attempt), attempt);
+}
+
+Task<void> Runtime::Step::go_on(std::optional<std::string> outcome, UserCode& code, int attempt) {
   std::string input;
-  std::optional<Error> own_error;
-  try {
-    if (!outcome) outcome = co_await input_or_own_outcome(input);
-    if (outcome) {
-      co_await adopt(std::move(*outcome));
-    } else {
-      co_await run_and_commit(code, attempt, input);
-    }
-  } catch (const Error& error) {
-    if (!is_own_error(error)) throw;
-    own_error = error;
+  if (!outcome) outcome = co_await input_or_own_outcome(input);
+  if (outcome) {
+    co_await adopt(std::move(*outcome));
+  } else {
+    co_await run_and_commit(code, attempt, input);
   }
-  if (!own_error) co_return;
-  // Errors of the runtime's own are final: the same step would meet them again. No edge takes them.
-  report.error = own_error->code();
-  report.cause = own_error->message();
+}
+
+/// A final error of the work fails the step: the same step would meet it again, and no edge takes
+/// it. All others leave the step undone.
+Task<void> Runtime::Step::or_report(Task<void> work, int attempt) {
+  std::optional<Error> final_error;
+  try {
+    co_await std::move(work);
+  } catch (const Error& error) {
+    if (error.delivery() != Delivery::final) throw;
+    final_error = error;
+  }
+  if (!final_error) co_return;
+  report.error = final_error->code();
+  report.cause = final_error->message();
   co_await report_failure(attempt);
 }
 
@@ -371,20 +394,20 @@ Plan Runtime::Step::plan_of_failure(std::string_view stored) {
 /// Runs the edges. They are independent: one that fails does not stop the others, then the step
 /// fails.
 Task<void> Runtime::Step::follow(const Plan& plan, std::vector<FanInState> states) {
-  std::exception_ptr first_error;
+  EdgeErrors errors;
   try {
     co_await invoke_children(plan);
   } catch (...) {
-    first_error = std::current_exception();
+    errors.add_current();
   }
   for (std::size_t i = 0; i < states.size(); ++i) {
     try {
       co_await follow_fan_in(plan.fan_ins[i], std::move(states[i]));
     } catch (...) {
-      if (!first_error) first_error = std::current_exception();
+      errors.add_current();
     }
   }
-  if (first_error) std::rethrow_exception(first_error);
+  errors.rethrow();
 }
 
 Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState state) {
@@ -409,7 +432,7 @@ Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState s
 }
 
 Task<void> Runtime::Step::invoke_children(const Plan& plan) {
-  std::exception_ptr first_error;
+  EdgeErrors errors;
   auto invoke_one = [&](std::size_t i) -> Task<void> {
     const PlannedChild& child = plan.children[i];
     const Edge& edge = *child.edge;
@@ -420,12 +443,12 @@ Task<void> Runtime::Step::invoke_children(const Plan& plan) {
       co_await runtime.invoker_.invoke(std::move(invocation), wait);
       ++report.invocations;
     } catch (...) {
-      if (!first_error) first_error = std::current_exception();
+      errors.add_current();
     }
   };
   co_await for_each_bounded(plan.children.size(), runtime.options_.invocations_in_flight_max,
                             invoke_one);
-  if (first_error) std::rethrow_exception(first_error);
+  errors.rethrow();
 }
 
 /// "Load, edge 2 (Map)": two edges of one instance are two ways.

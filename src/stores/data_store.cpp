@@ -34,19 +34,19 @@ std::string random_uuid(Reactor& reactor) {
   return text;
 }
 
-void check_name(std::string_view origin, std::string_view name, std::string_view what) {
+void check_name(std::string_view name, std::string_view what) {
   if (name.empty()) {
-    throw Error(ErrorKind::invalid, origin, "Unum.InvalidName",
+    throw Error(ErrorKind::invalid, "stores", "Unum.InvalidName",
                 std::string(what) + " has an empty name");
   }
   if (name.size() > kItemNameBytesMax) {
-    throw Error(ErrorKind::invalid, origin, "Unum.InvalidName",
+    throw Error(ErrorKind::invalid, "stores", "Unum.InvalidName",
                 std::string(what) + " has a name of " + std::to_string(name.size()) +
                     " bytes; at most " + std::to_string(kItemNameBytesMax) + " are possible");
   }
 }
 
-[[noreturn]] void throw_missing(std::string_view origin, const SessionContext& context,
+[[noreturn]] void throw_missing(const SessionContext& context,
                                 const std::vector<std::string_view>& missing, std::size_t asked) {
   std::string message = std::to_string(missing.size()) + " of " + std::to_string(asked) +
                         " inputs are missing in session " + context.session() + ": ";
@@ -54,7 +54,7 @@ void check_name(std::string_view origin, std::string_view name, std::string_view
     if (i > 0) message += ", ";
     message += missing[i];
   }
-  throw Error(ErrorKind::not_found, origin, "Unum.MissingInput", std::move(message));
+  throw Error(ErrorKind::not_found, "stores", "Unum.MissingInput", std::move(message));
 }
 
 }  // namespace
@@ -84,12 +84,12 @@ void DataStore::begin_call(std::string_view what, const Wait& wait) const {
 
 void DataStore::begin_call(std::string_view what, const ItemId& item, const Wait& wait) const {
   begin_call(what, wait);
-  check_name(type(), item.name, what);
+  check_name(item.name, what);
 }
 
 void DataStore::check_value(const ItemId& item, std::string_view value) const {
   if (value.size() <= kValueBytesMax) return;
-  throw Error(ErrorKind::exhausted, type(), "Unum.ValueTooLarge",
+  throw Error(ErrorKind::exhausted, "stores", "Unum.ValueTooLarge",
               "the value of " + item_name(item.name, item.kind) + " has " +
                   std::to_string(value.size()) + " bytes; at most " +
                   std::to_string(kValueBytesMax) + " are possible");
@@ -104,11 +104,11 @@ SessionContext DataStore::create_session_context() {
 
 SessionContext DataStore::session_context(std::string_view session) {
   if (session.empty()) {
-    throw Error(ErrorKind::invalid, type(), "Unum.InvalidSession",
+    throw Error(ErrorKind::invalid, "stores", "Unum.InvalidSession",
                 "a session's id must not be empty");
   }
   if (session.size() > kSessionBytesMax) {
-    throw Error(ErrorKind::invalid, type(), "Unum.InvalidSession",
+    throw Error(ErrorKind::invalid, "stores", "Unum.InvalidSession",
                 "a session's id has " + std::to_string(session.size()) + " bytes; at most " +
                     std::to_string(kSessionBytesMax) + " are possible");
   }
@@ -116,7 +116,7 @@ SessionContext DataStore::session_context(std::string_view session) {
 }
 
 Pointer DataStore::pointer(const SessionContext&, std::string_view instance) const {
-  check_name(type(), instance, "a pointer");
+  check_name(instance, "a pointer");
   return Pointer(std::string(instance));
 }
 
@@ -146,7 +146,7 @@ Task<std::vector<std::string>> DataStore::read_input(const SessionContext& conte
       missing.push_back(pointers[i].name());
     }
   }
-  if (!missing.empty()) throw_missing(type(), context, missing, pointers.size());
+  if (!missing.empty()) throw_missing(context, missing, pointers.size());
   co_return values;
 }
 
@@ -168,7 +168,7 @@ Task<void> DataStore::read_input_stream(const SessionContext& context,
       }
     }
   }
-  if (!missing.empty()) throw_missing(type(), context, missing, pointers.size());
+  if (!missing.empty()) throw_missing(context, missing, pointers.size());
 }
 
 Task<bool> DataStore::check_value_exist(const SessionContext& context, const Pointer& pointer,

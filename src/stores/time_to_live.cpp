@@ -15,7 +15,7 @@ constexpr std::int64_t kSecondsMax = 100LL * 366 * 24 * 3600;
 
 }  // namespace
 
-std::optional<std::chrono::seconds> time_to_live(const char* variable, std::string_view origin) {
+std::optional<std::chrono::seconds> time_to_live(const char* variable) {
   const char* given = std::getenv(variable);
   if (given == nullptr || *given == '\0') return std::nullopt;
   const std::string_view text(given);
@@ -23,7 +23,7 @@ std::optional<std::chrono::seconds> time_to_live(const char* variable, std::stri
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc() || end != text.data() + text.size() || seconds <= 0 ||
       seconds > kSecondsMax) {
-    throw Error(ErrorKind::invalid, origin, "Unum.InvalidSetting",
+    throw Error(ErrorKind::invalid, "stores", "Unum.InvalidSetting",
                 std::string(variable) + " is \"" + std::string(text) +
                     "\"; it must be a number of seconds above 0, at most 100 years");
   }

@@ -1,9 +1,6 @@
 // A process that cannot be started for want of processes, memory or descriptors.
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <string_view>
 #include <utility>
 
 #include "unum/error.hpp"
@@ -23,8 +20,9 @@ auto or_shortage(Start&& start) {
   try {
     return std::forward<Start>(start)();
   } catch (const Error& error) {
-    constexpr std::array<std::string_view, 4> kMayPass = {"EAGAIN", "ENOMEM", "EMFILE", "ENFILE"};
-    if (std::find(kMayPass.begin(), kMayPass.end(), error.code()) == kMayPass.end()) throw;
+    const bool may_pass =
+        error.kind() == ErrorKind::throttled || error.kind() == ErrorKind::exhausted;
+    if (!may_pass) throw;
     throw ShortageError(error);
   }
 }

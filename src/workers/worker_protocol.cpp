@@ -94,13 +94,13 @@ void append_load(std::string& out, const FunctionCode& code,
 void append_call(std::string& out, const UserCall& call, std::uint32_t sequence,
                  std::uint32_t milliseconds_left) {
   if (call.input.size() > kValueBytesMax) {
-    throw Error(ErrorKind::exhausted, "worker", "Unum.InputTooLarge",
+    throw Error(ErrorKind::exhausted, "payload", "Unum.InputTooLarge",
                 "the event of " + std::string(call.instance) + " has " +
                     std::to_string(call.input.size()) + " bytes; the limit is " +
                     std::to_string(kValueBytesMax));
   }
   if (call.instance.size() > kItemNameBytesMax || call.session.size() > kSessionBytesMax) {
-    throw Error(ErrorKind::exhausted, "worker", "Unum.NameTooLong",
+    throw Error(ErrorKind::exhausted, "payload", "Unum.NameTooLong",
                 "a call's instance or session is longer than a name may be: " +
                     std::string(call.instance.substr(0, 100)) + "...");
   }

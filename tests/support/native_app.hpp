@@ -93,7 +93,16 @@ class FailingStore : public DataStore {
         left_(operations_before),
         how_(How::dies_before_effect),
         error_(std::move(error)) {}
+  /// Fails once, and has recovered then.
+  FailingStore(Reactor& reactor, DataStore& inner, int operations_before, How how, Error error)
+      : DataStore(reactor),
+        inner_(inner),
+        left_(operations_before),
+        how_(how),
+        error_(std::move(error)),
+        recovers_(true) {}
 
+  bool has_failed() const noexcept { return failed_; }
   std::string_view type() const noexcept override { return inner_.type(); }
   const std::string& name() const noexcept override { return inner_.name(); }
   StoreCounters counters() const noexcept override { return inner_.counters(); }
@@ -153,6 +162,7 @@ class FailingStore : public DataStore {
 
  private:
   Task<void> before(const Wait& wait) {
+    if (failed_ && recovers_) co_return;
     if (left_ > 0 || (left_ == 0 && how_ == How::dies_after_effect)) co_return;
     if (how_ != How::falls_silent) die();
     // Not for ever: who never gives up is to fail a test, not to hang it.
@@ -161,10 +171,12 @@ class FailingStore : public DataStore {
     throw Error(ErrorKind::cancelled, "test", "Cancelled", "no answer came");
   }
   void after() {
+    if (failed_ && recovers_) return;
     if (left_-- <= 0) die();
   }
   [[noreturn]] void die() {
     left_ = -1;
+    failed_ = true;
     if (error_) throw *error_;
     throw StoreDied{};
   }
@@ -173,6 +185,8 @@ class FailingStore : public DataStore {
   int left_;
   const How how_;
   const std::optional<Error> error_{};
+  const bool recovers_ = false;
+  bool failed_ = false;
 };
 
 /// A fresh store of a type ("memory" or "fs", not durable).

@@ -22,7 +22,7 @@ constexpr std::array<std::string_view, 5> kSentinelSchemes = {
     "redis-sentinel", "rediss-sentinel", "redis+sentinel", "rediss+sentinel", "sentinel"};
 
 [[noreturn]] void refuse(std::string_view text, std::string_view why) {
-  throw Error(ErrorKind::invalid, "redis", "Unum.InvalidStoreName",
+  throw Error(ErrorKind::invalid, "stores", "Unum.InvalidStoreName",
               "\"" + without_secret(text) +
                   "\" is no address of a Redis server: " + std::string(why) +
                   "; write host, host:port, redis://[user:password@]host[:port][/db], rediss://... "
@@ -160,7 +160,7 @@ void refuse_sentinels(std::string_view whole) {
   const std::string_view scheme = whole.substr(0, whole.find("://"));
   if (std::find(kSentinelSchemes.begin(), kSentinelSchemes.end(), scheme) == kSentinelSchemes.end())
     return;
-  throw Error(ErrorKind::invalid, "redis", "Unum.InvalidStoreName",
+  throw Error(ErrorKind::invalid, "stores", "Unum.InvalidStoreName",
               "\"" + without_secret(whole) +
                   "\" names Sentinels, which unum does not ask; name the primary that they "
                   "watch, redis:HOST:PORT (redis-cli -h SENTINEL -p 26379 sentinel "

@@ -28,6 +28,7 @@ struct CodeKind {
   std::string_view code;
   ErrorKind kind;
   bool passes;  ///< Trying again later may help.
+  bool demoted = false;
 };
 constexpr std::array<CodeKind, 15> kCodes = {{
     {"LOADING", ErrorKind::throttled, true},
@@ -36,14 +37,14 @@ constexpr std::array<CodeKind, 15> kCodes = {{
     {"CLUSTERDOWN", ErrorKind::throttled, true},
     {"MASTERDOWN", ErrorKind::throttled, true},
     {"NOREPLICAS", ErrorKind::throttled, true},
-    {"READONLY", ErrorKind::denied, true},  // a primary that became a replica: ask for the new one
+    {"READONLY", ErrorKind::denied, true, true},  // a primary that became a replica
     {"NOAUTH", ErrorKind::denied, false},
     {"WRONGPASS", ErrorKind::denied, false},
     {"NOPERM", ErrorKind::denied, false},
     {"DENIED", ErrorKind::denied, false},
     {"OOM", ErrorKind::exhausted, false},
     {"MISCONF", ErrorKind::exhausted, false},
-    {"WRONGTYPE", ErrorKind::conflict, false},
+    {"WRONGTYPE", ErrorKind::corrupt, false},
     {"CROSSSLOT", ErrorKind::bug, false},
 }};
 
@@ -83,6 +84,14 @@ std::string readable(std::chrono::milliseconds time) {
 }
 
 }  // namespace
+
+Error connection_lost(std::string reason) {
+  return Error(ErrorKind::disconnected, "redis", "Unum.Disconnected", std::move(reason));
+}
+
+Error no_answer(std::string message) {
+  return Error(ErrorKind::disconnected, "redis", "Unum.NoAnswer", std::move(message));
+}
 
 Error error_of(const Reply& reply, std::string_view what) {
   const std::string_view code = code_of(reply);
@@ -160,6 +169,7 @@ Task<Reply> Client::send(Node* fixed, std::uint16_t slot, Arguments arguments, W
   Attempts attempts{.fixed = fixed, .slot = slot, .wait = wait, .give_up = wait.deadline};
   for (;;) {
     std::optional<Error> failure;
+    attempts.unanswered = attempts.demoted = false;
     try {
       std::optional<Reply> reply = co_await attempt(attempts, arguments, failure);
       if (reply) co_return std::move(*reply);
@@ -170,12 +180,12 @@ Task<Reply> Client::send(Node* fixed, std::uint16_t slot, Arguments arguments, W
       if (!passes) throw;
       failure = error;
       // It was our own time that was up, not the caller's.
-      if (unanswered)
-        failure.emplace(ErrorKind::disconnected, "redis", "Unum.NoAnswer", error.message());
+      if (unanswered) failure = no_answer(error.message());
+      attempts.unanswered = unanswered;
     }
     if (!failure) continue;
     // What cut the last attempt short says less than the failure before it.
-    if (failure->code() == "Unum.NoAnswer" && attempts.last && reactor_.now() >= attempts.give_up)
+    if (attempts.unanswered && attempts.last && reactor_.now() >= attempts.give_up)
       failure = attempts.last;
     attempts.last = failure;
     co_await wait_to_retry(attempts, *failure);
@@ -215,15 +225,14 @@ Task<std::optional<Reply>> Client::attempt(Attempts& attempts, Arguments argumen
     case Outcome::Status::waiting:
     case Outcome::Status::replied: break;
     case Outcome::Status::lost:
-      failure.emplace(ErrorKind::disconnected, "redis", "Unum.Disconnected", connection->reason());
+      failure = connection_lost(connection->reason());
       co_return std::nullopt;
-    case Outcome::Status::refused:
-      throw Error(ErrorKind::corrupt, "redis", "Unum.RedisReplyTooLarge", outcome.reply.text);
+    case Outcome::Status::refused: throw ReplyTooLarge(outcome.reply.text);
     case Outcome::Status::timed_out:
       if (once.deadline == wait.deadline) throw_wait_ended(-ETIME, wait, doing());
       node.leave();
-      failure.emplace(ErrorKind::disconnected, "redis", "Unum.NoAnswer",
-                      doing() + " was not answered in time");
+      failure = no_answer(doing() + " was not answered in time");
+      attempts.unanswered = true;
       co_return std::nullopt;
     case Outcome::Status::cancelled: throw_wait_ended(-ECANCELED, wait, doing());
   }
@@ -233,6 +242,7 @@ Task<std::optional<Reply>> Client::attempt(Attempts& attempts, Arguments argumen
   const CodeKind* const known = find_code(code_of(outcome.reply));
   if (known == nullptr || !known->passes) co_return std::move(outcome.reply);
   failure = error_of(outcome.reply, node.address().endpoint());
+  attempts.demoted = known->demoted;
   co_return std::nullopt;
 }
 
@@ -287,7 +297,7 @@ Task<void> Client::wait_to_retry(Attempts& attempts, const Error& failure) {
   tell_waiting(attempts, failure.message());
   const bool came = co_await reactor_.sleep_until(next, attempts.wait.stop);
   if (!came) throw_wait_ended(-ECANCELED, attempts.wait, "a command to " + endpoints());
-  if (failure.code() == "READONLY") attempts.node->leave();
+  if (attempts.demoted) attempts.node->leave();  // and ask for the new primary
   if (cluster_ && attempts.fixed == nullptr) co_await learn_slots(attempts.wait);
 }
 

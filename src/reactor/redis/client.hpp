@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "reactor/redis/address.hpp"
@@ -102,8 +103,8 @@ class Client {
   ///   `throttled`     it is loading, busy, or its cluster is down, for longer than is waited;
   ///   `denied`        NOAUTH, WRONGPASS, NOPERM, READONLY (a replica that stays one), TLS;
   ///   `exhausted`     OOM, MISCONF (it cannot persist), or this process is out of memory;
-  ///   `conflict`      WRONGTYPE: somebody else's value stands there;
-  ///   `corrupt`       the reply is beyond what it may be ("Unum.RedisReplyTooLarge");
+  ///   `corrupt`       WRONGTYPE, somebody else's value stands there, or the reply is beyond what
+  ///                   it may be (a ReplyTooLarge);
   ///   `bug`           any other error.
   Task<Reply> call(std::string_view key, Arguments arguments, Wait wait = {});
 
@@ -187,7 +188,18 @@ class Client {
   std::unique_ptr<Room> room_;
 };
 
+/// A reply is beyond what it may be: with fewer values asked for at once it may do.
+class ReplyTooLarge final : public Error {
+ public:
+  explicit ReplyTooLarge(std::string message)
+      : Error(ErrorKind::corrupt, "redis", "Unum.RedisReplyTooLarge", std::move(message)) {}
+};
+
 /// The error that a reply is.
 Error error_of(const Reply& reply, std::string_view what);
+/// The connection ended before the reply came, or none came in time: whether the command took
+/// effect is unknown.
+Error connection_lost(std::string reason);
+Error no_answer(std::string message);
 
 }  // namespace unum::redis

@@ -48,6 +48,8 @@ struct Client::Attempts {
   unsigned redirects = 0;
   unsigned failures = 0;
   std::optional<Error> last{};  ///< The failure before.
+  bool unanswered = false;      ///< The last attempt's time was up before a reply came.
+  bool demoted = false;         ///< The last attempt's server has become a replica.
 };
 
 }  // namespace unum::redis

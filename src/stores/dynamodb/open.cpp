@@ -25,7 +25,7 @@ void check_table_name(std::string_view name) {
   if (name.size() >= 3 && name.size() <= 255 && std::all_of(name.begin(), name.end(), is_fine)) {
     return;
   }
-  throw Error(ErrorKind::invalid, "dynamodb", "Unum.InvalidStoreName",
+  throw Error(ErrorKind::invalid, "stores", "Unum.InvalidStoreName",
               "\"" + std::string(name) +
                   "\" cannot be the name of a DynamoDB table: it takes 3 to 255 letters, digits, "
                   "'_', '-' and '.'");
@@ -120,7 +120,7 @@ Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::stri
                                                      const StoreOptions& options, Tuning tuning,
                                                      Wait wait) {
   check_table_name(name);
-  DynamoDbStore::Settings settings{options, tuning, time_to_live(kTimeToLive, "dynamodb")};
+  DynamoDbStore::Settings settings{options, tuning, time_to_live(kTimeToLive)};
   std::string table_name(name);
   Wait opening = wait;
   opening.deadline = aws::opening_deadline(reactor, settings.options, wait);
@@ -156,7 +156,7 @@ Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::stri
 
 Task<bool> create_dynamodb_store(Reactor& reactor, std::string_view name, Wait wait) {
   check_table_name(name);
-  const bool expires = time_to_live(kTimeToLive, "dynamodb").has_value();
+  const bool expires = time_to_live(kTimeToLive).has_value();
   std::string table_name(name);
   StoreOptions options;
   options.in_flight_max = 2;

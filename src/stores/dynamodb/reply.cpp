@@ -16,9 +16,13 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-[[noreturn]] void throw_corrupt(std::string_view what) {
-  throw Error(ErrorKind::corrupt, "dynamodb", "Unum.BadReply", std::string(what));
-}
+/// What a reply has that it may not have, still without the call that it answers.
+struct BadReply final : Error {
+  explicit BadReply(std::string why)
+      : Error(ErrorKind::corrupt, "dynamodb", "Unum.BadReply", std::move(why)) {}
+};
+
+[[noreturn]] void throw_corrupt(std::string_view what) { throw BadReply(std::string(what)); }
 
 /// A key as it stands, compared without a look for escapes, as simdjson's own look-ups do: neither
 /// the service's names nor ours hold anything that is written as one.
@@ -370,8 +374,7 @@ void ReplyParser::read(std::string& body, const Read& on_field) {
     }
   } catch (const simdjson::simdjson_error& error) {
     throw_bad_reply(error.what());
-  } catch (const Error& error) {
-    if (error.code() != "Unum.BadReply") throw;
+  } catch (const BadReply& error) {
     throw_bad_reply(error.message());
   }
 }

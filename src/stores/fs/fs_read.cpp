@@ -145,7 +145,7 @@ Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, F
   out.changed = status.st_ctim;
   const auto size = static_cast<std::size_t>(status.st_size);
   if (size > kValueBytesMax) {
-    throw Error(ErrorKind::exhausted, "fs", "Unum.ValueTooLarge",
+    throw Error(ErrorKind::corrupt, "fs", "Unum.ValueTooLarge",
                 path_name(above, file) + " has " + std::to_string(size) + " bytes; at most " +
                     std::to_string(kValueBytesMax) + " are possible");
   }

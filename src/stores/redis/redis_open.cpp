@@ -156,7 +156,7 @@ void RedisStore::warn(const StoreOptions& options, std::string_view save) const 
 Task<std::unique_ptr<DataStore>> open_redis_store(Reactor& reactor, std::string_view name,
                                                   const StoreOptions& options, Wait wait) {
   auto store = std::make_unique<RedisStore>(reactor, name, addresses_of(name), options,
-                                            time_to_live(kTimeToLive, "redis"));
+                                            time_to_live(kTimeToLive));
   co_await store->open(options, wait);
   co_return std::unique_ptr<DataStore>(std::move(store));
 }

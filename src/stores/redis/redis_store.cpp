@@ -66,13 +66,16 @@ Task<Reply> RedisStore::run(const Script& script, const Arguments& arguments,
 
 Task<Reply> RedisStore::call(std::span<const std::string_view> command,
                              const SessionContext& context, Wait wait) {
+  const auto explained = [&](const Error& error) {
+    return std::string(command[0]) + " of " + std::string(command[1].substr(0, 200)) +
+           " in session " + context.session() + " of redis:" + name_ + ": " + error.message();
+  };
   try {
     co_return co_await client_.call(command[1], command, wait);
+  } catch (const ReplyTooLarge& error) {
+    throw ReplyTooLarge(explained(error));
   } catch (const Error& error) {
-    throw Error(error.kind(), "redis", error.code(),
-                std::string(command[0]) + " of " + std::string(command[1].substr(0, 200)) +
-                    " in session " + context.session() + " of redis:" + name_ + ": " +
-                    error.message());
+    throw Error(error.kind(), "redis", error.code(), explained(error));
   }
 }
 
@@ -163,14 +166,12 @@ Task<void> RedisStore::close() {
 
 Task<std::vector<Reply>> RedisStore::get_now(std::span<const std::string_view> command,
                                              const SessionContext& context, Wait wait) {
-  std::optional<Error> too_large;
   try {
     Reply reply = co_await call(command, context, wait);
     if (reply.elements.size() != command.size() - 1) throw_garbled("MGET");
     co_return std::move(reply.elements);
-  } catch (const Error& error) {
-    if (error.code() != "Unum.RedisReplyTooLarge" || command.size() <= 2) throw;
-    too_large = error;
+  } catch (const ReplyTooLarge&) {
+    if (command.size() <= 2) throw;
   }
   // Together they are more than a reply may be: by halves, one behind the other.
   const std::size_t half = (command.size() - 1) / 2;

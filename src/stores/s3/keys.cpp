@@ -79,7 +79,7 @@ bool is_too_long(std::string_view name, std::string_view suffix) {
 }
 
 [[noreturn]] void throw_bad_name(std::string_view name, const std::string& why) {
-  throw Error(ErrorKind::invalid, "s3", "Unum.InvalidStoreName",
+  throw Error(ErrorKind::invalid, "stores", "Unum.InvalidStoreName",
               "\"" + std::string(name) + "\" names no S3 store: " + why +
                   "; it should be a bucket, or bucket/prefix");
 }

@@ -95,12 +95,12 @@ TEST_CASE("kinds say what to do about an error", "[aws]") {
   CHECK(kind("PreconditionFailed", 412) == ErrorKind::conflict);
   CHECK(kind("ProvisionedThroughputExceededException", 400) == ErrorKind::throttled);
   CHECK(kind("SlowDown", 503) == ErrorKind::throttled);
-  CHECK(kind("ItemCollectionSizeLimitExceededException", 400) == ErrorKind::exhausted);
+  CHECK(kind("ItemCollectionSizeLimitExceededException", 400) == ErrorKind::invalid);
   CHECK(kind("ValidationException", 400) == ErrorKind::invalid);
   CHECK(kind("PermanentRedirect", 301) == ErrorKind::invalid);
   CHECK(kind("InternalError", 500) == ErrorKind::disconnected);
   CHECK(kind("504", 504) == ErrorKind::timeout);
-  CHECK(kind("413", 413) == ErrorKind::exhausted);
+  CHECK(kind("413", 413) == ErrorKind::invalid);
   CHECK(kind("BadDigest", 400) == ErrorKind::corrupt);
 }
 

@@ -139,7 +139,7 @@ TEST_CASE("without a region the error names the places that were looked at", "[a
   CleanEnvironment environment;
   const auto error = thrown_by([] { aws::resolve_endpoint("s3"); });
   REQUIRE(error);
-  CHECK(error->kind() == ErrorKind::invalid);
+  CHECK(error->kind() == ErrorKind::not_found);
   CHECK(error->code() == "Unum.NoRegion");
   for (const std::string& place : {std::string("AWS_REGION"), std::string("AWS_DEFAULT_REGION"),
                                    environment.home / ".aws/config", std::string("default")}) {

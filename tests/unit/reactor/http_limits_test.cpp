@@ -229,7 +229,7 @@ TEST_CASE("a header line beyond its limit is told as that (found 29)", "[http]")
   const auto body = [&]() -> Task<void> {
     const http::Request request{.origin = server.origin(), .target = "/"};
     const Failure failure = co_await failure_of(client.send(request));
-    CHECK(failure.kind == ErrorKind::exhausted);
+    CHECK(failure.kind == ErrorKind::invalid);
     INFO(failure.message);
     CHECK(failure.message.find("a line of the response's header is longer than 102400 bytes") !=
           std::string::npos);
@@ -427,7 +427,7 @@ TEST_CASE("a body or header beyond its limit is refused, announced or not", "[ht
       CHECK(response.body == ten);
       const http::Request less{.origin = server.origin(), .target = "/", .body_bytes_max = 9};
       const Failure failure = co_await failure_of(client.send(less));
-      CHECK(failure.kind == ErrorKind::exhausted);
+      CHECK(failure.kind == ErrorKind::invalid);
       CHECK(failure.message.ends_with("the body is longer than 9 bytes"));
     };
     with_client(reactor, client, server, body);
@@ -443,7 +443,7 @@ TEST_CASE("a body or header beyond its limit is refused, announced or not", "[ht
   const auto body = [&]() -> Task<void> {
     const http::Request request{.origin = server.origin(), .target = "/"};
     const Failure failure = co_await failure_of(client.send(request));
-    CHECK(failure.kind == ErrorKind::exhausted);
+    CHECK(failure.kind == ErrorKind::invalid);
   };
   with_client(reactor, client, server, body);
 }

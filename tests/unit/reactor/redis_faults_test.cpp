@@ -203,7 +203,7 @@ TEST_CASE("errors that do not pass are told at once, by their kind", "[redis]") 
       {"NOPERM this user has no permissions", ErrorKind::denied},
       {"NOAUTH Authentication required.", ErrorKind::denied},
       {"WRONGPASS invalid username-password pair", ErrorKind::denied},
-      {"WRONGTYPE Operation against a key", ErrorKind::conflict},
+      {"WRONGTYPE Operation against a key", ErrorKind::corrupt},
       {"ERR unknown command", ErrorKind::bug},
       {"ERR The user executing the script can't run this command or subcommand script",
        ErrorKind::denied},

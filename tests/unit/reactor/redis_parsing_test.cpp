@@ -21,7 +21,7 @@ std::string refusal_of(std::string_view text) {
     parse_address(text);
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::invalid);
-    CHECK(error.origin() == "redis");
+    CHECK(error.origin() == "stores");
     return error.message();
   }
   FAIL("accepted: " << text);

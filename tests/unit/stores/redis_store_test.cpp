@@ -439,11 +439,11 @@ TEST_CASE("somebody else's key in the place of a value is a conflict", "[redis]"
   const SessionContext context = store->session_context("s");
   server.command({"RPUSH", "unum:{s}:F-output", "x"});
   const Error error = error_of(reactor, store->get(context, id("F", ItemKind::outcome)));
-  CHECK(error.kind() == ErrorKind::conflict);
+  CHECK(error.kind() == ErrorKind::corrupt);
   CHECK(error.code() == "WRONGTYPE");
   CHECK(has(error, "unum:{s}:F-output"));
   const Error write = error_of(reactor, store->create(context, id("F", ItemKind::outcome), "1"));
-  CHECK(write.kind() == ErrorKind::conflict);
+  CHECK(write.kind() == ErrorKind::corrupt);
 }
 
 TEST_CASE("a full server refuses writes and keeps what it has", "[redis]") {
