@@ -398,10 +398,12 @@ RunResult LocalHost::conclude() {
     if (candidate.failure) result.failures.push_back(std::move(*candidate.failure));
   }
   if (finals_.empty() && result.failures.empty()) {
-    result.failures.push_back({"", "Unum.NoResult",
-                               "no instance of session " + session_ +
-                                   " is an end of the workflow: its data store has lost some, or "
-                                   "their results were collected"});
+    result.failures.push_back(
+        {"", "Unum.NoResult",
+         "no instance of session " + session_ +
+             " is an end of the workflow: all values went into fan-ins (a "
+             "loop whose list became empty), or the data store has lost some, "
+             "or they were collected"});
   }
   if (!result.failures.empty()) {
     result.status = RunResult::Status::failed;

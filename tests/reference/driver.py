@@ -11,7 +11,7 @@ import subprocess
 Problem = collections.namedtuple("Problem", "kind text")
 
 RUN_FAILURES = {"second way in": "Unum.SecondWayIn", "unequal fan-in": "Unum.UnequalFanIn",
-                "incomplete fan-in": "Unum.IncompleteFanIn"}
+                "incomplete fan-in": "Unum.IncompleteFanIn", "no result": "Unum.NoResult"}
 # The runs of one session, and how a problem says which it was.
 RUNS = {"first": "", "again": " (the session's second run)", "one": " (two hosts at once)",
         "resumed": " (after a host died)"}
@@ -73,7 +73,7 @@ def fits(expected, failure):
         return failure["instance"] == name and own
     if failure["instance"] or failure["error"] != RUN_FAILURES[kind]:
         return False
-    return named_in(name, failure["cause"])
+    return not name or named_in(name, failure["cause"])
 
 
 def readable(observed):

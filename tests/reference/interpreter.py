@@ -185,16 +185,22 @@ class Run:
             for aggregator in self.wants():
                 if aggregator not in self.claimed and aggregator not in self.disagreeing:
                     found.add(("incomplete fan-in", aggregator))
+        if not found and not self.finals():
+            found.add(("no result", ""))
         return found
 
-    def result(self):
-        """The value of a run without failures: that of its final instances."""
+    def finals(self):
+        """The values of the final instances, by name."""
         consumed = set()
         for aggregator in self.claimed:
             for want in self.wants()[aggregator]:
                 consumed |= {want.instance.name, *want.names}
-        finals = {name: each.result for name, each in self.instances.items()
-                  if not each.children and name not in consumed}
+        return {name: each.result for name, each in self.instances.items()
+                if not each.children and name not in consumed}
+
+    def result(self):
+        """The value of a run without failures: that of its final instances."""
+        finals = self.finals()
         if len(finals) == 1:
             return next(iter(finals.values()))
         return dict(sorted(finals.items()))
