@@ -27,8 +27,7 @@ std::vector<redis::Reply> parse(std::string_view text, std::size_t piece) {
 /// The same replies or the same refusal, in whatever pieces the bytes come.
 void reply(std::string_view text) {
   std::vector<std::size_t> counts;
-  for (const std::size_t piece :
-       {std::size_t{1}, std::size_t{7}, test::ReplyParser::kPieceBytes}) {
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, test::ReplyParser::kPieceBytes}) {
     try {
       counts.push_back(parse(text, piece).size());
     } catch (const Error& error) {

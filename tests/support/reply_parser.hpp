@@ -1,5 +1,5 @@
-// Replies out of bytes in whatever pieces they come: hiredis' reader with our object functions, as a
-// connection has it, without a connection.
+// Replies out of bytes in whatever pieces they come: hiredis' reader with our object functions, as
+// a connection has it, without a connection.
 #pragma once
 
 #include <hiredis/hiredis.h>

@@ -17,8 +17,8 @@ struct FreeContext {
 };
 using AsyncContext = std::unique_ptr<redisAsyncContext, FreeContext>;
 
-/// Resolves the name (on a thread of its own), connects and, if the address says so, begins TLS: the
-/// peer's certificate must be trusted and be the host's. Throws `timeout`, `cancelled`,
+/// Resolves the name (on a thread of its own), connects and, if the address says so, begins TLS:
+/// the peer's certificate must be trusted and be the host's. Throws `timeout`, `cancelled`,
 /// `disconnected`, `denied` (TLS), `invalid` (TLS wanted of a build without it).
 Task<AsyncContext> connect(Reactor& reactor, const Address& address, Wait wait);
 
@@ -27,7 +27,8 @@ Task<void> begin_tls(Reactor& reactor, redisAsyncContext& context, const Address
                      Wait wait);
 /// Throws `invalid` in a build that has no TLS for Redis.
 void check_has_tls(const Address& address);
-/// Forgets errors that others left on OpenSSL's queue of this thread, where hiredis would find them.
+/// Forgets errors that others left on OpenSSL's queue of this thread, where hiredis would find
+/// them.
 void forget_tls_errors() noexcept;
 
 /// Throws what a wait's early end means, naming what was done.

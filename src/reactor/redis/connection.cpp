@@ -297,8 +297,7 @@ void Connection::enqueue(Call& call) {
 
 /// Gives hiredis those that wait, as many as it has room for.
 void Connection::admit() {
-  while (context_ != nullptr && !waiting_.empty() &&
-         sdslen(context_->c.obuf) < kSendBufferBytes) {
+  while (context_ != nullptr && !waiting_.empty() && sdslen(context_->c.obuf) < kSendBufferBytes) {
     Call& call = *waiting_.front();
     waiting_.pop_front();
     send(call);
@@ -333,9 +332,9 @@ bool Connection::append(Call::Arguments arguments, Call* call, const ReplyBounds
   }
   PendingReply& record = *spare_;
   record.bounds = &bounds;
-  const int result =
-      ::redisAsyncCommandArgv(context_, &Connection::on_reply, &record,
-                              static_cast<int>(arguments.size()), arguments_.data(), lengths_.data());
+  const int result = ::redisAsyncCommandArgv(context_, &Connection::on_reply, &record,
+                                             static_cast<int>(arguments.size()), arguments_.data(),
+                                             lengths_.data());
   if (result != REDIS_OK) return false;
   spare_ = record.next;
   record.call = call;

@@ -1,5 +1,5 @@
-// One connection to a Redis server: hiredis' asynchronous context, driven by the reactor. Commands go
-// out in the order in which they are awaited, as many as there are in one send, and replies are
+// One connection to a Redis server: hiredis' asynchronous context, driven by the reactor. Commands
+// go out in the order in which they are awaited, as many as there are in one send, and replies are
 // handed to them in that order.
 //
 // A command that is given up (deadline, stop) leaves its record with hiredis, orphaned: the late
@@ -49,8 +49,8 @@ struct CallSettings {
   Deadline look = kNoDeadline;  ///< When to come back as `waiting`.
 };
 
-/// Awaits a command's reply. Its arguments must live until the call ends, and so must the connection.
-/// A call that goes away before its reply leaves its record behind.
+/// Awaits a command's reply. Its arguments must live until the call ends, and so must the
+/// connection. A call that goes away before its reply leaves its record behind.
 class [[nodiscard]] Call final : private Ready, private Timer {
  public:
   using Arguments = std::span<const std::string_view>;
@@ -86,7 +86,7 @@ class [[nodiscard]] Call final : private Ready, private Timer {
   const Wait wait_;
   CallSettings settings_;
   State state_ = State::fresh;
-  bool suspended_ = false;  ///< Somebody waits, and was not posted yet.
+  bool suspended_ = false;          ///< Somebody waits, and was not posted yet.
   PendingReply* record_ = nullptr;  ///< Of a command that hiredis has.
   std::coroutine_handle<> waiter_;
   StopCallback stop_;
@@ -95,8 +95,8 @@ class [[nodiscard]] Call final : private Ready, private Timer {
 
 class Connection {
  public:
-  /// Connects, authenticates, selects the database. Throws what `connect` does; `denied` for a wrong
-  /// user or password.
+  /// Connects, authenticates, selects the database. Throws what `connect` does; `denied` for a
+  /// wrong user or password.
   static Task<std::shared_ptr<Connection>> open(Reactor& reactor, const Address& address,
                                                 Wait wait);
   /// No command may be awaited any more.
@@ -161,13 +161,13 @@ class Connection {
   bool writing_ = false;
   std::string reason_;
 
-  std::deque<Call*> waiting_;        ///< For room in hiredis' send buffer, in order.
+  std::deque<Call*> waiting_;         ///< For room in hiredis' send buffer, in order.
   std::deque<PendingReply> records_;  ///< All that were ever needed at once.
   PendingReply* spare_ = nullptr;     ///< Those not in use.
   std::size_t due_ = 0;               ///< Replies that hiredis waits for.
-  Deadline quiet_since_{};  ///< Nothing has come since then, although something was due.
-  std::size_t held_ = 0;    ///< Bytes in the reader before a read.
-  std::size_t got_ = 0;     ///< Bytes that the read gave.
+  Deadline quiet_since_{};            ///< Nothing has come since then, although something was due.
+  std::size_t held_ = 0;              ///< Bytes in the reader before a read.
+  std::size_t got_ = 0;               ///< Bytes that the read gave.
   std::vector<const char*> arguments_;
   std::vector<std::size_t> lengths_;
   Event flush_;

@@ -1,5 +1,5 @@
-// Object functions for hiredis' reader: a nested element is built inside its array, so that only the
-// outermost reply is allocated for itself.
+// Object functions for hiredis' reader: a nested element is built inside its array, so that only
+// the outermost reply is allocated for itself.
 #include "reactor/redis/reply.hpp"
 
 #include <hiredis/hiredis.h>
@@ -54,8 +54,8 @@ std::size_t depth_of(const redisReadTask* task) noexcept {
   return depth;
 }
 
-/// The outermost reply. hiredis' asynchronous context looks at its type, and at its text when it is an
-/// error that nothing was asked for; so it begins as hiredis' own replies do.
+/// The outermost reply. hiredis' asynchronous context looks at its type, and at its text when it is
+/// an error that nothing was asked for; so it begins as hiredis' own replies do.
 struct Outermost {
   redisReply head{};
   Reply reply;

@@ -1,5 +1,5 @@
-// Replies of a Redis server, and the object functions by which hiredis' reader makes them: values are
-// built in place, with the room behind them that a JSON parser wants, and within bounds.
+// Replies of a Redis server, and the object functions by which hiredis' reader makes them: values
+// are built in place, with the room behind them that a JSON parser wants, and within bounds.
 #pragma once
 
 #include <cstddef>
@@ -39,8 +39,8 @@ extern const ReplyBounds kGreetingReply;
 extern const ReplyBounds kAboutReply;
 extern const ReplyBounds kValueReply;
 
-/// Bounds of what a reader reads: what the reply that it is at has and announces so far. It hangs on
-/// the reader's `privdata`, where the object functions find it.
+/// Bounds of what a reader reads: what the reply that it is at has and announces so far. It hangs
+/// on the reader's `privdata`, where the object functions find it.
 class ReplyBudget {
  public:
   /// The bounds of the reply that is due next; null when none is.

@@ -1,5 +1,5 @@
-// TLS to a Redis server: hiredis speaks it (from 1.0 on) over a session of ours, since it verifies no
-// name by itself.
+// TLS to a Redis server: hiredis speaks it (from 1.0 on) over a session of ours, since it verifies
+// no name by itself.
 #include <string>
 
 #include "reactor/redis/connect.hpp"
@@ -57,8 +57,8 @@ Trust make_trust(const Address& address) {
   return context;
 }
 
-/// The certificate must be this very host's; a number is compared with the certificate's numbers, and
-/// is no server name to be told.
+/// The certificate must be this very host's; a number is compared with the certificate's numbers,
+/// and is no server name to be told.
 Session make_session(const Address& address) {
   const Trust trust = make_trust(address);
   Session session(::SSL_new(trust.get()));  // which holds the trust from here on
@@ -118,8 +118,7 @@ Task<void> begin_tls(Reactor& reactor, redisAsyncContext& context, const Address
       throw_tls_failed(session, address, reason, errno_value);
     const unsigned events = reason == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
     const int waited = co_await reactor.poll(context.c.fd, events, wait);
-    if (waited < 0)
-      throw_wait_ended(waited, wait, "beginning TLS with " + address.endpoint());
+    if (waited < 0) throw_wait_ended(waited, wait, "beginning TLS with " + address.endpoint());
   }
 }
 
