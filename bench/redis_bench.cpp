@@ -1,5 +1,6 @@
 // What the Redis store costs: processor time of a value read beside raw pipelined GETs through
-// hiredis, values a second beside redis-benchmark, round trips of a fan-in's branch.
+// hiredis, of single commands beside hiredis' asynchronous API, of long values beside a plain SET
+// and GET; values a second beside redis-benchmark; round trips of a fan-in's branch.
 //
 // UNUM_TEST_REDIS names a server (host:port); without it there is nothing to measure (exit code
 // 77).
@@ -10,6 +11,9 @@
 #include <memory>
 
 #include "ratio.hpp"
+#include "raw_hiredis.hpp"
+#include "reactor/redis/client.hpp"
+#include "stores/redis/scripts.hpp"
 #include "unum/data_store.hpp"
 #include "unum/task_group.hpp"
 
@@ -105,6 +109,89 @@ struct Setup {
   }
 };
 
+/// One command again and again: by the client, and by hiredis alone.
+struct SingleCommands {
+  static constexpr std::size_t kAtOnce = 500;
+
+  Setup& setup = Setup::get();
+  redis::Client client{setup.reactor, redis::parse_address(server())};
+  RawHiredis raw{setup.reactor, host(), std::stoi(port())};
+  redis::Script commit{redis::commit_script({})};
+  std::string index = "unum:{" + setup.context.session() + "}";
+  std::string key = index + ":Single-output";
+  std::string under_way = index + ":-under-way";
+  std::string short_value = std::string(100, 'v');
+  std::vector<std::string_view> get{"GET", key};
+  std::vector<std::string_view> set{"SET", key, setup.value};
+  std::vector<std::string_view> set_short{"SET", key, short_value};
+  std::vector<std::string_view> run_commit;
+
+  static SingleCommands& get_all() {
+    static SingleCommands commands;
+    return commands;
+  }
+  SingleCommands() {
+    setup.reactor.run(client.load(commit));
+    run_commit = {"EVALSHA",   commit.sha,      "3", key, index, under_way, "commit",
+                  setup.value, "Single-output", "0"};
+  }
+  void run(const std::vector<std::string_view>& command, std::size_t count, std::size_t at_once) {
+    const auto one = [&](std::size_t) -> Task<void> { co_await client.call(key, command); };
+    const auto all = [&]() -> Task<void> { co_await for_each_bounded(count, at_once, one); };
+    setup.reactor.run(all());
+  }
+};
+
+void register_single_commands() {
+  auto& c = SingleCommands::get_all();
+  const auto beside = [&c](const std::string& name, const std::vector<std::string_view>& command,
+                           const std::vector<std::string_view>& before) {
+    for (const std::size_t at_once : {SingleCommands::kAtOnce, std::size_t{1}}) {
+      const std::size_t count = at_once == 1 ? size(4'000, 10) : size(40'000, 50);
+      compare(
+          name + (at_once == 1 ? ", one at a time, processor" : ", pipelined, processor"),
+          "hiredis' asynchronous API", 1.3, count, 15,
+          [&c, &command, count, at_once] { c.run(command, count, at_once); },
+          [&c, &command, count, at_once] { c.raw.run(command, count, at_once); },
+          [&c, &before] { c.run(before, 1, 1); }, cpu_seconds_of);
+    }
+  };
+  beside("GET of 100 bytes", c.get, c.set_short);
+  beside("GET of 1 KB", c.get, c.set);
+  beside("SET of 100 bytes", c.set_short, c.set_short);
+  beside("SET of 1 KB", c.set, c.set);
+  beside("commit script, 1 KB", c.run_commit, c.set);
+}
+
+/// Through the store, and by one blocking SET and one blocking GET.
+void register_long_values() {
+  Setup& s = Setup::get();
+  for (const std::size_t megabytes : {std::size_t{1}, size(64, 2), size(256, 2)}) {
+    const std::string name = std::to_string(megabytes) + " MB";
+    const auto value = std::make_shared<std::string>(megabytes << 20, 'v');
+    const std::string item = "Long" + std::to_string(megabytes);
+    const ItemId id{item, ItemKind::outcome};
+    const std::string key = "unum:{" + s.context.session() + "}:" + item + "-output";
+    const auto remove = [&s, id] { s.reactor.run(s.store->remove(s.context, std::span(&id, 1))); };
+    const auto write = [&s, id, value] { s.reactor.run(s.store->create(s.context, id, *value)); };
+    const auto set = [&s, key, value] {
+      ::freeReplyObject(
+          ::redisCommand(s.raw, "SET %b %b", key.data(), key.size(), value->data(), value->size()));
+    };
+    const auto read = [&s, id, value] {
+      must(s.reactor.run(s.store->get(s.context, id))->size() == value->size(), "get");
+    };
+    const auto get = [&s, key] {
+      ::freeReplyObject(::redisCommand(s.raw, "GET %b", key.data(), key.size()));
+    };
+    const std::size_t turns = megabytes == 1 ? 101 : 5;
+    compare("write of " + name + ", processor", "blocking SET", kNoGoal, 1, turns, write, set,
+            remove, cpu_seconds_of);
+    compare("read of " + name + ", processor", "blocking GET", kNoGoal, 1, turns, read, get, set,
+            cpu_seconds_of);
+  }
+}
+
 class Numbered final : public FanInSet {
  public:
   explicit Numbered(std::size_t size) : size_(size) {}
@@ -165,8 +252,10 @@ void register_all() {
       for (std::size_t i = 0; i < rounds; ++i) run();
     };
   };
-  compare("read_input of 1,000 x 1 KB, processor", "raw pipelined GET", 1.0, s.count * rounds, 21,
+  compare("read_input of 1,000 x 1 KB, processor", "raw pipelined GET", 0.8, s.count * rounds, 21,
           repeat([&s] { s.read_all(); }), repeat([&s] { s.get_all(); }), {}, cpu_seconds_of);
+  register_single_commands();
+  register_long_values();
   const auto rate = [&s, rounds](benchmark::State& state) {
     for ([[maybe_unused]] auto once : state) {
       Result result{"read_input of 1,000 x 1 KB", "redis-benchmark -P 64", 1e300, 1e300, 0, 1.0};

@@ -4,6 +4,7 @@
 #include "reactor/redis/reply.hpp"
 #include "reactor/redis/slots.hpp"
 #include "stores/redis/keys.hpp"
+#include "support/reply_parser.hpp"
 #include "unum/assert.hpp"
 #include "unum/error.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 
 std::vector<redis::Reply> parse(std::string_view text, std::size_t piece) {
   std::vector<redis::Reply> replies;
-  redis::ReplyParser parser;
+  test::ReplyParser parser;
   while (!text.empty()) {
     const std::string_view part = text.substr(0, piece);
     text.remove_prefix(part.size());
@@ -26,8 +27,7 @@ std::vector<redis::Reply> parse(std::string_view text, std::size_t piece) {
 /// The same replies or the same refusal, in whatever pieces the bytes come.
 void reply(std::string_view text) {
   std::vector<std::size_t> counts;
-  for (const std::size_t piece :
-       {std::size_t{1}, std::size_t{7}, redis::ReplyParser::kPieceBytes}) {
+  for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, test::ReplyParser::kPieceBytes}) {
     try {
       counts.push_back(parse(text, piece).size());
     } catch (const Error& error) {

@@ -40,6 +40,10 @@ RedisServer::~RedisServer() { process_.end_now(); }
 
 void RedisServer::kill() { process_.end_now(); }
 
+void RedisServer::stop() { UNUM_ASSERT(::kill(process_.pid(), SIGSTOP) == 0); }
+
+void RedisServer::go_on() { UNUM_ASSERT(::kill(process_.pid(), SIGCONT) == 0); }
+
 void RedisServer::start() {
   std::array<int, 2> ends{};
   UNUM_ASSERT(::pipe2(ends.data(), O_CLOEXEC) == 0);

@@ -29,6 +29,9 @@ class RedisServer {
 
   /// kill -9.
   void kill();
+  /// SIGSTOP and SIGCONT.
+  void stop();
+  void go_on();
   /// Starts it anew on the same port, with what the AOF kept.
   void start();
   /// Sends one command by a connection of its own and gives the reply's text.

@@ -1,12 +1,11 @@
-// Pipelining: the queue of what is to be sent, the queue of whom the replies are for.
+// The adapter between hiredis and the reactor, and whom the replies are for.
 #include "reactor/redis/connection.hpp"
 
+#include <hiredis/async.h>
 #include <poll.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <charconv>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -17,21 +16,13 @@
 namespace unum::redis {
 namespace {
 
-// From here on an argument is sent from where it is instead of being copied.
-constexpr std::size_t kBorrowedFrom = 32u * 1024;
-// One receive, and receives in a row before others have their turn.
-constexpr std::size_t kReceiveBytes = 64u * 1024;
-constexpr int kReceivesAtOnce = 16;
-// What the send buffer keeps allocated between commands.
-constexpr std::size_t kSendBufferKept = 256u * 1024;
-
-void append_number(std::string& text, char mark, std::size_t number) {
-  std::array<char, 24> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  text += mark;
-  text.append(digits.data(), end);
-  text += "\r\n";
-}
+// What hiredis' send buffer holds at most, but for the last command: it moves the rest of it to the
+// front after each partial send. What is beyond waits where it is, uncopied.
+constexpr std::size_t kSendBufferBytes = 256u * 1024;
+// What hiredis reads at once, and how often in a row before others have their turn.
+constexpr std::size_t kReadBytes = 16u * 1024;
+constexpr int kReadsAtOnce = 64;
+constexpr int kWritesAtOnce = 16;
 
 /// A server's refusal of AUTH. A server or proxy that does not know the command repeats how it was
 /// called, password and all: 'unknown command AUTH, with args beginning with: ...'.
@@ -58,12 +49,17 @@ bool Call::await_ready() noexcept {
 
 void Call::await_suspend(std::coroutine_handle<> waiter) {
   waiter_ = waiter;
-  if (state_ == State::fresh) {
-    begin();
-  } else {
-    set_timer();
-  }
   suspended_ = true;
+  try {
+    if (state_ == State::fresh) {
+      begin();
+    } else {
+      set_timer();
+    }
+  } catch (...) {
+    suspended_ = false;
+    throw;
+  }
 }
 
 Outcome Call::await_resume() noexcept {
@@ -76,13 +72,15 @@ Outcome Call::await_resume() noexcept {
 void Call::begin() {
   run = [](Ready& ready) noexcept { static_cast<Call&>(ready).waiter_.resume(); };
   set_timer();
+  state_ = State::pending;
   try {
     connection_.enqueue(*this);
   } catch (...) {
+    state_ = State::fresh;
     connection_.reactor_.remove_timer(*this);
     throw;
   }
-  state_ = State::pending;
+  if (state_ != State::pending) return;  // the connection has ended over it
   stop_.link(
       wait_.stop,
       [](void* self) noexcept { static_cast<Call*>(self)->give_up(Outcome::Status::cancelled); },
@@ -124,33 +122,27 @@ void Call::give_up(Outcome::Status status) noexcept {
 
 // --- Opening and closing ------------------------------------------------------------------------
 
-Connection::Connection(Reactor& reactor, std::string endpoint, std::unique_ptr<Transport> transport)
-    : reactor_(reactor), endpoint_(std::move(endpoint)), transport_(std::move(transport)) {
-  flush_.connection = this;
-  flush_.run = [](Ready& ready) noexcept {
-    auto& event = static_cast<Event&>(ready);
-    event.posted = false;
-    event.connection->flush();
-  };
-  const auto on_ready = [](void* self, unsigned events) noexcept {
-    auto& connection = *static_cast<Connection*>(self);
-    if ((events & POLLOUT) != 0) connection.flush();
-    if ((events & ~unsigned{POLLOUT}) != 0) connection.receive();
-  };
-  watched_ = POLLIN;
-  watch_ = reactor_.watch(transport_->fd(), watched_, on_ready, this);
+Connection::Connection(Reactor& reactor, std::string endpoint, bool tls, AsyncContext context)
+    : reactor_(reactor),
+      endpoint_(std::move(endpoint)),
+      tls_(tls),
+      budget_(&Connection::bounds_due, this),
+      context_(context.get()) {
+  attach();
+  static_cast<void>(context.release());  // it frees itself with the connection, or `end` does
 }
 
 Connection::~Connection() {
-  UNUM_ASSERT(std::all_of(due_.begin(), due_.end(), [](const Due& due) { return !due.call; }));
   end("closed");
+  const auto is_awaited = [](const PendingReply& each) { return each.call != nullptr; };
+  UNUM_ASSERT(std::none_of(records_.begin(), records_.end(), is_awaited));
 }
 
 Task<std::shared_ptr<Connection>> Connection::open(Reactor& reactor, const Address& address,
                                                    Wait wait) {
-  std::unique_ptr<Transport> transport = co_await Transport::open(reactor, address, wait);
+  AsyncContext context = co_await connect(reactor, address, wait);
   std::shared_ptr<Connection> connection(
-      new Connection(reactor, address.endpoint(), std::move(transport)));
+      new Connection(reactor, address.endpoint(), address.tls, std::move(context)));
   co_await connection->introduce(address, wait);
   co_return connection;
 }
@@ -191,114 +183,99 @@ void Connection::end(std::string reason) noexcept {
   if (!alive_) return;
   alive_ = false;
   reason_ = std::move(reason);
-  reactor_.unwatch(watch_);
-  transport_.reset();
-  unsent_.clear();
-  for (const Due& due : std::exchange(due_, {})) {
-    if (due.call != nullptr) due.call->end(Outcome::Status::lost);
-  }
+  ::redisAsyncFree(context_);
 }
 
 bool Connection::stalled(Deadline now, std::chrono::milliseconds after) const noexcept {
-  return !due_.empty() && now - quiet_since_ >= after;
+  return due_ > 0 && now - quiet_since_ >= after;
 }
 
-// --- Sending ------------------------------------------------------------------------------------
+// --- The adapter --------------------------------------------------------------------------------
 
-void Connection::enqueue(Call& call) {
-  if (due_.empty()) quiet_since_ = reactor_.now();
-  if (call.settings_.asking) due_.push_back({nullptr, &kGreetingReply});
-  due_.push_back({&call, call.settings_.bounds});
-  call.sequence_ = first_due_ + due_.size() - 1;
-  try {
-    encode(call);
-  } catch (...) {
-    // Half a command may be queued: nothing can follow it.
-    due_.back().call = nullptr;
-    end("out of memory while a command was encoded");
-    throw;
+// hiredis' own time-outs, for which it would want `scheduleTimer`, are never set: a command's
+// deadline is its own and ends no connection.
+void Connection::attach() {
+  flush_.connection = this;
+  flush_.run = [](Ready& ready) noexcept {
+    auto& event = static_cast<Event&>(ready);
+    event.posted = false;
+    event.connection->write();
+  };
+  const auto on_ready = [](void* self, unsigned events) noexcept {
+    auto& connection = *static_cast<Connection*>(self);
+    if ((events & POLLOUT) != 0) connection.write();
+    if ((events & ~unsigned{POLLOUT}) != 0) connection.read();
+  };
+  watched_ = POLLIN;
+  watch_ = reactor_.watch(context_->c.fd, watched_, on_ready, this);
+  budget_.attach_to(*context_->c.reader);
+  context_->ev.data = this;
+  context_->ev.addRead = [](void* self) { static_cast<Connection*>(self)->on_read_wanted(); };
+  context_->ev.delRead = [](void*) {};  // the connection is always read: its end is seen that way
+  context_->ev.addWrite = [](void* self) { static_cast<Connection*>(self)->on_write_wanted(); };
+  context_->ev.delWrite = [](void*) {};  // `write` sees itself what is left
+  context_->ev.cleanup = [](void* self) { static_cast<Connection*>(self)->on_cleanup(); };
+}
+
+/// hiredis calls it when it has read and before it looks at what came.
+void Connection::on_read_wanted() noexcept { got_ = context_->c.reader->len - held_; }
+
+/// All commands of this tick leave together.
+void Connection::on_write_wanted() noexcept {
+  if (writing_ || (watched_ & POLLOUT) != 0 || std::exchange(flush_.posted, true)) return;
+  reactor_.post(flush_);
+}
+
+/// hiredis is about to free the context, whoever wanted that.
+void Connection::on_cleanup() noexcept {
+  if (std::exchange(alive_, false)) reason_ = hiredis_reason();
+  reactor_.unwatch(watch_);
+  context_ = nullptr;
+  for (Call* const call : std::exchange(waiting_, {})) call->end(Outcome::Status::lost);
+}
+
+std::string Connection::hiredis_reason() const {
+  const std::string at = "the connection to " + endpoint_ + ": ";
+  if (!budget_.refused().empty())
+    return at + "the server sent a reply that it may not send: " + std::string(budget_.refused());
+  const redisContext& context = context_->c;
+  if (context.err == REDIS_ERR_EOF) return at + "the server closed it";
+  if (context.err == REDIS_ERR_PROTOCOL)
+    return at + "what came is not a reply of a Redis server: " + context.errstr;
+  return at + context.errstr;
+}
+
+void Connection::read() noexcept {
+  for (int turn = 0; context_ != nullptr && turn < kReadsAtOnce; ++turn) {
+    if (tls_) forget_tls_errors();
+    held_ = context_->c.reader->len;
+    got_ = 0;
+    ::redisAsyncHandleRead(context_);
+    if (got_ > 0) quiet_since_ = reactor_.now();
+    if (context_ == nullptr) return;
+    if (!budget_.allows_pending(*context_->c.reader)) end(hiredis_reason());
+    if (got_ < kReadBytes) return;
   }
-  post(flush_);
 }
 
-void Connection::encode(Call& call) {
-  if (unsent_.empty() || unsent_.back().owner != nullptr)
-    unsent_.emplace_back().bytes = std::exchange(spare_, {});
-  std::string* text = &unsent_.back().bytes;
-  if (call.settings_.asking) *text += "*1\r\n$6\r\nASKING\r\n";
-  append_number(*text, '*', call.arguments_.size());
-  for (const std::string_view argument : call.arguments_) {
-    append_number(*text, '$', argument.size());
-    if (argument.size() < kBorrowedFrom) {
-      text->append(argument);
-    } else {
-      unsent_.push_back({{}, argument, &call});
-      text = &unsent_.emplace_back().bytes;
-    }
-    *text += "\r\n";
-  }
-}
-
-/// Takes the call off the queues. Its long arguments die with it: what is unsent of them is copied,
-/// since the server was told their lengths.
-void Connection::abandon(Call& call) noexcept {
-  const std::size_t index = call.sequence_ - first_due_;
-  UNUM_ASSERT(index < due_.size() && due_[index].call == &call);
-  due_[index].call = nullptr;
-  for (Piece& piece : unsent_) {
-    if (piece.owner != &call) continue;
+void Connection::write() noexcept {
+  for (int turn = 0; context_ != nullptr; ++turn) {
+    if (tls_) forget_tls_errors();
+    writing_ = true;
+    ::redisAsyncHandleWrite(context_);
+    writing_ = false;
+    if (context_ == nullptr) return;
     try {
-      piece.bytes = piece.borrowed;
-    } catch (const std::exception&) {
-      end("out of memory while a command was given up");
-      return;
+      const bool all = sdslen(context_->c.obuf) == 0;
+      if (all) admit();
+      if (context_ == nullptr) return;
+      if (all && sdslen(context_->c.obuf) > 0 && turn < kWritesAtOnce) continue;
+      watch_for(sdslen(context_->c.obuf) > 0 ? POLLIN | POLLOUT : POLLIN);
+    } catch (const std::exception& error) {
+      end(error.what());
     }
-    piece.owner = nullptr;
+    return;
   }
-}
-
-void Connection::post(Event& event) noexcept {
-  if (std::exchange(event.posted, true)) return;
-  reactor_.post(event);
-}
-
-void Connection::flush() noexcept {
-  if (!alive_) return;
-  try {
-    while (!unsent_.empty()) {
-      if (!send_some()) {
-        watch_for(POLLIN | POLLOUT);
-        return;
-      }
-    }
-    if (alive_) watch_for(POLLIN);
-  } catch (const std::exception& error) {
-    end(error.what());
-  }
-}
-
-/// False when the kernel takes no more now.
-bool Connection::send_some() {
-  Piece& piece = unsent_.front();
-  const std::string_view rest = piece.rest().substr(sent_);
-  if (!rest.empty()) {
-    const long sent = transport_->write(rest);
-    if (sent == -EAGAIN) return false;
-    if (sent <= 0) {
-      end("sending to " + endpoint_ + ": " + transport_->why(sent));
-      return true;
-    }
-    sent_ += static_cast<std::size_t>(sent);
-    if (static_cast<std::size_t>(sent) < rest.size()) return true;
-  }
-  sent_ = 0;
-  if (unsent_.size() == 1 && piece.owner == nullptr && piece.bytes.capacity() <= kSendBufferKept) {
-    // The usual case: the buffer is used again.
-    piece.bytes.clear();
-    spare_ = std::move(piece.bytes);
-  }
-  unsent_.pop_front();
-  return true;
 }
 
 void Connection::watch_for(unsigned events) {
@@ -307,72 +284,110 @@ void Connection::watch_for(unsigned events) {
   reactor_.change_watch(watch_, events);
 }
 
-// --- Receiving ----------------------------------------------------------------------------------
+// --- Commands -----------------------------------------------------------------------------------
 
-void Connection::receive() noexcept {
-  std::array<char, kReceiveBytes> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  for (int turn = 0; alive_; ++turn) {
-    if (turn >= kReceivesAtOnce && !transport_->holds_bytes()) return;  // the watch tells again
-    const long got = transport_->read(buffer);
-    if (got == -EAGAIN) return;
-    if (got <= 0) {
-      end("receiving from " + endpoint_ + ": " + transport_->why(got));
-      return;
-    }
-    quiet_since_ = reactor_.now();
-    try {
-      parse(std::span(buffer.data(), static_cast<std::size_t>(got)));
-    } catch (const Error& error) {
-      const std::string why = "receiving from " + endpoint_ + ": " + error.message();
-      if (error.code() == "Unum.RedisReplyTooLarge") refuse_reply(why);
-      end(why);
-    } catch (const std::exception& error) {
-      end("receiving from " + endpoint_ + ": " + error.what());
-    }
-    const bool all = static_cast<std::size_t>(got) < buffer.size();
-    if (all && alive_ && !transport_->holds_bytes()) return;
+void Connection::enqueue(Call& call) {
+  if (due_ == 0 && waiting_.empty()) quiet_since_ = reactor_.now();
+  if (waiting_.empty() && sdslen(context_->c.obuf) < kSendBufferBytes) {
+    send(call);
+  } else {
+    waiting_.push_back(&call);
   }
 }
 
-void Connection::parse(std::span<const char> bytes) {
-  while (alive_ && !bytes.empty()) {
-    const std::size_t piece = std::min(bytes.size(), ReplyParser::kPieceBytes);
-    parser_.feed(bytes.first(piece));
-    bytes = bytes.subspan(piece);
-    while (alive_) {
-      // What nobody asked for may be a line that says why one is turned away.
-      const ReplyBounds& bounds = due_.empty() ? kGreetingReply : *due_.front().bounds;
-      std::optional<Reply> reply = parser_.next(bounds);
-      if (!reply) break;
-      deliver(std::move(*reply));
-    }
+/// Gives hiredis those that wait, as many as it has room for.
+void Connection::admit() {
+  while (context_ != nullptr && !waiting_.empty() && sdslen(context_->c.obuf) < kSendBufferBytes) {
+    Call& call = *waiting_.front();
+    waiting_.pop_front();
+    send(call);
   }
 }
 
-void Connection::deliver(Reply reply) {
-  if (due_.empty()) {
-    // Said without being asked: why the server ends the connection, or it is no Redis server.
-    end(reply.is_error() ? reply.text : "a reply came that nothing was asked for");
-    return;
+void Connection::send(Call& call) {
+  static constexpr std::array<std::string_view, 1> kAsking{"ASKING"};
+  bool sent = !call.settings_.asking || append(kAsking, nullptr, kGreetingReply);
+  sent = sent && append(call.arguments_, &call, *call.settings_.bounds);
+  if (sent) return;
+  // Half a command may be queued: nothing can follow it.
+  end("out of memory while a command was encoded");
+  if (call.state_ == Call::State::pending) call.end(Outcome::Status::lost);
+}
+
+/// False without memory.
+bool Connection::append(Call::Arguments arguments, Call* call, const ReplyBounds& bounds) noexcept {
+  try {
+    arguments_.clear();
+    lengths_.clear();
+    for (const std::string_view argument : arguments) {
+      arguments_.push_back(argument.data());
+      lengths_.push_back(argument.size());
+    }
+    if (spare_ == nullptr) {
+      spare_ = &records_.emplace_back();
+      spare_->connection = this;
+    }
+  } catch (const std::exception&) {
+    return false;
   }
-  Call* const call = due_.front().call;
-  due_.pop_front();
-  ++first_due_;
+  PendingReply& record = *spare_;
+  record.bounds = &bounds;
+  const int result = ::redisAsyncCommandArgv(context_, &Connection::on_reply, &record,
+                                             static_cast<int>(arguments.size()), arguments_.data(),
+                                             lengths_.data());
+  if (result != REDIS_OK) return false;
+  spare_ = record.next;
+  record.call = call;
+  if (call != nullptr) call->record_ = &record;
+  ++due_;
+  return context_->c.err == 0;
+}
+
+/// Its record stays with hiredis, for whom nothing changes.
+void Connection::abandon(Call& call) noexcept {
+  if (PendingReply* const record = std::exchange(call.record_, nullptr)) {
+    record->call = nullptr;
+  } else {
+    waiting_.erase(std::find(waiting_.begin(), waiting_.end(), &call));
+  }
+}
+
+// --- Replies ------------------------------------------------------------------------------------
+
+const ReplyBounds* Connection::bounds_due(void* self) noexcept {
+  const redisCallback* const next = static_cast<Connection*>(self)->context_->replies.head;
+  return next == nullptr ? nullptr : static_cast<PendingReply*>(next->privdata)->bounds;
+}
+
+/// The reply to the command of that record; none when the connection has ended.
+void Connection::on_reply(redisAsyncContext* context, void* reply, void* of) noexcept {
+  auto& record = *static_cast<PendingReply*>(of);
+  Connection& connection = *record.connection;
+  Call* const call = std::exchange(record.call, nullptr);
+  record.next = std::exchange(connection.spare_, &record);
+  --connection.due_;
+  if (call != nullptr) call->record_ = nullptr;
+  if (reply == nullptr) {
+    connection.tell_lost(call);
+  } else if (is_unasked(reply)) {
+    // It began before the command was sent, and is none of it.
+    if (std::exchange(connection.alive_, false))
+      connection.reason_ = "a reply came that nothing was asked for";
+    connection.tell_lost(call);
+    ::redisAsyncFree(context);
+  } else if (call != nullptr) {
+    call->outcome_.reply = std::move(reply_of(reply));
+    call->end(Outcome::Status::replied);
+  }
+}
+
+/// A reply that was refused was too large for the command that it is for, the first one; the others
+/// are merely lost with the connection.
+void Connection::tell_lost(Call* call) noexcept {
+  const bool is_refused = !budget_.refused().empty() && !std::exchange(refusal_told_, true);
   if (call == nullptr) return;
-  call->outcome_.reply = std::move(reply);
-  call->end(Outcome::Status::replied);
-}
-
-/// The reply was too large for the command that it is for; the others are merely lost with the
-/// connection.
-void Connection::refuse_reply(const std::string& why) noexcept {
-  if (due_.empty()) return;
-  Call* const call = due_.front().call;
-  due_.pop_front();
-  ++first_due_;
-  if (call == nullptr) return;
-  call->outcome_.reply.text = why;
-  call->end(Outcome::Status::refused);
+  if (is_refused) call->outcome_.reply.text = hiredis_reason();
+  call->end(is_refused ? Outcome::Status::refused : Outcome::Status::lost);
 }
 
 }  // namespace unum::redis

@@ -1,8 +1,9 @@
-// One connection to a Redis server: commands go out in the order in which they are awaited, as many
-// as there are in one send, and replies are handed to them in that order.
+// One connection to a Redis server: hiredis' asynchronous context, driven by the reactor. Commands
+// go out in the order in which they are awaited, as many as there are in one send, and replies are
+// handed to them in that order.
 //
-// Who gives up a command (deadline, stop) leaves its place in the queue behind: the late reply is
-// dropped when it comes, and nobody else's command suffers. Nothing is resumed from inside a
+// A command that is given up (deadline, stop) leaves its record with hiredis, orphaned: the late
+// reply is dropped when it comes, and no other command suffers. Nothing is resumed from inside a
 // callback: everything goes by the reactor's ready queue.
 #pragma once
 
@@ -14,16 +15,18 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "reactor/redis/address.hpp"
+#include "reactor/redis/connect.hpp"
 #include "reactor/redis/reply.hpp"
-#include "reactor/redis/transport.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
 
 namespace unum::redis {
 
 class Connection;
+struct PendingReply;
 
 /// What came of a command.
 struct Outcome {
@@ -46,9 +49,8 @@ struct CallSettings {
   Deadline look = kNoDeadline;  ///< When to come back as `waiting`.
 };
 
-/// Awaits a command's reply. Its arguments are encoded when it is first awaited, except long ones,
-/// which are sent from where they are: they must live until the call ends. So must the connection.
-/// A call that goes away before its reply leaves its place in the queue.
+/// Awaits a command's reply. Its arguments must live until the call ends, and so must the
+/// connection. A call that goes away before its reply leaves its record behind.
 class [[nodiscard]] Call final : private Ready, private Timer {
  public:
   using Arguments = std::span<const std::string_view>;
@@ -84,8 +86,8 @@ class [[nodiscard]] Call final : private Ready, private Timer {
   const Wait wait_;
   CallSettings settings_;
   State state_ = State::fresh;
-  bool suspended_ = false;  ///< Somebody waits, and was not posted yet.
-  std::uint64_t sequence_ = 0;
+  bool suspended_ = false;          ///< Somebody waits, and was not posted yet.
+  PendingReply* record_ = nullptr;  ///< Of a command that hiredis has.
   std::coroutine_handle<> waiter_;
   StopCallback stop_;
   Outcome outcome_;
@@ -93,8 +95,8 @@ class [[nodiscard]] Call final : private Ready, private Timer {
 
 class Connection {
  public:
-  /// Connects, greets by TLS, authenticates, selects the database. Throws what Transport::open
-  /// does; `denied` for a wrong user or password.
+  /// Connects, authenticates, selects the database. Throws what `connect` does; `denied` for a
+  /// wrong user or password.
   static Task<std::shared_ptr<Connection>> open(Reactor& reactor, const Address& address,
                                                 Wait wait);
   /// No command may be awaited any more.
@@ -113,8 +115,6 @@ class Connection {
   /// Whether something is due and nothing has come for longer than that, so that new commands
   /// better go by another connection. Those that wait here may go on waiting.
   bool stalled(Deadline now, std::chrono::milliseconds after) const noexcept;
-  /// Commands whose replies are due, given up ones included.
-  std::size_t due() const noexcept { return due_.size(); }
   /// Why it is not alive.
   const std::string& reason() const noexcept { return reason_; }
   /// Closes it: what waits ends as `lost`.
@@ -122,54 +122,63 @@ class Connection {
 
  private:
   friend class Call;
-  /// What is to be sent: bytes of ours, or a caller's long argument where it is.
-  struct Piece {
-    std::string bytes;
-    std::string_view borrowed{};
-    Call* owner = nullptr;
-    std::string_view rest() const noexcept { return owner != nullptr ? borrowed : bytes; }
-  };
-  /// A reply that is due.
-  struct Due {
-    Call* call;  ///< Null where nobody waits any more.
-    const ReplyBounds* bounds;
-  };
   struct Event : Ready {
     Connection* connection = nullptr;
     bool posted = false;
   };
 
-  Connection(Reactor& reactor, std::string endpoint, std::unique_ptr<Transport> transport);
+  Connection(Reactor& reactor, std::string endpoint, bool tls, AsyncContext context);
   Task<void> introduce(const Address& address, Wait wait);
 
-  void enqueue(Call& call);
-  void encode(Call& call);
-  void abandon(Call& call) noexcept;
-  void post(Event& event) noexcept;
-  void flush() noexcept;
-  bool send_some();
-  void receive() noexcept;
-  void parse(std::span<const char> bytes);
-  void deliver(Reply reply);
-  void refuse_reply(const std::string& why) noexcept;
+  // The adapter: what hiredis calls, and what the reactor calls.
+  void attach();
+  void on_read_wanted() noexcept;
+  void on_write_wanted() noexcept;
+  void on_cleanup() noexcept;
+  static void on_reply(redisAsyncContext* context, void* reply, void* record) noexcept;
+  static const ReplyBounds* bounds_due(void* self) noexcept;
+  void read() noexcept;
+  void write() noexcept;
   void watch_for(unsigned events);
+
+  void enqueue(Call& call);
+  void admit();
+  void send(Call& call);
+  bool append(Call::Arguments arguments, Call* call, const ReplyBounds& bounds) noexcept;
+  void abandon(Call& call) noexcept;
+  void tell_lost(Call* call) noexcept;
+  std::string hiredis_reason() const;
 
   Reactor& reactor_;
   const std::string endpoint_;
-  std::unique_ptr<Transport> transport_;
-  ReplyParser parser_;
+  const bool tls_;
+  ReplyBudget budget_;
+  redisAsyncContext* context_ = nullptr;  ///< Freed by hiredis; null from `on_cleanup` on.
   WatchId watch_;
   unsigned watched_ = 0;
   bool alive_ = true;
+  bool refusal_told_ = false;
+  bool writing_ = false;
   std::string reason_;
 
-  std::deque<Piece> unsent_;
-  std::size_t sent_ = 0;         ///< Of the first piece.
-  std::deque<Due> due_;          ///< In the order of sending.
-  std::uint64_t first_due_ = 0;  ///< The sequence number of due_.front().
-  Deadline quiet_since_{};       ///< Nothing has come since then, although something was due.
-  std::string spare_;            ///< The last send buffer, to be used again.
+  std::deque<Call*> waiting_;         ///< For room in hiredis' send buffer, in order.
+  std::deque<PendingReply> records_;  ///< All that were ever needed at once.
+  PendingReply* spare_ = nullptr;     ///< Those not in use.
+  std::size_t due_ = 0;               ///< Replies that hiredis waits for.
+  Deadline quiet_since_{};            ///< Nothing has come since then, although something was due.
+  std::size_t held_ = 0;              ///< Bytes in the reader before a read.
+  std::size_t got_ = 0;               ///< Bytes that the read gave.
+  std::vector<const char*> arguments_;
+  std::vector<std::size_t> lengths_;
   Event flush_;
+};
+
+/// Stands with hiredis for a command whose reply is due.
+struct PendingReply {
+  Connection* connection = nullptr;
+  Call* call = nullptr;  ///< Null when it was given up.
+  const ReplyBounds* bounds = nullptr;
+  PendingReply* next = nullptr;
 };
 
 }  // namespace unum::redis

@@ -1,5 +1,5 @@
-// hiredis' reader with object functions of our own: a nested element is built inside its array, so
-// that only the outermost reply is allocated for itself.
+// Object functions for hiredis' reader: a nested element is built inside its array, so that only
+// the outermost reply is allocated for itself.
 #include "reactor/redis/reply.hpp"
 
 #include <hiredis/hiredis.h>
@@ -7,12 +7,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <new>
+#include <cstddef>
+#include <memory>
+#include <type_traits>
 
 #include "base/limits.hpp"
 #include "base/padded.hpp"
 #include "unum/assert.hpp"
-#include "unum/error.hpp"
 
 namespace unum::redis {
 namespace {
@@ -46,17 +47,31 @@ int current_type(const redisReader& reader) noexcept {
 #endif
 }
 
-/// Whether the reader is between two replies. It may have set out for the next without a byte of
-/// it.
-bool is_idle(const redisReader& reader) noexcept {
-  return reader.ridx < 0 || (reader.ridx == 0 && current_type(reader) < 0);
-}
-
 /// Arrays around the element.
 std::size_t depth_of(const redisReadTask* task) noexcept {
   std::size_t depth = 0;
   for (; task->parent != nullptr; task = task->parent) ++depth;
   return depth;
+}
+
+/// The outermost reply. hiredis' asynchronous context looks at its type, and at its text when it is
+/// an error that nothing was asked for; so it begins as hiredis' own replies do.
+struct Outermost {
+  redisReply head{};
+  Reply reply;
+};
+static_assert(std::is_standard_layout_v<redisReply> && offsetof(redisReply, type) == 0);
+
+Reply& parent_of(const redisReadTask* task) noexcept {
+  void* const parent = task->parent->obj;
+  return task->parent->parent == nullptr ? reply_of(parent) : *static_cast<Reply*>(parent);
+}
+
+/// What hiredis says of a reply that nothing was asked for: the text if it is an error, with which
+/// a server turns one away.
+char* unasked_text(Reply& reply) noexcept {
+  static char nothing_asked[] = "a reply came that nothing was asked for";
+  return reply.is_error() ? reply.text.data() : static_cast<char*>(nothing_asked);
 }
 
 /// Where the element goes: into its array, or on its own. Null without memory, which the reader
@@ -65,20 +80,32 @@ template <class Fill>
 void* make(const redisReadTask* task, Reply::Type type, Fill fill) noexcept {
   try {
     if (task->parent != nullptr) {
-      auto& siblings = static_cast<Reply*>(task->parent->obj)->elements;
+      auto& siblings = parent_of(task).elements;
       UNUM_ASSERT(static_cast<std::size_t>(task->idx) == siblings.size());
       Reply& reply = siblings.emplace_back();
       reply.type = type;
       fill(reply);
       return &reply;
     }
-    auto reply = std::make_unique<Reply>();
-    reply->type = type;
-    fill(*reply);
-    return reply.release();
+    auto outermost = std::make_unique<Outermost>();
+    outermost->reply.type = type;
+    fill(outermost->reply);
+    outermost->head.type = REDIS_REPLY_NIL;
+    if (!budget_of(task).is_due()) {
+      outermost->head.type = REDIS_REPLY_ERROR;
+      outermost->head.str = unasked_text(outermost->reply);
+    }
+    return outermost.release();
   } catch (const std::exception&) {
     return nullptr;
   }
+}
+
+/// The budget, begun anew where a reply begins.
+ReplyBudget& begun_budget_of(const redisReadTask* task) noexcept {
+  ReplyBudget& budget = budget_of(task);
+  if (task->parent == nullptr) budget.begin();
+  return budget;
 }
 
 // Types of protocol version 3 were never asked for: a server that sends them is none of ours.
@@ -92,11 +119,12 @@ void* make_string(const redisReadTask* task, char* text, std::size_t length) {
       task->type != REDIS_REPLY_ERROR) {
     return refuse_type(task);
   }
+  ReplyBudget& budget = begun_budget_of(task);
   if (is_line(task->type) && length > kRedisLineBytesMax) {
-    budget_of(task).refuse(kLineTooLong);
+    budget.refuse(kLineTooLong);
     return nullptr;
   }
-  if (!budget_of(task).spend_bytes(length)) return nullptr;
+  if (!budget.spend_bytes(length)) return nullptr;
   const Reply::Type type = task->type == REDIS_REPLY_ERROR    ? Reply::Type::error
                            : task->type == REDIS_REPLY_STATUS ? Reply::Type::status
                                                               : Reply::Type::string;
@@ -106,21 +134,24 @@ void* make_string(const redisReadTask* task, char* text, std::size_t length) {
 
 void* make_array(const redisReadTask* task, ElementCount count) {
   if (task->type != REDIS_REPLY_ARRAY) return refuse_type(task);
+  ReplyBudget& budget = begun_budget_of(task);
   if (depth_of(task) >= kRedisDepthMax) {
-    budget_of(task).refuse("it has arrays in arrays, too many levels of them");
+    budget.refuse("it has arrays in arrays, too many levels of them");
     return nullptr;
   }
-  if (!budget_of(task).spend_elements(static_cast<std::size_t>(count))) return nullptr;
+  if (!budget.spend_elements(static_cast<std::size_t>(count))) return nullptr;
   return make(task, Reply::Type::array, [&](Reply& reply) {
     reply.elements.reserve(std::min(static_cast<std::size_t>(count), kReserveMax));
   });
 }
 
 void* make_integer(const redisReadTask* task, long long value) {
+  begun_budget_of(task);
   return make(task, Reply::Type::integer, [&](Reply& reply) { reply.integer = value; });
 }
 
 void* make_nil(const redisReadTask* task) {
+  begun_budget_of(task);
   return make(task, Reply::Type::nil, [](Reply&) {});
 }
 
@@ -132,7 +163,7 @@ void* make_double(const redisReadTask* task, double, char*, std::size_t) {
 void* make_boolean(const redisReadTask* task, int) { return refuse_type(task); }
 #endif
 
-void free_reply(void* reply) { delete static_cast<Reply*>(reply); }
+void free_reply(void* reply) { delete static_cast<Outermost*>(reply); }
 
 redisReplyObjectFunctions& functions() noexcept {
   static redisReplyObjectFunctions the_functions = [] {
@@ -151,10 +182,6 @@ redisReplyObjectFunctions& functions() noexcept {
   return the_functions;
 }
 
-[[noreturn]] void throw_no_memory() {
-  throw Error(ErrorKind::exhausted, "redis", "ENOMEM", "there is no memory for a Redis reply");
-}
-
 }  // namespace
 
 const ReplyBounds kGreetingReply{kRedisGreetingBytesMax, kRedisGreetingElementsMax};
@@ -168,8 +195,18 @@ std::string_view Reply::error_code() const noexcept {
 
 // --- Bounds -------------------------------------------------------------------------------------
 
-void ReplyBudget::begin(const ReplyBounds& bounds) noexcept {
-  bounds_ = &bounds;
+void ReplyBudget::attach_to(redisReader& reader) noexcept {
+  reader.fn = &functions();
+  reader.privdata = this;
+  // Its buffer is kept between replies up to this size, instead of being made anew for each.
+  reader.maxbuf = 256u * 1024;
+}
+
+void ReplyBudget::begin() noexcept {
+  const ReplyBounds* const due = due_(context_);
+  is_due_ = due != nullptr;
+  // What nobody asked for may be a line that says why one is turned away.
+  bounds_ = is_due_ ? due : &kGreetingReply;
   bytes_ = 0;
   elements_ = 0;
 }
@@ -196,6 +233,7 @@ bool ReplyBudget::allows_pending(const redisReader& reader) noexcept {
   const int type = current_type(reader);
   const std::string_view pending(reader.buf + reader.pos, reader.len - reader.pos);
   if (type < 0 || pending.empty()) return true;
+  if (reader.ridx == 0) begin();
   const std::size_t end = pending.find("\r\n");
   if (end == std::string_view::npos) {
     // A line, or the number that announces a length; the \r may be there.
@@ -210,41 +248,12 @@ bool ReplyBudget::allows_pending(const redisReader& reader) noexcept {
   return announced <= bounds_->bytes - bytes_ || refuse("its strings are longer than it may be");
 }
 
-// --- The parser ---------------------------------------------------------------------------------
+// --- What a reader gives ------------------------------------------------------------------------
 
-void ReplyParser::Free::operator()(redisReader* reader) const noexcept { redisReaderFree(reader); }
+Reply& reply_of(void* read) noexcept { return static_cast<Outermost*>(read)->reply; }
 
-ReplyParser::ReplyParser() : reader_(redisReaderCreateWithFunctions(&functions())) {
-  if (!reader_) throw_no_memory();
-  reader_->privdata = &budget_;
-  // Its buffer is kept between replies up to this size, instead of being made anew for each.
-  reader_->maxbuf = 256u * 1024;
-}
-
-ReplyParser::~ReplyParser() = default;
-
-void ReplyParser::feed(std::span<const char> bytes) {
-  UNUM_ASSERT(bytes.size() <= kPieceBytes);
-  if (redisReaderFeed(reader_.get(), bytes.data(), bytes.size()) != REDIS_OK) throw_no_memory();
-}
-
-std::optional<Reply> ReplyParser::next(const ReplyBounds& bounds) {
-  if (is_idle(*reader_)) budget_.begin(bounds);
-  void* made = nullptr;
-  const bool parsed = redisReaderGetReply(reader_.get(), &made) == REDIS_OK;
-  const std::unique_ptr<Reply> reply(static_cast<Reply*>(made));
-  if (parsed && !reply) budget_.allows_pending(*reader_);
-  if (!budget_.refused().empty()) {
-    throw Error(ErrorKind::corrupt, "redis", "Unum.RedisReplyTooLarge",
-                "the server sent a reply that it may not send: " + std::string(budget_.refused()));
-  }
-  if (!parsed) {
-    if (reader_->err == REDIS_ERR_OOM) throw_no_memory();
-    throw Error(ErrorKind::corrupt, "redis", "Unum.RedisProtocol",
-                "what came is not a reply of a Redis server: " + std::string(reader_->errstr));
-  }
-  if (!reply) return std::nullopt;
-  return std::move(*reply);
+bool is_unasked(void* read) noexcept {
+  return static_cast<Outermost*>(read)->head.type == REDIS_REPLY_ERROR;
 }
 
 }  // namespace unum::redis

@@ -1,12 +1,9 @@
-// Replies of a Redis server, and the parser that makes them of bytes: hiredis' reader, building
-// values in place with the room behind them that a JSON parser wants.
+// Replies of a Redis server, and the object functions by which hiredis' reader makes them: values
+// are built in place, with the room behind them that a JSON parser wants, and within bounds.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,12 +39,25 @@ extern const ReplyBounds kGreetingReply;
 extern const ReplyBounds kAboutReply;
 extern const ReplyBounds kValueReply;
 
-/// What the reply that a reader is at has and announces so far. It hangs on the reader's
-/// `privdata`, where the reader's object functions find it.
+/// Bounds of what a reader reads: what the reply that it is at has and announces so far. It hangs
+/// on the reader's `privdata`, where the object functions find it.
 class ReplyBudget {
  public:
+  /// The bounds of the reply that is due next; null when none is.
+  using Due = const ReplyBounds* (*)(void* context) noexcept;
+
+  ReplyBudget(Due due, void* context) noexcept : due_(due), context_(context) {}
+  ReplyBudget(const ReplyBudget&) = delete;
+  ReplyBudget& operator=(const ReplyBudget&) = delete;
+
+  /// Makes the reader build replies by our object functions, within this budget, which must live as
+  /// long as the reader.
+  void attach_to(redisReader& reader) noexcept;
+
   /// A reply begins.
-  void begin(const ReplyBounds& bounds) noexcept;
+  void begin() noexcept;
+  /// Whether the reply that began last was due.
+  bool is_due() const noexcept { return is_due_; }
   bool spend_bytes(std::size_t count) noexcept;
   bool spend_elements(std::size_t count) noexcept;
   /// Refuses the reply; false, for callers to return.
@@ -60,40 +70,19 @@ class ReplyBudget {
   std::string_view refused() const noexcept { return refused_; }
 
  private:
-  const ReplyBounds* bounds_ = &kValueReply;
+  const Due due_;
+  void* const context_;
+  const ReplyBounds* bounds_ = &kGreetingReply;
+  bool is_due_ = false;
   std::size_t bytes_ = 0;
   std::size_t elements_ = 0;
   std::string_view refused_;  ///< A literal.
 };
 
-/// Makes replies of the bytes that came, in whatever pieces they came.
-class ReplyParser {
- public:
-  /// Throws `exhausted` when there is no memory for it.
-  ReplyParser();
-  ~ReplyParser();
-  ReplyParser(const ReplyParser&) = delete;
-  ReplyParser& operator=(const ReplyParser&) = delete;
-
-  /// Bytes to hand over at once: after each reply the reader moves what is behind it to the front,
-  /// which larger pieces of many small replies would make slow.
-  static constexpr std::size_t kPieceBytes = 16u * 1024;
-
-  /// Takes the next bytes, at most kPieceBytes; all complete replies are to be taken before the
-  /// next piece. Throws `exhausted` without memory.
-  void feed(std::span<const char> bytes);
-  /// The next complete reply, or nothing. `bounds` are those of the reply that comes next; they
-  /// count from its first byte on. Throws `corrupt` for what is no reply (nothing can be parsed
-  /// after that), with code "Unum.RedisReplyTooLarge" for one beyond its bounds, as soon as it
-  /// announces so; `exhausted` without memory.
-  std::optional<Reply> next(const ReplyBounds& bounds = kValueReply);
-
- private:
-  struct Free {
-    void operator()(redisReader* reader) const noexcept;
-  };
-  ReplyBudget budget_;
-  std::unique_ptr<redisReader, Free> reader_;
-};
+/// What a reader with a budget gives: the reply, which is moved out.
+Reply& reply_of(void* read) noexcept;
+/// Whether it began when none was due. hiredis' asynchronous context takes it for an error, which
+/// ends the connection.
+bool is_unasked(void* read) noexcept;
 
 }  // namespace unum::redis

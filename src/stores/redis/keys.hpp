@@ -6,11 +6,13 @@
 //   unum:{<session>}:<aggregator>-marks    a fan-in under way: bit p stands for the p-th name
 //   unum:{<session>}:<aggregator>-looks    its list's digest, and a name known to be missing
 //   unum:{<session>}:-under-way            set of the aggregators that have the two above
+//   unum:{<session>}:<writer>-<n>-parts    a long value on its way; expires
 //
-// No item's name ends in "-marks", "-looks" or "-under-way" (see item_name.cpp), so nothing
-// clashes.
+// No item's name ends in "-marks", "-looks", "-under-way" or "-parts" (see item_name.cpp), so
+// nothing clashes.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +32,10 @@ std::optional<std::string> session_of_index(std::string_view key);
 
 inline std::string item_key(std::string_view index, std::string_view name, ItemKind kind) {
   return std::string(index) + ":" + item_name(name, kind);
+}
+
+inline std::string parts_key(std::string_view index, std::string_view writer, std::uint64_t n) {
+  return std::string(index) + ":" + std::string(writer) + "-" + std::to_string(n) + "-parts";
 }
 
 /// Many keys of outcomes in one allocation.

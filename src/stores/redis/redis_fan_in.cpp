@@ -19,13 +19,13 @@
 namespace unum::redis {
 namespace {
 
-// A longer value goes by a command of its own: a script holds copies of its arguments.
-constexpr std::size_t kScriptValueMax = 1024u * 1024;
 // Names that every contributor brings along: neighbours often end one after the other.
 constexpr std::size_t kNamesBrought = 4;
 // Places that are told and asked about together, at first and at most.
 constexpr std::size_t kPlacesToldFirst = 8;
 constexpr std::size_t kPlacesToldMax = 512;
+// What the script says of a long value: another one, or the same, stands there.
+constexpr std::int64_t kStands = 2;
 // Requested fan-ins that one instance looks into at once; nearly always it is in one or two.
 constexpr std::size_t kFanInsAtOnce = 16;
 
@@ -121,17 +121,27 @@ void RedisStore::judge(const Reply& reply, std::vector<Look>& looks,
 Task<WriteResult> RedisStore::write_once(const SessionContext& context, const ItemId& item,
                                          std::string_view value, std::vector<Look>& looks,
                                          std::vector<FanInState>& states, Wait wait) {
+  const bool in_parts = value.size() > kPartBytes;
   const std::string index = index_key(context.session());
   Arguments arguments;
   arguments.key(item_key(index, item.name, item.kind));
   arguments.keys.push_back(index);
   arguments.key(index + ":-under-way");
-  arguments.view("commit");
-  arguments.view(value);
   const std::string name = item_name(item.name, item.kind);
-  arguments.view(name);
-  append_looks(arguments, index, looks);
-  Reply reply = co_await run(commit_, arguments, context, name, wait);
+  Reply reply;
+  if (in_parts) {
+    arguments.view("rename");
+    arguments.value(std::to_string(value.size()));
+    arguments.view(name);
+    append_looks(arguments, index, looks);
+    reply = co_await run_with_parts(commit_, arguments, context, name, value, wait);
+  } else {
+    arguments.view("commit");
+    arguments.view(value);
+    arguments.view(name);
+    append_looks(arguments, index, looks);
+    reply = co_await run(commit_, arguments, context, name, wait);
+  }
   if (reply.elements.empty()) throw_garbled("a commit");
   Reply& first = reply.elements[0];
   if (first.type == Reply::Type::string) {
@@ -139,43 +149,35 @@ Task<WriteResult> RedisStore::write_once(const SessionContext& context, const It
     states.clear();
     co_return WriteResult{WriteResult::Status::already_there, std::move(first.text)};
   }
+  if (in_parts && first.integer == kStands)
+    co_return co_await what_stands(context, item, value, looks, states, wait);
   judge(reply, looks, states);
   if (first.integer == 1) co_return WriteResult{};
   co_return WriteResult{WriteResult::Status::already_there, padded_copy(value)};
 }
 
-/// The same for a long value, without fan-ins. It is noted first: what is noted and was never
-/// written is no item.
-Task<WriteResult> RedisStore::create_long(const SessionContext& context, const ItemId& item,
-                                          std::string_view value, Wait wait) {
-  const std::string index = index_key(context.session());
-  const std::string name = item_name(item.name, item.kind);
-  const std::string key = item_key(index, item.name, item.kind);
-  Arguments arguments;
-  arguments.keys.push_back(index);
-  arguments.view(name);
-  co_await run(note_, arguments, context, name, wait);
-  std::vector<std::string_view> set{"SET", key, value, "NX"};
-  std::string seconds;
-  if (expiry_) {
-    seconds = std::to_string(expiry_->count());
-    set.insert(set.end(), {"EX", seconds});
+/// The value in whose place a long one was to be written. If it is the same, the looks are left to
+/// be done.
+Task<WriteResult> RedisStore::what_stands(const SessionContext& context, const ItemId& item,
+                                          std::string_view value, std::vector<Look>& looks,
+                                          std::vector<FanInState>& states, Wait wait) {
+  const std::string key = item_key(index_key(context.session()), item.name, item.kind);
+  const std::array<std::string_view, 2> get{"GET", key};
+  Reply stored = co_await call(get, context, wait);
+  if (stored.is_nil()) {  // removed in between
+    co_return co_await write_once(context, item, value, looks, states, wait);
   }
-  for (;;) {
-    const Reply written = co_await call(set, context, wait);
-    if (!written.is_nil()) co_return WriteResult{};
-    const std::array<std::string_view, 2> get{"GET", key};
-    Reply stored = co_await call(get, context, wait);
-    if (stored.is_nil()) continue;  // removed in between
-    co_return WriteResult{WriteResult::Status::already_there, std::move(stored.text)};
+  if (stored.text != value) {
+    looks.clear();
+    states.clear();
   }
+  co_return WriteResult{WriteResult::Status::already_there, std::move(stored.text)};
 }
 
 Task<WriteResult> RedisStore::create(const SessionContext& context, const ItemId& item,
                                      std::string_view value, Wait wait) {
   begin_call("create", item, wait);
   check_value(item, value);
-  if (value.size() > kScriptValueMax) co_return co_await create_long(context, item, value, wait);
   std::vector<Look> looks;
   std::vector<FanInState> states;
   co_return co_await write_once(context, item, value, looks, states, wait);
@@ -183,7 +185,7 @@ Task<WriteResult> RedisStore::create(const SessionContext& context, const ItemId
 
 Task<CommitResult> RedisStore::commit(const SessionContext& context, std::string_view value,
                                       std::span<const FanIn> fan_ins, Wait wait) {
-  if (context.instance().empty() || value.size() > kScriptValueMax)
+  if (context.instance().empty())
     co_return co_await DataStore::commit(context, value, fan_ins, wait);
   const ItemId item{context.instance(), ItemKind::outcome};
   begin_call("commit", item, wait);

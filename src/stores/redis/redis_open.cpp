@@ -70,9 +70,10 @@ RedisStore::RedisStore(Reactor& reactor, std::string_view name, std::vector<Addr
       expiry_(expiry),
       commit_{commit_script(expiry)},
       put_{put_script(expiry)},
-      note_{note_script(expiry)},
+      part_{part_script()},
       remove_{remove_script(expiry)},
-      list_{list_script()} {}
+      list_{list_script()},
+      writer_(create_session_context().session()) {}
 
 Task<void> RedisStore::open(const StoreOptions& options, Wait wait) {
   const std::string store = "the data store redis:" + name_;
@@ -107,19 +108,29 @@ Task<void> RedisStore::open(const StoreOptions& options, Wait wait) {
 }
 
 Task<void> RedisStore::load_scripts(Wait wait) {
-  const std::array<Script*, 5> scripts{&commit_, &put_, &note_, &remove_, &list_};
+  const std::array<Script*, 5> scripts{&commit_, &put_, &part_, &remove_, &list_};
   const auto load = [&](std::size_t i) { return client_.load(*scripts[i], wait); };
   co_await for_each_bounded(scripts.size(), scripts.size(), load);
 }
 
-/// Removes nothing from a session that does not exist: needs all that writing needs, and leaves no
-/// trace.
+/// Removes nothing from a session that does not exist, and does in one script what long values
+/// need: all permissions are seen, and no trace is left.
 Task<void> RedisStore::check_writable(Wait wait) {
   const std::string index = index_key(kProbeSession);
   const std::array<std::string, 2> others{index + ":-under-way", index + ":probe-output"};
   const std::array<std::string_view, 3> keys{index, others[0], others[1]};
   const std::array<std::string_view, 2> values{index, "probe-output"};
-  co_await client_.run(remove_, keys, values, wait);
+  const std::string parts = parts_key(index, writer_, 0);
+  const std::string script = check_parts_script();
+  const std::array<std::string_view, 4> long_values{"EVAL", script, "1", parts};
+  const auto check = [&](std::size_t i) -> Task<void> {
+    if (i == 0) {
+      co_await client_.run(remove_, keys, values, wait);
+    } else {
+      co_await client_.call(parts, long_values, wait);
+    }
+  };
+  co_await for_each_bounded(2, 2, check);
 }
 
 /// When the server saves snapshots; "?" where it does not tell (CONFIG is often forbidden).

@@ -97,9 +97,17 @@ Task<void> RedisStore::put(const SessionContext& context, const ItemId& item,
   Arguments arguments;
   arguments.key(item_key(index, item.name, item.kind));
   arguments.keys.push_back(index);
-  arguments.view(value);
-  arguments.value(item_name(item.name, item.kind));
-  co_await run(put_, arguments, context, "put " + arguments.texts.back(), wait);
+  const std::string name = item_name(item.name, item.kind);
+  const std::string doing = "put " + name;
+  if (value.size() > kPartBytes) {
+    arguments.value(std::to_string(value.size()));
+    arguments.view(name);
+    co_await run_with_parts(put_, arguments, context, doing, value, wait);
+  } else {
+    arguments.view(value);
+    arguments.view(name);
+    co_await run(put_, arguments, context, doing, wait);
+  }
 }
 
 Task<void> RedisStore::remove(const SessionContext& context, std::span<const ItemId> items,

@@ -1,5 +1,5 @@
 // The Redis store's class: redis_store.cpp reads and writes, redis_fan_in.cpp commits and joins,
-// redis_open.cpp opens.
+// redis_parts.cpp writes long values, redis_open.cpp opens.
 #pragma once
 
 #include <array>
@@ -50,6 +50,9 @@ class RedisStore final : public DataStore {
   std::size_t looks_shared_from() const noexcept override { return 1; }
 
  private:
+  /// A longer value goes in parts of this size.
+  static constexpr std::size_t kPartBytes = 256u * 1024;
+
   /// A script's arguments: views, and the texts made for them.
   struct Arguments {
     std::vector<std::string_view> keys;
@@ -73,8 +76,16 @@ class RedisStore final : public DataStore {
   Task<WriteResult> write_once(const SessionContext& context, const ItemId& item,
                                std::string_view value, std::vector<Look>& looks,
                                std::vector<FanInState>& states, Wait wait);
-  Task<WriteResult> create_long(const SessionContext& context, const ItemId& item,
-                                std::string_view value, Wait wait);
+  Task<WriteResult> what_stands(const SessionContext& context, const ItemId& item,
+                                std::string_view value, std::vector<Look>& looks,
+                                std::vector<FanInState>& states, Wait wait);
+  Task<void> write_parts(std::string_view key, const SessionContext& context, std::string_view name,
+                         std::string_view value, Wait wait);
+  Task<Reply> run_with_parts(const Script& script, Arguments& arguments,
+                             const SessionContext& context, std::string_view name,
+                             std::string_view value, Wait wait);
+  Task<void> discard(std::string_view key);
+  [[noreturn]] void throw_parts_vanish(const SessionContext& context, std::string_view name) const;
   std::vector<Look> begin_looks(const SessionContext& context,
                                 std::span<const FanIn> fan_ins) const;
   void append_looks(Arguments& arguments, std::string_view index,
@@ -98,9 +109,11 @@ class RedisStore final : public DataStore {
   const Expiry expiry_;
   Script commit_;
   Script put_;
-  Script note_;
+  Script part_;
   Script remove_;
   Script list_;
+  const std::string writer_;       ///< Nobody else's: names the keys of its parts.
+  std::uint64_t long_values_ = 0;  ///< Written so far, or tried.
 };
 
 }  // namespace unum::redis

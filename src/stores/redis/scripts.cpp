@@ -11,6 +11,16 @@ std::string keep(Expiry expiry) {
          ") end\n";
 }
 
+// A long value takes its name. It expires no more, unless all values do.
+constexpr const char* kRename = R"lua(
+local function rename(parts, key, length)
+  if redis.call('STRLEN', parts) ~= tonumber(length) then return false end
+  redis.call('RENAMENX', parts, key)
+  redis.call('PERSIST', key)
+  return true
+end
+)lua";
+
 constexpr const char* kCommit = R"lua(
 local now
 local function note(name, always)
@@ -34,11 +44,21 @@ if ARGV[1] == 'commit' then
   end
   -- one that has expired is noted still
   note(ARGV[3], state == 1)
+elseif ARGV[1] == 'rename' then
+  local parts = KEYS[#KEYS]
+  if redis.call('EXISTS', KEYS[1]) == 1 then
+    redis.call('UNLINK', parts)
+    return {2}
+  end
+  if not rename(parts, KEYS[1], ARGV[2]) then return {3} end
+  state = 1
+  keep(KEYS[1])
+  note(ARGV[3], true)
 end
 local reply = {state}
 local fan_ins = tonumber(ARGV[4])
 if fan_ins == 0 then return reply end
-local own_exists = ARGV[1] == 'commit' or redis.call('EXISTS', KEYS[1]) == 1
+local own_exists = ARGV[1] ~= 'join' or redis.call('EXISTS', KEYS[1]) == 1
 
 -- nil for an absent or torn record: that is nobody's
 local function record(text)
@@ -130,12 +150,18 @@ return reply
 
 }  // namespace
 
-std::string commit_script(Expiry expiry) { return keep(expiry) + kCommit; }
+std::string commit_script(Expiry expiry) { return keep(expiry) + kRename + kCommit; }
 
 std::string put_script(Expiry expiry) {
-  return keep(expiry) + R"lua(
+  return keep(expiry) + kRename + R"lua(
+if KEYS[3] then
+  if redis.call('STRLEN', KEYS[3]) ~= tonumber(ARGV[1]) then return 3 end
+  redis.call('UNLINK', KEYS[1])
+  rename(KEYS[3], KEYS[1], ARGV[1])
+else
+  redis.call('SET', KEYS[1], ARGV[1])
+end
 local t = redis.call('TIME')
-redis.call('SET', KEYS[1], ARGV[1])
 keep(KEYS[1])
 redis.call('ZADD', KEYS[2], t[1] .. string.format('%06d', t[2]), ARGV[2])
 keep(KEYS[2])
@@ -143,14 +169,28 @@ return 1
 )lua";
 }
 
-std::string note_script(Expiry expiry) {
-  return keep(expiry) + R"lua(
-local t = redis.call('TIME')
-for i = 1, #ARGV do
-  redis.call('ZADD', KEYS[1], t[1] .. string.format('%06d', t[2]), ARGV[i])
+std::string part_script() {
+  return R"lua(
+local length = redis.call('STRLEN', KEYS[1])
+local at = tonumber(ARGV[1])
+if length ~= at then return length end
+if at == 0 then
+  redis.call('SET', KEYS[1], ARGV[2], 'EX', 3600)
+else
+  redis.call('APPEND', KEYS[1], ARGV[2])
 end
-keep(KEYS[1])
-return 1
+return at + #ARGV[2]
+)lua";
+}
+
+std::string check_parts_script() {
+  return R"lua(
+redis.call('APPEND', KEYS[1], '')
+redis.call('PERSIST', KEYS[1])
+redis.call('UNLINK', KEYS[1])
+local renamed = redis.pcall('RENAMENX', KEYS[1], KEYS[1])
+if string.find(renamed.err, 'no such key', 1, true) then return 1 end
+return renamed
 )lua";
 }
 

@@ -15,23 +15,31 @@ using Expiry = std::optional<std::chrono::seconds>;
 /// Creates a value unless it is there, notes it in the index, then looks into the fan-ins that the
 /// instance takes part in (the fan-in protocol, "Script").
 ///
-/// KEYS: value, index, under-way; for each fan-in: claim, wanted, marks, looks, then the keys of
-///   the outcomes at the places it names.
-/// ARGV: "commit", or "join" for a value that is stored already; the value (of a join: empty); its
-///   name in the index; the number of fan-ins; for each: role ("c", "w", "b"), size, own place,
-///   digest, record, aggregator, how many missing places to tell, how many places it names, those
-///   places.
+/// KEYS: value, index, under-way; for each fan-in: claim, marks, looks, then the keys of the
+/// outcomes
+///   at the places it names; of "rename" last the key of the value's parts.
+/// ARGV: "commit"; "rename" for a long value, whose parts are there; or "join" for a value that is
+///   stored already; the value (its length; empty); its name in the index; the number of fan-ins;
+///   for each: size, own place, digest, record, aggregator, how many missing places to tell, how
+///   many places it names, those places.
 /// Replies: [what became of the value, fan-in...]: 1 written, 0 the same stands there, or the other
-///   text that stands there (then without fan-ins); a fan-in is ["incomplete"], ["claimed"],
-///   ["stands", claim], ["mismatch", wanted], or ["look", place...]: no name is known to be
-///   missing; look at these.
+///   text that stands there (then without fan-ins); of "rename" [2] if any text stands there, [3]
+///   if the parts are not whole. A fan-in is ["incomplete"], ["claimed"], ["stands", claim], or
+///   ["look", place...]: no name is known to be missing; look at these.
 std::string commit_script(Expiry expiry);
 
-/// Writes a value whatever stands there. KEYS: value, index. ARGV: value, name in the index.
+/// Writes a value whatever stands there. KEYS: value, index; of a long one the key of its parts.
+/// ARGV: value (the length of a long one), name in the index. Replies: 1; 3 if the parts are not
+/// whole.
 std::string put_script(Expiry expiry);
 
-/// Notes values in the index that are about to be written. KEYS: index. ARGV: names.
-std::string note_script(Expiry expiry);
+/// Appends a part of a long value where it belongs, once however often it comes; the first makes
+/// the key, which expires in an hour. KEYS: parts. ARGV: where the part begins, the part. Replies:
+/// how long the whole is now; less than where the part ends if an earlier one is missing.
+std::string part_script();
+
+/// Needs all permissions that long values need, and changes nothing. KEYS: parts.
+std::string check_parts_script();
 
 /// Removes items, and what fan-ins under way knew of them. (Where items expire, it shows as well
 /// whether that is permitted.) KEYS: index, under-way, values. ARGV:

@@ -160,6 +160,22 @@ TEST_CASE("garbage and replies that nobody asked for end the connection, not the
   CHECK(twice.connections() == 2);
 }
 
+TEST_CASE("an unasked reply of any type ends the connection and answers nobody", "[redis]") {
+  ON_EACH_PORT(reactor);
+  for (const char* bytes : {"+S\r\n", ":1\r\n", "$-1\r\n", "$1\r\nx\r\n", "*0\r\n", "*1\r\n:1\r\n",
+                            "-ERR no\r\n", "*1\r\n", "*2\r\n:1\r\n"}) {
+    INFO(bytes);
+    // The last two are whole only with the reply to the next command, which is then none of it.
+    ScriptedRedis server(reactor, [&](const Command& command) {
+      return Answer{bulk(command.words[1]) + (command.connection == 0 ? bytes : "")};
+    });
+    Client client(reactor, parse_address(server.address()));
+    CHECK(reactor.run(echo(client, "x")) == "x");
+    CHECK(reactor.run(echo(client, "y")) == "y");
+    CHECK(server.connections() == 2);
+  }
+}
+
 TEST_CASE("what a server says unasked when it turns one away is told", "[redis]") {
   ON_EACH_PORT(reactor);
   ScriptedRedis server(reactor, [](const Command&) {

@@ -7,12 +7,14 @@
 #include "reactor/redis/address.hpp"
 #include "reactor/redis/reply.hpp"
 #include "reactor/redis/slots.hpp"
+#include "support/reply_parser.hpp"
 #include "support/scripted_redis.hpp"
 #include "unum/error.hpp"
 
 using namespace unum;
 using namespace unum::redis;
 using unum::test::bulk;
+using unum::test::ReplyParser;
 
 namespace {
 

@@ -50,7 +50,7 @@ Error failure_of(Reactor& reactor, const std::string& address) {
 
 }  // namespace
 
-#ifdef UNUM_HAVE_TLS
+#ifdef UNUM_REDIS_TLS
 
 TEST_CASE("a server is spoken to by TLS when it is who it should be", "[redis]") {
   if (!RedisServer::missing().empty()) UNUM_SKIP(RedisServer::missing());

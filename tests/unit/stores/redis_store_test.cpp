@@ -179,11 +179,12 @@ TEST_CASE("the documented least permissions suffice, and less is told at open", 
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
   const std::vector<std::string> least = {
-      "ACL",       "SETUSER", "unum",     "on",           ">secret", "~unum:*",    "+info",
-      "+get",      "+set",    "+mget",    "+exists",      "+strlen", "+unlink",    "+del",
-      "+zadd",     "+zrem",   "+zrange",  "+setbit",      "+getbit", "+bitpos",    "+bitcount",
-      "+getrange", "+hset",   "+hmget",   "+hdel",        "+sadd",   "+srem",      "+smembers",
-      "+time",     "+eval",   "+evalsha", "+script|load", "+scan",   "+config|get"};
+      "ACL",       "SETUSER", "unum",     "on",           ">secret", "~unum:*",     "+info",
+      "+get",      "+set",    "+mget",    "+exists",      "+strlen", "+unlink",     "+del",
+      "+zadd",     "+zrem",   "+zrange",  "+setbit",      "+getbit", "+bitpos",     "+bitcount",
+      "+getrange", "+hset",   "+hmget",   "+hdel",        "+sadd",   "+srem",       "+smembers",
+      "+time",     "+eval",   "+evalsha", "+script|load", "+scan",   "+config|get", "+append",
+      "+renamenx", "+persist"};
   CHECK(server.command(least) == "OK");
   const std::string name = "redis://unum:secret@" + server.address();
   {
@@ -194,6 +195,9 @@ TEST_CASE("the documented least permissions suffice, and less is told at open", 
     CHECK(reactor.run(store->read_input(context, pointers)).size() == 3);
     CHECK(reactor.run(store->list(context)).size() == 3);
     CHECK(reactor.run(store->list_sessions()).size() == 1);
+    const std::string value(3u << 20, '1');
+    CHECK(reactor.run(store->create(context, id("Long", ItemKind::outcome), value)).status ==
+          WriteResult::Status::written);
     server.command({"ACL", "SETUSER", "unum", "-config|get"});
     CHECK(open(reactor, name) != nullptr);
   }
@@ -201,8 +205,12 @@ TEST_CASE("the documented least permissions suffice, and less is told at open", 
   const Error keys = open_error(reactor, name);
   CHECK(keys.kind() == ErrorKind::denied);
   CHECK(keys.code() == "NOPERM");
-  server.command({"ACL", "SETUSER", "unum", "~unum:*", "-unlink"});
-  CHECK(open_error(reactor, name).kind() == ErrorKind::denied);
+  server.command({"ACL", "SETUSER", "unum", "~unum:*"});
+  for (const std::string needed : {"unlink", "append", "renamenx", "persist"}) {
+    server.command({"ACL", "SETUSER", "unum", "-" + needed});
+    CHECK(open_error(reactor, name).kind() == ErrorKind::denied);
+    server.command({"ACL", "SETUSER", "unum", "+" + needed});
+  }
   const Error wrong = open_error(reactor, "redis://unum:topsecret@" + server.address());
   CHECK(wrong.kind() == ErrorKind::denied);
   CHECK(wrong.code() == "WRONGPASS");

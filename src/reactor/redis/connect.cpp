@@ -1,13 +1,14 @@
-// Resolving and connecting without ever blocking the loop.
-#include "reactor/redis/transport.hpp"
+// Names are resolved here, and hiredis connects to the numbers: it would block on a name.
+#include "reactor/redis/connect.hpp"
 
+#include <fcntl.h>
+#include <hiredis/async.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <atomic>
 #include <cerrno>
@@ -16,6 +17,7 @@
 #include <thread>
 #include <vector>
 
+#include "reactor/descriptor.hpp"
 #include "unum/error.hpp"
 
 namespace unum::redis {
@@ -26,11 +28,6 @@ namespace {
 constexpr int kUserTimeoutMs = 15'000;
 constexpr int kKeepIdleSeconds = 15;
 constexpr int kKeepProbes = 3;
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-};
 
 // Resolutions that hang at once: each is a thread that a silent name server holds.
 constexpr int kResolutionsMax = 8;
@@ -84,27 +81,19 @@ void start_thread(const std::shared_ptr<Resolution>& resolution) {
   }
 }
 
-std::vector<SocketAddress> copy_of(const addrinfo* list) {
-  std::vector<SocketAddress> addresses;
+/// The addresses as numbers.
+std::vector<std::string> numbers_of(const addrinfo* list) {
+  std::vector<std::string> numbers;
   for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
-    SocketAddress address;
-    std::memcpy(&address.storage, each->ai_addr, each->ai_addrlen);
-    address.length = each->ai_addrlen;
-    addresses.push_back(address);
+    char text[NI_MAXHOST];
+    if (::getnameinfo(each->ai_addr, each->ai_addrlen, text, sizeof text, nullptr, 0,
+                      NI_NUMERICHOST) == 0)
+      numbers.emplace_back(text);
   }
-  return addresses;
+  return numbers;
 }
 
-Task<std::vector<SocketAddress>> resolve(Reactor& reactor, const Address& address,
-                                         const Wait& wait) {
-  if (!address.unix_path.empty()) {
-    SocketAddress made;
-    auto& local = reinterpret_cast<sockaddr_un&>(made.storage);
-    local.sun_family = AF_UNIX;
-    std::memcpy(local.sun_path, address.unix_path.c_str(), address.unix_path.size() + 1);
-    made.length = sizeof(sockaddr_un);
-    co_return std::vector<SocketAddress>(1, made);
-  }
+Task<std::vector<std::string>> resolve(Reactor& reactor, const Address& address, const Wait& wait) {
   const auto resolution = std::make_shared<Resolution>();
   resolution->host = address.host;
   resolution->port = std::to_string(address.port);
@@ -119,10 +108,11 @@ Task<std::vector<SocketAddress>> resolve(Reactor& reactor, const Address& addres
     throw Error(ErrorKind::disconnected, "redis", "Unum.NameNotResolved",
                 "the name " + address.host + " does not resolve: " + resolution->reason());
   }
-  co_return copy_of(resolution->found);
+  co_return numbers_of(resolution->found);
 }
 
 void set_options(int fd, bool tcp) noexcept {
+  static_cast<void>(::fcntl(fd, F_SETFD, FD_CLOEXEC));
   if (!tcp) return;
   const auto set = [fd](int level, int name, int value) {
     // Each is an improvement only: a kernel that has one of them not is no reason to fail.
@@ -136,27 +126,33 @@ void set_options(int fd, bool tcp) noexcept {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
 }
 
-/// The connected socket, or the errno of why not.
+/// A context whose connection stands, or the errno of why it does not.
 struct Attempt {
-  Descriptor fd;
+  AsyncContext context;
   int error = 0;
 };
 
-Task<Attempt> connect_to(Reactor& reactor, const SocketAddress& to, const Wait& wait) {
+/// `to` is a path or a number.
+Task<Attempt> connect_to(Reactor& reactor, const Address& address, const std::string& to,
+                         const Wait& wait) {
   Attempt attempt;
-  attempt.fd =
-      Descriptor(::socket(to.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!attempt.fd) throw system_error("redis", errno, "socket");
-  set_options(attempt.fd.get(), to.storage.ss_family != AF_UNIX);
-  if (::connect(attempt.fd.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.length) == 0)
-    co_return attempt;
+  const bool tcp = address.unix_path.empty();
+  errno = 0;
+  attempt.context.reset(tcp ? ::redisAsyncConnect(to.c_str(), address.port)
+                            : ::redisAsyncConnectUnix(to.c_str()));
   attempt.error = errno;
-  if (attempt.error != EINPROGRESS) co_return attempt;
-  const int result = co_await reactor.poll(attempt.fd.get(), POLLOUT, wait);
+  if (!attempt.context)
+    throw Error(ErrorKind::exhausted, "redis", "ENOMEM", "there is no memory for a connection");
+  if (attempt.context->err != 0) {
+    if (attempt.error == 0) attempt.error = EIO;
+    co_return attempt;
+  }
+  const int fd = attempt.context->c.fd;
+  set_options(fd, tcp);
+  const int result = co_await reactor.poll(fd, POLLOUT, wait);
   if (result < 0) throw_wait_ended(result, wait, "connecting to a Redis server");
   socklen_t length = sizeof attempt.error;
-  if (::getsockopt(attempt.fd.get(), SOL_SOCKET, SO_ERROR, &attempt.error, &length) != 0)
-    attempt.error = errno;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &attempt.error, &length) != 0) attempt.error = errno;
   co_return attempt;
 }
 
@@ -174,38 +170,28 @@ void throw_wait_ended(int result, const Wait& wait, std::string_view what) {
   throw system_error("redis", -result, what);
 }
 
-Task<std::unique_ptr<Transport>> Transport::open(Reactor& reactor, const Address& address,
-                                                 Wait wait) {
-  const std::vector<SocketAddress> addresses = co_await resolve(reactor, address, wait);
+void FreeContext::operator()(redisAsyncContext* context) const noexcept {
+  ::redisAsyncFree(context);
+}
+
+Task<AsyncContext> connect(Reactor& reactor, const Address& address, Wait wait) {
+  if (address.tls) check_has_tls(address);
+  std::vector<std::string> places(1, address.unix_path);
+  if (address.unix_path.empty()) places = co_await resolve(reactor, address, wait);
   int error = EADDRNOTAVAIL;
-  for (const SocketAddress& to : addresses) {
-    Attempt attempt = co_await connect_to(reactor, to, wait);
+  for (const std::string& to : places) {
+    Attempt attempt = co_await connect_to(reactor, address, to, wait);
     if (attempt.error != 0) {
       error = attempt.error;
       continue;
     }
-    if (address.tls) co_return co_await greet_by_tls(reactor, std::move(attempt.fd), address, wait);
-    co_return std::unique_ptr<Transport>(new Transport(std::move(attempt.fd)));
+    if (address.tls) co_await begin_tls(reactor, *attempt.context, address, wait);
+    co_return std::move(attempt.context);
   }
   // Whatever the reason: the caller can only correct the name, start the server, or try again.
   const Error reason = system_error("redis", error, "connecting to " + address.endpoint());
   throw Error(error == EACCES || error == EPERM ? ErrorKind::denied : ErrorKind::disconnected,
               "redis", reason.code(), reason.message());
-}
-
-long Transport::read(std::span<char> buffer) noexcept {
-  const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-  return got >= 0 ? got : errno == EINTR ? -EAGAIN : -errno;
-}
-
-long Transport::write(std::string_view bytes) noexcept {
-  const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  return sent >= 0 ? sent : errno == EINTR ? -EAGAIN : -errno;
-}
-
-std::string Transport::why(long result) const {
-  return result == 0 ? "the server closed the connection"
-                     : std::strerror(static_cast<int>(-result));
 }
 
 }  // namespace unum::redis
