@@ -11,7 +11,7 @@ using aws::Reply;
 
 namespace {
 
-std::string http_date(aws::WallTime time) {
+std::string http_date(WallTime time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
   char text[40];
   std::tm utc{};
@@ -24,7 +24,7 @@ std::string http_date(aws::WallTime time) {
 
 TEST_CASE("a clock that is wrong is corrected by the service's, for later calls, too", "[aws]") {
   ON_EACH_PORT(reactor);
-  const auto now = aws::WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1) + 12h);
+  const auto now = WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1) + 12h);
   const std::string code =
       GENERATE(as<std::string>(), "RequestTimeTooSkewed", "AccessDenied", "bare");
   CAPTURE(code);
@@ -55,7 +55,7 @@ TEST_CASE("a clock that is wrong is corrected by the service's, for later calls,
 
 TEST_CASE("a wrong clock is corrected for all requests that were under way", "[aws]") {
   ON_EACH_PORT(reactor);
-  const auto now = aws::WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1) + 12h);
+  const auto now = WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1) + 12h);
   const std::string date = "Date: " + http_date(now + 1h) + "\r\n";
   aws::RetryPolicy policy = at_once();
   policy.wall_clock = [&] { return now; };
@@ -87,7 +87,7 @@ TEST_CASE("a wrong clock is corrected for all requests that were under way", "[a
 
 TEST_CASE("an answer that a cache kept does not set the clock", "[aws]") {
   ON_EACH_PORT(reactor);
-  const auto now = aws::WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1));
+  const auto now = WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1));
   aws::RetryPolicy policy = at_once();
   policy.wall_clock = [&] { return now; };
   Service service(reactor,
@@ -206,7 +206,7 @@ TEST_CASE("a HEAD that is refused without a reason gets a new token once", "[aws
 TEST_CASE("what ends when is told by the clock of a service that corrected ours (found 20)",
           "[aws]") {
   ON_EACH_PORT(reactor);
-  const auto now = aws::WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1) + 12h);
+  const auto now = WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1) + 12h);
   const std::string date = "403 Forbidden\nDate: " + http_date(now - 2h);
   Server server(reactor, in_turn({xml_error(date, "RequestTimeTooSkewed"), kOk}));
   http::Client http(reactor);
