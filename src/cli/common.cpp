@@ -1,13 +1,12 @@
 // What the commands share: errors, applications, stores, numbers for people.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdio>
 
 #include "application/check.hpp"
 #include "base/secrets.hpp"
+#include "base/store_types.hpp"
 #include "cli/cli.hpp"
 
 namespace unum::cli {
@@ -18,9 +17,8 @@ int report_error(const Error& error) {
   say("unum: {}\n", hide_passwords(error.message()));
   // A place that cannot be a store is the machine's or the service's, a name that none can have is
   // the user's.
-  constexpr std::array<std::string_view, 5> kPlaces = {"fs", "redis", "dynamodb", "s3", "aws"};
-  const bool place = std::find(kPlaces.begin(), kPlaces.end(), error.origin()) != kPlaces.end() &&
-                     !error.code().starts_with("Unum.Invalid");
+  const bool of_a_store = error.origin() == "aws" || find_store_type(error.origin()) != nullptr;
+  const bool place = of_a_store && !error.code().starts_with("Unum.Invalid");
   return error.kind() == ErrorKind::invalid && !place ? kUsage : kMachine;
 }
 

@@ -238,8 +238,7 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
     input = data.value;
     co_return std::nullopt;
   }
-  if (data.source != store().type() && !(data.source == "efs" && store().type() == "fs") &&
-      !(data.source == "elasticache" && store().type() == "redis")) {
+  if (data.source != store().type()) {
     throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
                 "the input payload of " + report.instance + " points into a data store of type " +
                     std::string(data.source) + ", but this function's is of type " +
