@@ -105,7 +105,8 @@ void check_name(std::string_view type, std::string_view name) {
 Task<StorePtr> open_named(Reactor& reactor, const StoreTypeInfo& type, std::string name,
                           StoreOptions options, Wait wait) {
   try {
-    co_return co_await makers_of(type.type).open(reactor, name, options, wait);
+    StorePtr opened = co_await makers_of(type.type).open(reactor, name, options, wait);
+    co_return checked(std::move(opened));
   } catch (const Error& error) {
     throw_about(error, type.word, name);
   }

@@ -129,7 +129,7 @@ StoreUnderTest redis_store(const char* label, const char* variable, const char* 
   Reactor reactor;
   const std::unique_ptr<DataStore> store = subject.open(reactor);
   for (const std::string& session : reactor.run(store->list_sessions())) {
-    const SessionContext context = store->session_context(session);
+    const SessionContext context = session_context(session);
     std::vector<ItemId> items;
     for (const ListedItem& item : reactor.run(store->list(context))) items.push_back(item.id);
     reactor.run(store->remove(context, items));

@@ -102,7 +102,6 @@ Task<void> DynamoDbStore::collect(const Orphans& orphans, Wait wait) {
 }
 
 Task<std::vector<ListedItem>> DynamoDbStore::list(const SessionContext& context, Wait wait) {
-  begin_call("list", wait);
   const std::string prefix = session_prefix(context.session());
   Orphans orphans(unix_ns() - std::chrono::nanoseconds(settings_.tuning.orphan_age).count());
   std::vector<ListedItem> listed;
@@ -127,7 +126,6 @@ Task<std::vector<ListedItem>> DynamoDbStore::list(const SessionContext& context,
 }
 
 Task<std::vector<std::string>> DynamoDbStore::list_sessions(Wait wait) {
-  begin_call("list_sessions", wait);
   Orphans orphans(unix_ns() - std::chrono::nanoseconds(settings_.tuning.orphan_age).count());
   std::set<std::string> sessions;
   const ReplyParser::OnItem take = [&](Item& item) {

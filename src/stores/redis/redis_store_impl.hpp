@@ -10,6 +10,7 @@
 #include "reactor/redis/client.hpp"
 #include "stores/redis/scripts.hpp"
 #include "unum/data_store.hpp"
+#include "unum/scan_and_claim.hpp"
 
 namespace unum::redis {
 
@@ -23,7 +24,9 @@ class RedisStore final : public DataStore {
 
   std::string_view type() const noexcept override { return "redis"; }
   const std::string& name() const noexcept override { return name_; }
+  Reactor& reactor() const noexcept override { return reactor_; }
   StoreCounters counters() const noexcept override;
+  bool is_held_back() const noexcept override { return false; }
 
   Task<CommitResult> commit(const SessionContext& context, std::string_view value,
                             std::span<const FanIn> fan_ins, Wait wait) override;
@@ -39,15 +42,12 @@ class RedisStore final : public DataStore {
                     Wait wait) override;
   Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override;
   Task<std::vector<std::string>> list_sessions(Wait wait) override;
+  Task<std::vector<std::optional<std::string>>> get_many(const SessionContext& context,
+                                                         std::span<const Pointer> pointers,
+                                                         Wait wait) override;
+  Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                       Wait wait) override;
   Task<void> close() override;
-
- protected:
-  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
-                                                             std::span<const Pointer> pointers,
-                                                             Wait wait) override;
-  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                            Wait wait) override;
-  std::size_t looks_shared_from() const noexcept override { return 1; }
 
  private:
   /// A script's arguments: views, and the texts made for them.
@@ -91,6 +91,7 @@ class RedisStore final : public DataStore {
   Task<std::string> save_schedule(Wait wait);
   void warn(const StoreOptions& options, std::string_view save) const;
 
+  Reactor& reactor_;
   const std::string name_;
   Client client_;
   const std::size_t chunks_in_flight_;
@@ -101,6 +102,7 @@ class RedisStore final : public DataStore {
   Script note_;
   Script remove_;
   Script list_;
+  ScanAndClaim requested_{*this, {.shared_from = 1}};  // a check is a request
 };
 
 }  // namespace unum::redis
