@@ -8,6 +8,8 @@
 #include <ctime>
 #include <utility>
 
+#include "support/store_decorators.hpp"
+
 namespace unum::test {
 namespace {
 
@@ -137,6 +139,20 @@ StoreUnderTest redis_store(const char* label, const char* variable, const char* 
   return subject;
 }
 
+/// The same with each call delayed by turns of the reactor, traced and counted; `stepping`: and its
+/// fan-ins made of single calls, so that these meet in ever other orders.
+StoreUnderTest decorated(StoreUnderTest subject, bool stepping) {
+  subject.label += stepping ? ", decorated, call by call" : ", decorated";
+  subject.open = [inner = subject.open, stepping](Reactor& reactor) {
+    std::unique_ptr<DataStore> stack = std::make_unique<DelayedStore>(inner(reactor), 4711);
+    stack = std::make_unique<TracedStore>(std::move(stack));
+    stack = std::make_unique<CountingStore>(std::move(stack));
+    if (stepping) stack = std::make_unique<SteppingStore>(std::move(stack));
+    return stack;
+  };
+  return subject;
+}
+
 }  // namespace
 
 const std::vector<MakeStore>& stores_under_test() {
@@ -155,6 +171,8 @@ const std::vector<MakeStore>& stores_under_test() {
       [] { return redis_store("redis", "UNUM_TEST_REDIS", "/9"); },
       [] { return redis_store("redis, a cluster", "UNUM_TEST_REDIS_CLUSTER", ""); },
       dynamodb_store,
+      [] { return decorated(memory_store(), true); },
+      [] { return decorated(fs_store("fs, not durable", "local", false), false); },
   };
   return makers;
 }

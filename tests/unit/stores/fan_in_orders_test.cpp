@@ -9,6 +9,7 @@
 #include "conformance/fan_in_names.hpp"
 #include "reactor/wait_list.hpp"
 #include "support/sanitized.hpp"
+#include "support/store_decorators.hpp"
 #include "unit/reactor/ports.hpp"
 #include "unum/forwarding_store.hpp"
 #include "unum/scan_and_claim.hpp"
@@ -182,6 +183,23 @@ TEST_CASE("case 20: in every order of up to three contributors' calls the fan-in
       if (!shared && !setting.also_apart) continue;
       CHECK(try_all_orders(reactor, *inner, setting.roles, shared, setting.claims) >=
             setting.orders_min);
+    }
+  }
+}
+
+TEST_CASE("a claim that stale reads do not see yet is made once all the same, in every order") {
+  using enum FanInRole;
+  const std::vector<std::vector<FanInRole>> settings = {
+      {contributor, contributor}, {requester, observer}, {contributor, contributor, contributor}};
+  const auto claims = [](std::string_view, ItemKind kind) { return kind == ItemKind::claim; };
+  Reactor reactor;
+  reactor.run(create_store(reactor, "memory", "stale orders"));
+  const std::unique_ptr<DataStore> inner =
+      reactor.run(open_store(reactor, "memory", "stale orders"));
+  for (const std::vector<FanInRole>& roles : settings) {
+    for (const bool shared : {true, false}) {
+      test::StaleReadStore stale(*inner, 2, claims);
+      CHECK(try_all_orders(reactor, stale, roles, shared, 1) >= 10);
     }
   }
 }
