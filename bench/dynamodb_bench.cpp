@@ -140,7 +140,7 @@ class Subject {
   Subject& operator=(const Subject&) = delete;
 
   void ours() {
-    const std::vector<std::string> values = reactor_.run(store_->read_input(context_, pointers_));
+    const std::vector<std::string> values = reactor_.run(read_input(*store_, context_, pointers_));
     must(values.size() == pointers_.size(), "a read of ours");
   }
   void bare(bool parse) { bare_->read_all(parse); }
@@ -151,12 +151,12 @@ class Subject {
         "bench-" + std::to_string(::getpid()) + "-" + std::to_string(value_bytes);
     reactor_.run(create_store(reactor_, "dynamodb", table));
     store_ = reactor_.run(open_store(reactor_, "dynamodb", table));
-    const SessionContext context = store_->create_session_context();
+    const SessionContext context = create_session_context(*store_);
     const std::string value(value_bytes, 'v');
     const auto write = [&](std::size_t i) -> Task<void> {
       const std::string name = "F-unumIndex-" + std::to_string(i);
-      co_await store_->write_return_value(context.bound_to(name), value);
-      pointers_.push_back(store_->pointer(context, name));
+      co_await write_return_value(*store_, context.bound_to(name), value);
+      pointers_.push_back(pointer(context, name));
     };
     reactor_.run(for_each_bounded(count, 16, write));
     return context;

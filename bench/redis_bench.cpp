@@ -65,14 +65,14 @@ struct Setup {
   }
 
   void read_all() {
-    const std::vector<std::string> values = reactor.run(store->read_input(context, pointers));
+    const std::vector<std::string> values = reactor.run(read_input(*store, context, pointers));
     must(values.back().size() == kValueBytes, "read_input");
   }
   /// As several aggregators of one process do, so that the server need not wait for us; the other
   /// side has 50 connections.
   void read_all_at_once(std::size_t rounds) {
     const auto one = [&](std::size_t) -> Task<void> {
-      const std::vector<std::string> values = co_await store->read_input(context, pointers);
+      const std::vector<std::string> values = co_await read_input(*store, context, pointers);
       must(values.back().size() == kValueBytes, "read_input");
     };
     const auto all = [&]() -> Task<void> { co_await for_each_bounded(rounds, kReadsAtOnce, one); };
@@ -92,15 +92,15 @@ struct Setup {
  private:
   Setup()
       : store(reactor.run(open_store(reactor, "redis", server()))),
-        context(store->create_session_context()) {
+        context(create_session_context(*store)) {
     for (std::size_t i = 0; i < count; ++i) {
       const std::string name = "Count-unumIndex-" + std::to_string(i);
-      pointers.push_back(store->pointer(context, name));
+      pointers.push_back(pointer(context, name));
       keys.push_back("unum:{" + context.session() + "}:" + name + "-output");
     }
     const auto one = [&](std::size_t i) -> Task<void> {
       const SessionContext at = context.bound_to(pointers[i].name());
-      co_await store->write_return_value(at, value);
+      co_await write_return_value(*store, at, value);
     };
     const auto all = [&]() -> Task<void> { co_await for_each_bounded(count, count, one); };
     reactor.run(all());
@@ -212,7 +212,7 @@ class Numbered final : public FanInSet {
 double requests_a_branch(std::size_t width) {
   Setup& s = Setup::get();
   const Numbered names(width);
-  const SessionContext at = s.store->create_session_context();
+  const SessionContext at = create_session_context(*s.store);
   const std::uint64_t before = s.store->counters().requests;
   const auto body = [&]() -> Task<void> {
     for (std::size_t i = 0; i < width; ++i) {

@@ -31,21 +31,21 @@ class Ours {
     store_ = std::make_unique<s3::S3Store>(reactor_, "bucket/prefix",
                                            s3::parse_location("bucket/prefix"), std::move(session),
                                            store_options);
-    context_ = std::make_unique<SessionContext>(store_->create_session_context());
+    context_ = std::make_unique<SessionContext>(create_session_context(*store_));
     for (std::size_t i = 0; i < count; ++i) {
-      pointers_.push_back(store_->pointer(*context_, "Count-unumIndex-" + std::to_string(i)));
+      pointers_.push_back(pointer(*context_, "Count-unumIndex-" + std::to_string(i)));
     }
   }
   ~Ours() { reactor_.run(store_->close()); }
 
   void read() {
     const std::vector<std::string> values =
-        reactor_.run(store_->read_input(*context_, pointers_, soon()));
+        reactor_.run(read_input(*store_, *context_, pointers_, soon()));
     must(values.size() == pointers_.size() && values.back().size() == 1024, "a value");
   }
   void look() {
     const auto one = [&](std::size_t i) -> Task<void> {
-      const bool there = co_await store_->check_value_exist(*context_, pointers_[i], soon());
+      const bool there = co_await check_value_exist(*store_, *context_, pointers_[i], soon());
       must(there, "a value that exists");
     };
     reactor_.run(for_each_bounded(pointers_.size(), kInFlight, one));

@@ -46,13 +46,13 @@ struct Setup {
 
   Task<void> write_all(SessionContext at) {
     const auto one = [&](std::size_t i) -> Task<void> {
-      co_await store->write_return_value(at.bound_to(names[i]), value);
+      co_await write_return_value(*store, at.bound_to(names[i]), value);
     };
     co_await for_each_bounded(names.size(), names.size(), one);
   }
   Task<void> write_in_turn(SessionContext at) {
     for (const std::string& name : names)
-      co_await store->write_return_value(at.bound_to(name), value);
+      co_await write_return_value(*store, at.bound_to(name), value);
   }
   int raw_directory() { return raw_make_directory(root + "/raw-" + std::to_string(fresh++)); }
   void forget_cached() {
@@ -70,14 +70,14 @@ struct Setup {
     must(::mkdtemp(path.data()) != nullptr, "mkdtemp");
     return path;
   }
-  Setup() : root(make_root()), store(open("store")), context(store->session_context("hot")) {
+  Setup() : root(make_root()), store(open("store")), context(session_context("hot")) {
     must(io_uring_queue_init(1024, &ring,
                              IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN) == 0,
          "io_uring");
     for (std::size_t i = 0; i < count; ++i) {
       names.push_back("Count-unumIndex-" + std::to_string(i));
       files.push_back(names.back() + "-output.json");
-      pointers.push_back(store->pointer(context, names.back()));
+      pointers.push_back(pointer(context, names.back()));
     }
     reactor.run(write_all(context));
     directory = ::open((root + "/store/hot").c_str(), O_RDONLY | O_DIRECTORY);
@@ -92,7 +92,7 @@ struct Setup {
 void register_looks() {
   Setup& s = Setup::get();
   const auto exist = [&s] {
-    const bool all = s.reactor.run(s.store->check_values_exist(s.context, s.pointers));
+    const bool all = s.reactor.run(check_values_exist(*s.store, s.context, s.pointers));
     must(all, "check_values_exist");
   };
   compare("check 1,000 values", "faccessat", 1.15, s.count, 101, exist,
@@ -108,7 +108,7 @@ void register_reads() {
   Setup& s = Setup::get();
   const auto read = [&s] {
     const std::vector<std::string> values =
-        s.reactor.run(s.store->read_input(s.context, s.pointers));
+        s.reactor.run(read_input(*s.store, s.context, s.pointers));
     must(values.back().size() == kValueBytes, "read_input");
   };
   compare("read 1,000 hot", "open, read, close", 1.0, s.count, 101, read,
@@ -138,7 +138,7 @@ void register_reads() {
 
 void register_writes() {
   Setup& s = Setup::get();
-  const auto ours = [&s] { s.reactor.run(s.write_all(s.store->create_session_context())); };
+  const auto ours = [&s] { s.reactor.run(s.write_all(create_session_context(*s.store))); };
   const auto by_syncfs = [&s] {
     const int directory = s.raw_directory();
     raw_writes_by_syncfs(directory, s.files, s.value);
@@ -159,7 +159,7 @@ void register_writes() {
   compare("write 1,000 durably", "one by one", 0.05, s.count, 1, ours, one_by_one);
   compare(
       "write in turn durably", "one by one", 1.2, s.count, 1,
-      [&s] { s.reactor.run(s.write_in_turn(s.store->create_session_context())); }, one_by_one);
+      [&s] { s.reactor.run(s.write_in_turn(create_session_context(*s.store))); }, one_by_one);
 }
 
 void register_all() {

@@ -93,8 +93,8 @@ std::string numbers(std::int64_t count) {
   return text + "]";
 }
 
-struct Store {
-  Store(Reactor& reactor, const std::string& type, const std::string& name, bool durable) {
+struct OpenStore {
+  OpenStore(Reactor& reactor, const std::string& type, const std::string& name, bool durable) {
     reactor.run(create_store(reactor, type, name));
     StoreOptions options;
     options.durable = durable;
@@ -122,7 +122,7 @@ double peak_megabytes() {
 void native_transition(benchmark::State& state) {
   constexpr int kRounds = 1000;
   Reactor reactor;
-  const Store store(reactor, "memory", "transition", false);
+  const OpenStore store(reactor, "memory", "transition", false);
   EchoCode code;
   LocalHost host(reactor, *store.store);
   host.add(
@@ -153,7 +153,7 @@ struct NativeFanIn {
 
   const Directory directory;
   Reactor reactor;
-  const Store store;
+  const OpenStore store;
   EchoCode code;
   LocalHost host{reactor, *store.store};
 };
@@ -257,7 +257,7 @@ struct PythonHost {
 
   const Directory directory;
   Reactor reactor;
-  const Store store;
+  const OpenStore store;
   WorkerPool pool;
   LocalHost host{reactor, *store.store};
 };

@@ -32,13 +32,13 @@ Task<void> make(Reactor& reactor, const StoreName& store) {
 Task<void> read_one(Reactor& reactor, const StoreName& named, std::string_view session,
                     std::string_view instance, const char* value) {
   const auto store = co_await open_store(reactor, named.type, named.name);
-  const SessionContext context = store->session_context(session);
+  const SessionContext context = session_context(session);
   if (value != nullptr) {
     const SessionContext writer = context.bound_to(instance);
-    co_await store->write_return_value(writer, value);
+    co_await write_return_value(*store, writer, value);
   }
-  const std::vector<Pointer> pointers{store->pointer(context, instance)};
-  const std::vector<std::string> values = co_await store->read_input(context, pointers);
+  const std::vector<Pointer> pointers{pointer(context, instance)};
+  const std::vector<std::string> values = co_await read_input(*store, context, pointers);
   std::fwrite(values.front().data(), 1, values.front().size(), stdout);
   std::fflush(stdout);
   co_await store->close();

@@ -30,11 +30,10 @@ double cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-std::vector<Pointer> pointers_of(DataStore& store, const SessionContext& context,
-                                 std::size_t count) {
+std::vector<Pointer> pointers_of(const SessionContext& context, std::size_t count) {
   std::vector<Pointer> pointers;
   for (std::size_t i = 0; i < count; ++i) {
-    pointers.push_back(store.pointer(context, "F-unumIndex-" + std::to_string(i)));
+    pointers.push_back(pointer(context, "F-unumIndex-" + std::to_string(i)));
   }
   return pointers;
 }
@@ -42,7 +41,7 @@ std::vector<Pointer> pointers_of(DataStore& store, const SessionContext& context
 Task<void> fill(DataStore& store, const SessionContext& context, const std::vector<Pointer>& all) {
   const std::string value = "\"" + std::string(1022, 'x') + "\"";
   const auto write = [&](std::size_t i) -> Task<void> {
-    co_await store.write_return_value(context.bound_to(all[i].name()), value);
+    co_await write_return_value(store, context.bound_to(all[i].name()), value);
   };
   co_await for_each_bounded(all.size(), 64, write);
 }
@@ -51,7 +50,7 @@ Task<void> fill(DataStore& store, const SessionContext& context, const std::vect
 Task<void> look(DataStore& store, const SessionContext& context, const std::vector<Pointer>& all,
                 std::size_t in_flight) {
   const auto one = [&](std::size_t i) -> Task<void> {
-    const bool there = co_await store.check_value_exist(context, all[i]);
+    const bool there = co_await check_value_exist(store, context, all[i]);
     if (!there) throw Error(ErrorKind::not_found, "peer", "Unum.Missing", all[i].name());
   };
   co_await for_each_bounded(all.size(), in_flight, one);
@@ -64,7 +63,7 @@ int compare(Reactor& reactor, DataStore& store, const SessionContext& context,
     if (operation == "s3-head") {
       reactor.run(look(store, context, all, in_flight));
     } else {
-      reactor.run(store.read_input(context, all));
+      reactor.run(read_input(store, context, all));
     }
   };
   once();
@@ -91,9 +90,8 @@ int main(int argc, char** argv) {
     options.in_flight_max = std::strtoul(argv[5], nullptr, 10);
     const std::string_view type = operation.substr(0, operation.find('-'));
     const auto store = reactor.run(open_store(reactor, type, argv[2], options));
-    const SessionContext context = store->session_context(argv[3]);
-    const std::vector<Pointer> all =
-        pointers_of(*store, context, std::strtoul(argv[4], nullptr, 10));
+    const SessionContext context = session_context(argv[3]);
+    const std::vector<Pointer> all = pointers_of(context, std::strtoul(argv[4], nullptr, 10));
     int code = 0;
     if (operation.ends_with("fill")) {
       reactor.run(fill(*store, context, all));

@@ -35,19 +35,19 @@ struct Sum : UserCode {
 
 /// A thousand contributors store their values; then Sum is delivered with pointers to all of them.
 Task<void> fan_in(DataStore& store) {
-  const SessionContext session = store.create_session_context();
+  const SessionContext session = create_session_context(store);
   std::vector<Pointer> pointers;
   std::string names;
   for (int i = 0; i < 1000; ++i) {
-    pointers.push_back(store.pointer(session, "Part-unumIndex-" + std::to_string(i)));
+    pointers.push_back(pointer(session, "Part-unumIndex-" + std::to_string(i)));
     names += (i > 0 ? ",\"" : "\"") + pointers.back().name() + "\"";
   }
   co_await for_each_bounded(pointers.size(), 1000, [&](std::size_t i) -> Task<void> {
     const SessionContext mine = session.bound_to(pointers[i].name());
     const std::string value = std::to_string(i);
-    co_await store.write_return_value(mine, value);
+    co_await write_return_value(store, mine, value);
   });
-  if (!co_await store.check_values_exist(session, pointers))
+  if (!co_await check_values_exist(store, session, pointers))
     throw std::runtime_error("a value is missing");
 
   const Function function = Function::parse(
@@ -59,8 +59,8 @@ Task<void> fan_in(DataStore& store) {
                               R"(","Value":[)" + names + R"(]},"Session":")" + session.session() +
                               "\"}";
   const StepReport report = co_await runtime.step(function, payload, code);
-  const Pointer sum = store.pointer(session, report.instance);
-  const std::vector<std::string> stored = co_await store.read_input(session, std::span(&sum, 1));
+  const Pointer sum = pointer(session, report.instance);
+  const std::vector<std::string> stored = co_await read_input(store, session, std::span(&sum, 1));
   std::printf("%s is %s\n", report.instance.c_str(), stored.front().c_str());
 }
 

@@ -1,10 +1,15 @@
-// The contract of an intermediary data store: items read and written by name.
+// An intermediary data store: items read and written by name.
 //
-// A value is created once and never changes; what an absent or an already written item means is
-// told by return values, not by errors. Values are opaque bytes to a store. All calls are
-// coroutines of the one reactor that the store was opened on; a store outlives all calls on it. A
-// call whose `Wait` ends early throws `timeout` or `cancelled`; whether a write took place is then
-// unknown, and writing again settles it.
+// `DataStore` is what a store implements and a decorator wraps. Workflows use it through the five
+// calls of the data-store document, the free functions `create_session_context`,
+// `write_return_value`, `read_input`, `check_value_exist` and `check_values_exist`, and through
+// `commit` and `join`.
+//
+// A value is created once and never changes. Absent and already written are return values, not
+// errors. Values are opaque bytes to a store. All calls are coroutines of the one reactor that the
+// store was opened on; a store outlives all calls on it. A call whose `Wait` ends early throws
+// `timeout` or `cancelled`; whether a write took place is then unknown, and writing again settles
+// it.
 //
 // Arguments passed by reference, view or span must live until the task has ended; a `Wait` is
 // copied.
@@ -29,6 +34,8 @@
 
 namespace unum {
 
+class DataStore;
+
 /// What an item of a session is. Together with its session and its name it is the item's whole key.
 enum class ItemKind : std::uint8_t {
   outcome,  ///< An instance's result or caught failure; `<instance>-output`. Created once.
@@ -51,21 +58,8 @@ struct ItemId {
 };
 std::optional<ItemId> parse_item_name(std::string_view text);
 
-/// Names a value: an instance of the context's session. Opaque to the runtime; made by
-/// `DataStore::pointer`.
-class Pointer {
- public:
-  const std::string& name() const noexcept { return name_; }
-  friend bool operator==(const Pointer&, const Pointer&) = default;
-
- private:
-  friend class DataStore;
-  explicit Pointer(std::string name) : name_(std::move(name)) {}
-  std::string name_;
-};
-
-/// A session, and the instance that writes in it once it is bound to one. Opaque to the runtime;
-/// made by the store. Copied by value.
+/// A session, and the instance that writes in it once the context is bound to one. A plain value;
+/// made by `create_session_context` and by `session_context`, which checks the id.
 class SessionContext {
  public:
   const std::string& session() const noexcept { return session_; }
@@ -76,11 +70,25 @@ class SessionContext {
   }
 
  private:
-  friend class DataStore;
+  friend SessionContext session_context(std::string_view session);
+  friend SessionContext create_session_context(DataStore& store);
   SessionContext(std::string session, std::string instance)
       : session_(std::move(session)), instance_(std::move(instance)) {}
   std::string session_;
   std::string instance_;
+};
+
+/// Names a value: an instance of the context's session. A plain value; made by `pointer`, which
+/// checks the name.
+class Pointer {
+ public:
+  const std::string& name() const noexcept { return name_; }
+  friend bool operator==(const Pointer&, const Pointer&) = default;
+
+ private:
+  friend Pointer pointer(const SessionContext& context, std::string_view instance);
+  explicit Pointer(std::string name) : name_(std::move(name)) {}
+  std::string name_;
 };
 
 /// What came of a create-if-absent.
@@ -114,63 +122,26 @@ struct StoreCounters {
   double capacity_units = 0;      ///< Read and write units, where the service counts them.
 };
 
-struct FanInRecord;
-
+/// A data store. No state and no checks: `open_store` puts the checks of calls around every store
+/// (see `checked`), so that an implementation may rely on them.
 class DataStore {
  public:
-  /// "fs", "memory", "redis", ...
-  virtual std::string_view type() const noexcept = 0;
-  /// The name it was opened by: a directory, bucket, table or server.
-  virtual const std::string& name() const noexcept = 0;
-  virtual ~DataStore();
+  virtual ~DataStore() = default;
   DataStore(const DataStore&) = delete;
   DataStore& operator=(const DataStore&) = delete;
 
-  // --- The five calls of the data-store document
-  // ---------------------------------------------------
-
-  /// A new session (a random UUID). No I/O: a session exists when its first value is written.
-  SessionContext create_session_context();
-  /// The context of a session by its id: any non-empty text of at most kSessionBytesMax bytes; what
-  /// is not safe for a store is encoded by it. Throws `invalid`.
-  SessionContext session_context(std::string_view session);
-  Pointer pointer(const SessionContext& context, std::string_view instance) const;
-
-  /// Creates the outcome of the instance the context is bound to, unless it has one. When it
-  /// returns, the value is as durable as the store's settings say.
-  Task<WriteResult> write_return_value(const SessionContext& context, std::string_view value,
-                                       Wait wait = {});
-  /// The values in the pointers' order, read in parallel, a bounded number in flight. Missing ones
-  /// are all named in one `not_found` error, code "Unum.MissingInput".
-  Task<std::vector<std::string>> read_input(const SessionContext& context,
-                                            std::span<const Pointer> pointers, Wait wait = {});
-  /// The same, one by one in order through `consume(place, value)`, holding at most a bounded
-  /// number of values at a time: for inputs larger than memory should hold.
-  Task<void> read_input_stream(const SessionContext& context, std::span<const Pointer> pointers,
-                               std::function<void(std::size_t, std::string)> consume,
-                               Wait wait = {});
-  /// Whether the value exists. Strongly consistent.
-  Task<bool> check_value_exist(const SessionContext& context, const Pointer& pointer,
-                               Wait wait = {});
-  /// Whether all exist. Strongly consistent; stops at the first that does not.
-  Task<bool> check_values_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                                Wait wait = {});
-
-  // --- Beside them
-  // -----------------------------------------------------------------------------------
-
-  /// The checkpoint and the fan-ins it takes part in, in as few round trips as the store can. Looks
-  /// come after the checkpoint is durable, never before. The default is write, then scan and claim.
-  virtual Task<CommitResult> commit(const SessionContext& context, std::string_view value,
-                                    std::span<const FanIn> fan_ins, Wait wait = {});
-  /// The fan-ins alone, for an outcome that is already stored.
-  virtual Task<std::vector<FanInState>> join(const SessionContext& context,
-                                             std::span<const FanIn> fan_ins, Wait wait = {});
+  /// "fs", "memory", "redis", ...
+  virtual std::string_view type() const noexcept = 0;
+  /// The name it was opened by, without secrets: a directory, bucket, table or server.
+  virtual const std::string& name() const noexcept = 0;
+  /// The reactor that all calls run on.
+  virtual Reactor& reactor() const noexcept = 0;
 
   /// The item's value, or nothing. Strongly consistent.
   virtual Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                                Wait wait = {}) = 0;
-  /// Creates the item unless it exists.
+  /// Creates the item unless it exists, atomically. When it returns, the value is as durable as the
+  /// store's settings say, and every look that begins later sees it.
   virtual Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                                    std::string_view value, Wait wait = {}) = 0;
   /// Writes the item, whether or not it exists.
@@ -183,6 +154,27 @@ class DataStore {
   virtual Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait = {}) = 0;
   /// Ids of the sessions in the store, in no particular order.
   virtual Task<std::vector<std::string>> list_sessions(Wait wait = {}) = 0;
+
+  /// The outcomes that the pointers name, in their order, nothing where one is missing. Read in
+  /// parallel, a bounded number in flight; consistent as StoreOptions::read_consistency says.
+  virtual Task<std::vector<std::optional<std::string>>> get_many(const SessionContext& context,
+                                                                 std::span<const Pointer> pointers,
+                                                                 Wait wait = {}) = 0;
+  /// Whether all outcomes exist, the cheapest way the store has; stops at the first that does not.
+  /// Strongly consistent.
+  virtual Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                               Wait wait = {}) = 0;
+
+  /// The checkpoint of the instance that the context is bound to and the fan-ins it takes part in,
+  /// in as few round trips as the store can. Fan-ins are looked into after the checkpoint is
+  /// durable, never before. A store that has no shorter way returns `write_then_join`.
+  virtual Task<CommitResult> commit(const SessionContext& context, std::string_view value,
+                                    std::span<const FanIn> fan_ins, Wait wait = {}) = 0;
+  /// The fan-ins alone, for an outcome that is already stored; one state for each. A store that has
+  /// no way of its own owns a `ScanAndClaim` (unum/scan_and_claim.hpp).
+  virtual Task<std::vector<FanInState>> join(const SessionContext& context,
+                                             std::span<const FanIn> fan_ins, Wait wait = {}) = 0;
+
   /// Ends all that was begun; no call may follow. The destructor alone loses nothing that a call
   /// returned.
   virtual Task<void> close() = 0;
@@ -191,58 +183,44 @@ class DataStore {
   virtual StoreCounters counters() const noexcept = 0;
   /// More calls wait for their turn than the store answers in about a second, because it asked for
   /// a slower pace or is away: whoever has work to begin had better begin it later. Cheap.
-  virtual bool is_held_back() const noexcept { return false; }
+  virtual bool is_held_back() const noexcept = 0;
 
  protected:
-  explicit DataStore(Reactor& reactor);
-  Reactor& reactor() const noexcept { return reactor_; }
-
-  /// What every call begins with: throws `bug` after `close`, `cancelled` or `timeout` when `wait`
-  /// has ended, and `invalid` for an item without a name or with one that is longer than
-  /// kItemNameBytesMax.
-  void begin_call(std::string_view what, const Wait& wait) const;
-  void begin_call(std::string_view what, const ItemId& item, const Wait& wait) const;
-  /// Throws `exhausted` for a value above kValueBytesMax.
-  void check_value(const ItemId& item, std::string_view value) const;
-  /// To be called by `close`.
-  void mark_closed() noexcept { closed_ = true; }
-  bool closed() const noexcept { return closed_; }
-  /// To be called by whatever takes items away: what looks have found is then looked for again.
-  void forget_looks() noexcept;
-
-  /// Outcomes of `names`, in order; nothing where one is missing. The five calls are made of these
-  /// three.
-  virtual Task<std::vector<std::optional<std::string>>> get_outcomes(
-      const SessionContext& context, std::span<const Pointer> pointers, Wait wait) = 0;
-  /// Whether all outcomes exist, the cheapest way the store has.
-  virtual Task<bool> outcomes_exist(const SessionContext& context,
-                                    std::span<const Pointer> pointers, Wait wait) = 0;
-  /// Called when a fan-in was seen complete, before it is claimed: makes what was seen as durable
-  /// as the store's settings say (another process's value may be visible before it is on disk).
-  virtual Task<void> settle(const SessionContext& context, Wait wait);
-  /// From how many names on contributors of one process that come at the same time look for each
-  /// other, one after the other: 1 where a look is a request.
-  virtual std::size_t looks_shared_from() const noexcept { return 16; }
-  /// `join` for one requester or observer. The list is known from its record alone, so that no
-  /// store can count marks: they look whether the names exist, on every store.
-  Task<FanInState> join_requested(const SessionContext& context, const FanIn& fan_in, Wait wait);
-
- private:
-  struct Looks;
-  struct LooksTable;
-  Task<FanInState> request(const SessionContext& context, const FanIn& fan_in, const Wait& wait);
-  Task<FanInState> observe(const SessionContext& context, const FanIn& fan_in, const Wait& wait);
-  Task<FanInState> scan_and_claim(const SessionContext& context, const FanIn& fan_in,
-                                  const Wait& wait);
-  Task<bool> complete(const SessionContext& context, const FanIn& fan_in, Looks& looks,
-                      const Wait& wait);
-  Task<FanInState> claim(const SessionContext& context, const FanIn& fan_in,
-                         const FanInRecord& mine, bool seen_before, const Wait& wait);
-
-  Reactor& reactor_;
-  std::unique_ptr<LooksTable> looks_;
-  bool closed_ = false;
+  DataStore() = default;
 };
+
+// --- The five calls of the data-store document, and what belongs to them ------------------------
+
+/// A new session (a random UUID). No I/O: a session exists when its first value is written.
+SessionContext create_session_context(DataStore& store);
+/// The context of a session by its id: any non-empty text of at most kSessionBytesMax bytes (16
+/// KiB); a store encodes what is not safe for it. Throws `invalid`.
+SessionContext session_context(std::string_view session);
+/// The pointer to an instance's outcome in the context's session. Throws `invalid` for a name that
+/// is empty or longer than kItemNameBytesMax (16 KiB).
+Pointer pointer(const SessionContext& context, std::string_view instance);
+
+/// Creates the outcome of the instance the context is bound to, unless it has one. When it returns,
+/// the value is as durable as the store's settings say.
+Task<WriteResult> write_return_value(DataStore& store, const SessionContext& context,
+                                     std::string_view value, Wait wait = {});
+/// The values in the pointers' order, read in parallel, a bounded number in flight. Missing ones
+/// are all named in one `not_found` error, code "Unum.MissingInput".
+Task<std::vector<std::string>> read_input(DataStore& store, const SessionContext& context,
+                                          std::span<const Pointer> pointers, Wait wait = {});
+/// The same, one by one in order through `consume(place, value)`, holding at most 64 values at a
+/// time: for inputs larger than memory should hold.
+Task<void> read_input_stream(DataStore& store, const SessionContext& context,
+                             std::span<const Pointer> pointers,
+                             std::function<void(std::size_t, std::string)> consume, Wait wait = {});
+/// Whether the value exists. Strongly consistent. `pointer` must live until the task has ended.
+Task<bool> check_value_exist(DataStore& store, const SessionContext& context,
+                             const Pointer& pointer, Wait wait = {});
+/// Whether all exist. Strongly consistent; stops at the first that does not.
+Task<bool> check_values_exist(DataStore& store, const SessionContext& context,
+                              std::span<const Pointer> pointers, Wait wait = {});
+
+// --- Opening ------------------------------------------------------------------------------------
 
 /// Opens the store "type" by its name; connects, checks that it exists and can be written. Throws
 /// `not_found` with type and name when it does not exist: nothing is created in its place;
@@ -261,5 +239,24 @@ std::string store_without_secret(std::string_view type, std::string_view name);
 /// Makes a store explicitly; an existing one is left as it is. Returns whether it was made.
 Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name,
                         Wait wait = {});
+
+// --- For the author of a store ------------------------------------------------------------------
+
+/// The store behind the checks that every call begins with, which `open_store` puts around each
+/// store: `bug` "Unum.StoreClosed" after `close`; `cancelled` or `timeout` for a `Wait` that has
+/// ended; `invalid` "Unum.InvalidName" for an item, an instance or an aggregator whose name is
+/// empty or longer than kItemNameBytesMax; `exhausted` "Unum.ValueTooLarge" for a value of more
+/// than kValueBytesMax (512 MiB); `bug` "Unum.UnboundContext" for a commit without an instance.
+/// They are made when the call is, and thrown by its task. A second `close` does nothing. No call
+/// costs a coroutine frame more than without them.
+std::unique_ptr<DataStore> checked(std::unique_ptr<DataStore> store);
+/// Throws `cancelled` or `timeout` if `wait` has ended: for a store's own loops, between two steps
+/// that would not notice themselves. `doing` is what the message names.
+void check_wait(const DataStore& store, std::string_view doing, const Wait& wait);
+/// `commit` in two steps, `create` and then `join`. No fan-in is looked into when another value
+/// stands.
+Task<CommitResult> write_then_join(DataStore& store, const SessionContext& context,
+                                   std::string_view value, std::span<const FanIn> fan_ins,
+                                   Wait wait = {});
 
 }  // namespace unum

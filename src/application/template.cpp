@@ -40,24 +40,11 @@ constexpr std::array<std::string_view, 2> kWorkflowTypes{"unum", "step-functions
 constexpr std::array<std::string_view, 4> kPlatforms{"aws", "local", "redis", "http"};
 constexpr std::array<std::string_view, 2> kConsistencies{"strong", "eventual"};
 constexpr std::array<std::string_view, 2> kIndexOrders{"innermost-first", "outermost-first"};
-constexpr std::array<std::string_view, 7> kStoreTypes{"fs",  "redis",       "dynamodb", "s3",
-                                                      "efs", "elasticache", "memory"};
-constexpr std::array<std::string_view, 13> kQueues{
-    "sqs",      "sns",  "kafka", "msk",    "pubsub",     "eventbridge", "kinesis",
-    "rabbitmq", "amqp", "nats",  "pulsar", "servicebus", "eventhubs"};
 
 // A terabyte: beyond any machine that a function runs on, and a slip of units below it.
 constexpr std::int64_t kMemoryMbMax = 1024 * 1024;
 // A week: what runs longer is not a function.
 constexpr std::int64_t kTimeoutSecondsMax = 7 * 24 * 3600;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return out;
-}
 
 bool is_version(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789.") == std::string_view::npos;
@@ -177,8 +164,8 @@ void TemplateReader::read_store(YamlFields& fields) {
   bool type_good = true;
   if (type != nullptr) {
     const std::string word = type->kind == YamlNode::Kind::scalar ? type->text : "";
-    if (const auto known = parse_store_type(word)) {
-      store.type = *known;
+    if (const StoreTypeInfo* known = find_store_type(word)) {
+      store.type = known->type;
     } else if (const auto refusal = queue_refusal(word)) {
       type_good = false;
       fields.error(kType, type->line, "is " + describe(*type) + ": " + *refusal);
@@ -186,7 +173,7 @@ void TemplateReader::read_store(YamlFields& fields) {
       type_good = false;
       fields.error(kType, type->line,
                    "is " + describe(*type) + "; it must be fs, redis, dynamodb or s3" +
-                       did_you_mean(word, kStoreTypes));
+                       did_you_mean(word, store_type_words()));
     }
   }
   const YamlNode* name_node = fields.take(kName);
@@ -197,12 +184,11 @@ void TemplateReader::read_store(YamlFields& fields) {
   }
   if (store.type != StoreType::fs) store.name.clear();
   if (!type_good || name_node != nullptr) return;
-  if (store.type == StoreType::fs || store.type == StoreType::memory) return;
-  constexpr std::array<std::string_view, 5> kWhat{"", "", "the server, such as localhost:6379",
-                                                  "the table", "the bucket, or bucket/prefix"};
-  fields.error(kName, type->line,
-               "is missing; with " + std::string(to_string(store.type)) + " it must be " +
-                   std::string(kWhat.at(static_cast<std::size_t>(store.type))));
+  const StoreTypeInfo& info = store_type_info(store.type);
+  if (info.named_by.empty()) return;
+  fields.error(
+      kName, type->line,
+      "is missing; with " + std::string(info.word) + " it must be " + std::string(info.named_by));
 }
 
 void TemplateReader::read_functions(const YamlNode& node) {
@@ -354,37 +340,6 @@ void TemplateReader::read_environment(TemplateFunction& function, YamlFields& fi
 
 std::string_view to_string(FaasPlatform platform) noexcept {
   return kPlatforms[static_cast<std::size_t>(platform)];
-}
-
-std::string_view to_string(StoreType type) noexcept {
-  switch (type) {
-    case StoreType::fs: return "fs";
-    case StoreType::memory: return "memory";
-    case StoreType::redis: return "redis";
-    case StoreType::dynamodb: return "dynamodb";
-    case StoreType::s3: return "s3";
-  }
-  return "fs";
-}
-
-std::optional<StoreType> parse_store_type(std::string_view word) noexcept {
-  if (word == "fs" || word == "efs") return StoreType::fs;
-  if (word == "redis" || word == "elasticache") return StoreType::redis;
-  if (word == "dynamodb") return StoreType::dynamodb;
-  if (word == "s3") return StoreType::s3;
-  if (word == "memory") return StoreType::memory;
-  return std::nullopt;
-}
-
-std::optional<std::string> queue_refusal(std::string_view word) {
-  std::string plain;
-  for (const char c : lower(word)) {
-    if (c != '-' && c != '_' && c != '/' && c != ' ') plain += c;
-  }
-  if (std::find(kQueues.begin(), kQueues.end(), plain) == kQueues.end()) return std::nullopt;
-  return "a queue or publish/subscribe service cannot be the data store, because a data store must "
-         "be "
-         "able to read and write single items by name. Use fs, redis, dynamodb or s3";
 }
 
 Template parse_template(std::string_view yaml_text, std::string_view source,

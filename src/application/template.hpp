@@ -10,16 +10,15 @@
 #include <vector>
 
 #include "application/finding.hpp"
+#include "base/store_types.hpp"
 #include "unum/store_options.hpp"
 #include "workflow/values.hpp"
 
 namespace unum {
 
 enum class FaasPlatform : std::uint8_t { aws, local, redis, http };
-enum class StoreType : std::uint8_t { fs, memory, redis, dynamodb, s3 };
 
 std::string_view to_string(FaasPlatform platform) noexcept;
-std::string_view to_string(StoreType type) noexcept;
 
 /// The intermediary data store as the application names it.
 struct StoreName {
@@ -29,13 +28,6 @@ struct StoreName {
   /// Named explicitly: it must exist. Only the unnamed default may be made by `unum run`.
   bool named = false;
 };
-
-/// `fs`, `redis`, ... and the aliases `elasticache` and `efs`; nothing for another word.
-std::optional<StoreType> parse_store_type(std::string_view word) noexcept;
-
-/// Why `word` cannot be a data store, if it is the name of a queue or of a publish/subscribe
-/// service.
-std::optional<std::string> queue_refusal(std::string_view word);
 
 struct TemplateFunction {
   std::string name;

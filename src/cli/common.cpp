@@ -1,13 +1,12 @@
 // What the commands share: errors, applications, stores, numbers for people.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdio>
 
 #include "application/check.hpp"
 #include "base/secrets.hpp"
+#include "base/store_types.hpp"
 #include "cli/cli.hpp"
 
 namespace unum::cli {
@@ -18,8 +17,7 @@ int report_error(const Error& error) {
   say("unum: {}\n", hide_passwords(error.message()));
   // A place that cannot be a store is the machine's or the service's; a name that none can have
   // ("stores") and a setting ("aws") are the user's.
-  constexpr std::array<std::string_view, 4> kPlaces = {"fs", "redis", "dynamodb", "s3"};
-  const bool place = std::find(kPlaces.begin(), kPlaces.end(), error.origin()) != kPlaces.end();
+  const bool place = find_store_type(error.origin()) != nullptr;
   return error.kind() == ErrorKind::invalid && !place ? kUsage : kMachine;
 }
 

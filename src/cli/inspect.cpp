@@ -173,7 +173,7 @@ Task<int> inspect_session(Reactor& reactor, const InspectArguments& arguments,
   options.waiting = [](std::string_view text) { say("unum: {}\n", text); };
   const std::unique_ptr<DataStore> store =
       co_await open_for_session(reactor, choice, arguments.session, options);
-  const SessionContext context = store->session_context(arguments.session);
+  const SessionContext context = session_context(arguments.session);
   const std::vector<Instance> instances = co_await collect(*store, context, catching);
   co_await store->close();
   if (instances.empty()) {

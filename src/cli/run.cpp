@@ -201,7 +201,7 @@ Task<std::unique_ptr<DataStore>> ApplicationRun::open() {
 
 /// What the session was begun with.
 Task<std::string> ApplicationRun::kept_input(DataStore& store) {
-  const SessionContext context = store.session_context(session_);
+  const SessionContext context = session_context(session_);
   const ItemId item{application_.entry, ItemKind::input};
   std::optional<std::string> kept = co_await store.get(context, item, wait());
   if (!kept) {
@@ -224,7 +224,7 @@ Task<std::string> ApplicationRun::kept_input(DataStore& store) {
 /// A session that was begun at another entry belongs to another application, which may have
 /// functions of the same names. (What was begun at this one's, the runtime looks at itself.)
 Task<void> ApplicationRun::refuse_other_entry(DataStore& store) {
-  const SessionContext context = store.session_context(session_);
+  const SessionContext context = session_context(session_);
   const std::vector<ListedItem> items = co_await store.list(context, wait());
   for (const ListedItem& item : items) {
     const bool begins = item.id.kind == ItemKind::input || item.id.kind == ItemKind::application;
@@ -298,7 +298,7 @@ Task<RunResult> ApplicationRun::run_in(DataStore& store, WorkerPool& pool) {
     session_ = parse_payload(input_).session;
   }
   if (session_.empty()) {
-    session_ = store.create_session_context().session();
+    session_ = create_session_context(store).session();
   } else {
     co_await refuse_other_entry(store);
   }

@@ -305,7 +305,7 @@ Task<void> LocalHost::watch_store(StopToken told_to_end, StopToken run_ended) {
 /// contributor told it.
 Task<std::vector<std::string>> LocalHost::stalled_fan_ins() {
   const Wait wait = store_wait();
-  const SessionContext context = store_.session_context(session_);
+  const SessionContext context = session_context(session_);
   std::vector<std::string> stalled;
   for (const auto& [aggregator, record] : fan_ins_) {
     if (went_on(aggregator, record)) continue;
@@ -314,9 +314,9 @@ Task<std::vector<std::string>> LocalHost::stalled_fan_ins() {
       std::vector<Pointer> inputs;
       inputs.reserve(record.set->size());
       for (std::size_t place = 0; place < record.set->size(); ++place) {
-        inputs.push_back(store_.pointer(context, record.set->name(place)));
+        inputs.push_back(pointer(context, record.set->name(place)));
       }
-      complete = co_await store_.check_values_exist(context, inputs, wait);
+      complete = co_await check_values_exist(store_, context, inputs, wait);
     }
     if (complete) stalled.push_back(aggregator);
   }
@@ -352,15 +352,15 @@ Task<void> LocalHost::report_incomplete() {
   const Wait wait = store_wait();
   constexpr std::size_t kNamedMax = 10;
   const bool unequal = has_failed();
-  const SessionContext context = store_.session_context(session_);
+  const SessionContext context = session_context(session_);
   for (const auto& [aggregator, record] : fan_ins_) {
     if (went_on(aggregator, record)) continue;
     std::string missing;
     std::size_t count = 0;
     for (std::size_t place = 0; place < record.set->size(); ++place) {
       const std::string name = record.set->name(place);
-      const Pointer outcome = store_.pointer(context, name);
-      if (co_await store_.check_value_exist(context, outcome, wait)) continue;
+      const Pointer outcome = pointer(context, name);
+      if (co_await check_value_exist(store_, context, outcome, wait)) continue;
       if (++count <= kNamedMax) missing += (missing.empty() ? "" : ", ") + name;
     }
     if (count == 0) {

@@ -149,8 +149,8 @@ Runtime::Step Runtime::begin(const Function& function, const Payload& payload, W
                     " has no \"Session\": only an entry function (\"Start\": "
                     "true) may begin one");
   }
-  const SessionContext context = payload.session.empty() ? store_.create_session_context()
-                                                         : store_.session_context(payload.session);
+  const SessionContext context =
+      payload.session.empty() ? create_session_context(store_) : session_context(payload.session);
   const std::string instance = instance_name(function.name(), payload.frames);
   Step step{*this, function, payload, context.bound_to(instance), wait};
   step.report.session = context.session();
@@ -261,8 +261,7 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
     input = data.value;
     co_return std::nullopt;
   }
-  if (data.source != store().type() && !(data.source == "efs" && store().type() == "fs") &&
-      !(data.source == "elasticache" && store().type() == "redis")) {
+  if (data.source != store().type()) {
     throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
                 "the input payload of " + report.instance + " points into a data store of type " +
                     std::string(data.source) + ", but this function's is of type " +
@@ -270,8 +269,8 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
   }
   std::vector<Pointer> pointers;
   pointers.reserve(data.pointers.size());
-  for (const std::string& name : data.pointers) pointers.push_back(store().pointer(context, name));
-  std::vector<std::string> values = co_await store().read_input(context, pointers, wait);
+  for (const std::string& name : data.pointers) pointers.push_back(pointer(context, name));
+  std::vector<std::string> values = co_await read_input(store(), context, pointers, wait);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const bool collected = values[i] == kCollected;
     if (values[i].empty() || values[i].front() == kCaughtFailure ||

@@ -3,6 +3,7 @@
 #include <array>
 #include <cctype>
 
+#include "base/store_types.hpp"
 #include "base/suggest.hpp"
 #include "reactor/redis/address.hpp"
 #include "stores/dynamodb/dynamodb_store.hpp"
@@ -17,9 +18,9 @@ namespace {
 
 using StorePtr = std::unique_ptr<DataStore>;
 
-/// A type of store.
-struct StoreType {
-  std::string_view type;
+/// How a type's stores are opened and made.
+struct Makers {
+  StoreType type;
   Task<StorePtr> (*open)(Reactor&, std::string_view name, const StoreOptions&, Wait);
   Task<bool> (*create)(Reactor&, std::string_view name, Wait);
 };
@@ -41,25 +42,13 @@ Task<bool> create_memory(Reactor&, std::string_view name, Wait) {
   co_return memory::create_memory_store(name);
 }
 
-constexpr std::array<StoreType, 5> kStoreTypes = {{
-    {"fs", &open_fs, &create_fs},
-    {"memory", &open_memory, &create_memory},
-    {"redis", &redis::open_redis_store, &redis::create_redis_store},
-    {"dynamodb", &dynamodb::open_dynamodb_store, &dynamodb::create_dynamodb_store},
-    {"s3", &s3::open_s3_store, &s3::create_s3_store},
+constexpr std::array<Makers, 5> kMakers = {{
+    {StoreType::fs, &open_fs, &create_fs},
+    {StoreType::memory, &open_memory, &create_memory},
+    {StoreType::redis, &redis::open_redis_store, &redis::create_redis_store},
+    {StoreType::dynamodb, &dynamodb::open_dynamodb_store, &dynamodb::create_dynamodb_store},
+    {StoreType::s3, &s3::open_s3_store, &s3::create_s3_store},
 }};
-
-struct Alias {
-  std::string_view alias;
-  std::string_view type;
-};
-constexpr std::array<Alias, 2> kAliases = {{{"efs", "fs"}, {"elasticache", "redis"}}};
-
-// Services that pass messages on: what was sent cannot be read again by its name.
-constexpr std::array<std::string_view, 20> kQueues = {
-    "sqs",    "sns",  "kafka",  "msk",      "pubsub",     "pub/sub",      "eventbridge",
-    "events", "mq",   "amqp",   "rabbitmq", "activemq",   "kinesis",      "firehose",
-    "nats",   "mqtt", "zeromq", "pulsar",   "servicebus", "redis-streams"};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -68,39 +57,28 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-/// The type's own name, for an alias of it and any case.
-std::string plain_type(std::string_view given) {
-  std::string type = lower(given);
-  for (const Alias& alias : kAliases) {
-    if (type == alias.alias) type = alias.type;
-  }
-  return type;
-}
-
-/// Names of these types hold no secret; those of a type that is none may be a server's.
+/// The name of a store of a type that is none may be a server's.
 bool is_never_secret(std::string_view given) {
-  static constexpr std::array<std::string_view, 4> kPlain = {"fs", "memory", "dynamodb", "s3"};
-  return std::find(kPlain.begin(), kPlain.end(), plain_type(given)) != kPlain.end();
+  const StoreTypeInfo* const type = find_store_type(lower(given));
+  return type != nullptr && !type->may_hold_secret;
 }
 
-/// The store's entry in the table; throws `invalid` for what is none.
-const StoreType& find_type(std::string_view given) {
-  const std::string type = plain_type(given);
-  for (const StoreType& store : kStoreTypes) {
-    if (store.type == type) return store;
-  }
-  if (std::find(kQueues.begin(), kQueues.end(), type) != kQueues.end()) {
+/// Throws `invalid` for what is no type of store.
+const StoreTypeInfo& find_type(std::string_view given) {
+  if (const StoreTypeInfo* const type = find_store_type(lower(given))) return *type;
+  if (const auto refusal = queue_refusal(given)) {
     throw Error(ErrorKind::invalid, "stores", "Unum.NotADataStore",
-                "\"" + std::string(given) +
-                    "\" cannot be a data store: it passes messages on, and a data store must be "
-                    "able to read "
-                    "and write single items by name; use fs, redis, dynamodb or s3");
+                "there is no data store of type \"" + std::string(given) + "\": " + *refusal);
   }
-  static constexpr std::array<std::string_view, 7> kKnown = {
-      "fs", "memory", "redis", "dynamodb", "s3", "efs", "elasticache"};
   throw Error(ErrorKind::invalid, "stores", "Unum.UnknownStoreType",
               "there is no data store of type \"" + std::string(given) + "\"" +
-                  did_you_mean(given, kKnown) + "; there are fs, redis, dynamodb, s3 and memory");
+                  did_you_mean(given, store_type_words()) +
+                  "; there are fs, redis, dynamodb, s3 and memory");
+}
+
+const Makers& makers_of(StoreType type) {
+  return *std::find_if(kMakers.begin(), kMakers.end(),
+                       [&](const Makers& makers) { return makers.type == type; });
 }
 
 void check_name(std::string_view type, std::string_view name) {
@@ -124,20 +102,21 @@ void check_name(std::string_view type, std::string_view name) {
       "the data store " + shown_store(type, name) + " cannot be opened: " + error.message());
 }
 
-Task<StorePtr> open_named(Reactor& reactor, const StoreType& store, std::string name,
+Task<StorePtr> open_named(Reactor& reactor, const StoreTypeInfo& type, std::string name,
                           StoreOptions options, Wait wait) {
   try {
-    co_return co_await store.open(reactor, name, options, wait);
+    StorePtr opened = co_await makers_of(type.type).open(reactor, name, options, wait);
+    co_return checked(std::move(opened));
   } catch (const Error& error) {
-    throw_about(error, store.type, name);
+    throw_about(error, type.word, name);
   }
 }
 
-Task<bool> create_named(Reactor& reactor, const StoreType& store, std::string name, Wait wait) {
+Task<bool> create_named(Reactor& reactor, const StoreTypeInfo& type, std::string name, Wait wait) {
   try {
-    co_return co_await store.create(reactor, name, wait);
+    co_return co_await makers_of(type.type).create(reactor, name, wait);
   } catch (const Error& error) {
-    throw_about(error, store.type, name);
+    throw_about(error, type.word, name);
   }
 }
 
@@ -146,9 +125,9 @@ Task<bool> create_named(Reactor& reactor, const StoreType& store, std::string na
 Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
                                             std::string_view name, const StoreOptions& options,
                                             Wait wait) {
-  const StoreType& store = find_type(type);
-  check_name(store.type, name);
-  return open_named(reactor, store, std::string(name), options, wait);
+  const StoreTypeInfo& found = find_type(type);
+  check_name(found.word, name);
+  return open_named(reactor, found, std::string(name), options, wait);
 }
 
 std::string shown_store(std::string_view type, std::string_view name) {
@@ -162,9 +141,9 @@ std::string store_without_secret(std::string_view type, std::string_view name) {
 }
 
 Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name, Wait wait) {
-  const StoreType& store = find_type(type);
-  check_name(store.type, name);
-  return create_named(reactor, store, std::string(name), wait);
+  const StoreTypeInfo& found = find_type(type);
+  check_name(found.word, name);
+  return create_named(reactor, found, std::string(name), wait);
 }
 
 }  // namespace unum

@@ -1,11 +1,9 @@
 // Payloads: one pass over the members, and text put together for children.
 #include "workflow/payload.hpp"
 
-#include <algorithm>
-#include <array>
-
 #include "base/json.hpp"
 #include "base/limits.hpp"
+#include "base/store_types.hpp"
 #include "base/utf8.hpp"
 #include "unum/error.hpp"
 
@@ -13,8 +11,13 @@ namespace unum {
 namespace {
 
 constexpr std::string_view kByValue = "http";
-constexpr std::array<std::string_view, 8> kSources = {kByValue, "s3",  "dynamodb",    "redis",
-                                                      "fs",     "efs", "elasticache", "memory"};
+
+/// What `Source` means: "http" or a type of store by its own word; empty for what is neither.
+std::string_view known_source(std::string_view word) noexcept {
+  if (word == kByValue) return kByValue;
+  const StoreTypeInfo* const type = find_store_type(word);
+  return type != nullptr ? type->word : std::string_view();
+}
 
 [[noreturn]] void fail(const std::string& message) {
   throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
@@ -89,11 +92,10 @@ void read_data(std::string_view text, PayloadData& data) {
     if (member.key == "Source") source = text_of(member.value, "Data.Source");
     if (member.key == "Value") value = member.value;
   }
-  const auto known = std::find(kSources.begin(), kSources.end(), source);
-  if (known == kSources.end())
+  data.source = known_source(source);
+  if (data.source.empty())
     fail("\"Data.Source\" is \"" + source + "\"; it may be \"http\" or a data store type");
   if (!value) fail("\"Data\" has no \"Value\"");
-  data.source = *known;
   if (data.source == kByValue) {
     data.shape = PayloadData::Shape::value;
     data.value = *value;
@@ -141,8 +143,7 @@ bool is_payload(std::string_view json_text) {
       if (member.key != "Data" || json::type_of(member.value) != json::Type::object) continue;
       for (const json::Member& inner : json::members(member.value)) {
         if (inner.key == "Source" && json::type_of(inner.value) == json::Type::string) {
-          return std::find(kSources.begin(), kSources.end(), json::string_value(inner.value)) !=
-                 kSources.end();
+          return !known_source(json::string_value(inner.value)).empty();
         }
       }
     }

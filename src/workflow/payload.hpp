@@ -20,6 +20,7 @@ struct PayloadData {
     element,  ///< By reference: element `element` of the array that the one pointer's value is.
   };
   Shape shape = Shape::value;
+  /// "http", or a type of store by its own word, whatever alias stood there.
   std::string_view source;
   std::string_view value;  ///< Raw JSON text, for Shape::value.
   std::vector<std::string> pointers;

@@ -80,7 +80,7 @@ TEST_CASE("case 22: the work of a fan-in grows with its width, whatever order it
   const std::size_t width = std::min<std::size_t>(2'000, subject.fan_in_width_max);
   const Names names("F", width);
   for (const int way : {0, 1, 2, 3}) {
-    const SessionContext at = store.create_session_context();
+    const SessionContext at = create_session_context(store);
     const std::uint64_t before = store.counters().requests;
     const auto body = [&]() -> Task<void> {
       Tally tally;
@@ -105,7 +105,7 @@ TEST_CASE("case 22: contributors that share nothing cost n log n looks together"
   const std::size_t width = 300;
   const Names names("F", width);
   for (const bool backwards : {false, true}) {
-    const SessionContext at = store.create_session_context();
+    const SessionContext at = create_session_context(store);
     std::uint64_t requests = 0;
     Tally tally;
     for (std::size_t i = 0; i < width; ++i) {
@@ -198,7 +198,7 @@ TEST_CASE("case 20: a fan-in that one instance requests is found by the last con
   const auto body = [&]() -> Task<void> {
     std::vector<std::size_t> order = {0, 1, 2};
     do {
-      const SessionContext at = store.create_session_context();
+      const SessionContext at = create_session_context(store);
       Tally tally;
       for (const std::size_t place : order) {
         const FanInRole role = place == requester ? FanInRole::requester : FanInRole::observer;

@@ -8,6 +8,8 @@
 #include <ctime>
 #include <utility>
 
+#include "support/store_decorators.hpp"
+
 namespace unum::test {
 namespace {
 
@@ -129,11 +131,25 @@ StoreUnderTest redis_store(const char* label, const char* variable, const char* 
   Reactor reactor;
   const std::unique_ptr<DataStore> store = subject.open(reactor);
   for (const std::string& session : reactor.run(store->list_sessions())) {
-    const SessionContext context = store->session_context(session);
+    const SessionContext context = session_context(session);
     std::vector<ItemId> items;
     for (const ListedItem& item : reactor.run(store->list(context))) items.push_back(item.id);
     reactor.run(store->remove(context, items));
   }
+  return subject;
+}
+
+/// The same with each call delayed by turns of the reactor, traced and counted; `stepping`: and its
+/// fan-ins made of single calls, so that these meet in ever other orders.
+StoreUnderTest decorated(StoreUnderTest subject, bool stepping) {
+  subject.label += stepping ? ", decorated, call by call" : ", decorated";
+  subject.open = [inner = subject.open, stepping](Reactor& reactor) {
+    std::unique_ptr<DataStore> stack = std::make_unique<DelayedStore>(inner(reactor), 4711);
+    stack = std::make_unique<TracedStore>(std::move(stack));
+    stack = std::make_unique<CountingStore>(std::move(stack));
+    if (stepping) stack = std::make_unique<SteppingStore>(std::move(stack));
+    return stack;
+  };
   return subject;
 }
 
@@ -155,6 +171,8 @@ const std::vector<MakeStore>& stores_under_test() {
       [] { return redis_store("redis", "UNUM_TEST_REDIS", "/9"); },
       [] { return redis_store("redis, a cluster", "UNUM_TEST_REDIS_CLUSTER", ""); },
       dynamodb_store,
+      [] { return decorated(memory_store(), true); },
+      [] { return decorated(fs_store("fs, not durable", "local", false), false); },
   };
   return makers;
 }

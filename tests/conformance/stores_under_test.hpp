@@ -44,7 +44,7 @@ inline ItemId id(std::string name, ItemKind kind) { return ItemId{std::move(name
 /// Writes an outcome and says whether it was new.
 inline Task<bool> write(DataStore& store, const SessionContext& context, std::string instance,
                         std::string value) {
-  const WriteResult result = co_await store.write_return_value(context.bound_to(instance), value);
+  const WriteResult result = co_await write_return_value(store, context.bound_to(instance), value);
   co_return result.status == WriteResult::Status::written;
 }
 
@@ -87,4 +87,4 @@ Error error_of(Reactor& reactor, Task<T> task) {
   INFO("store: " << subject.label);                                                          \
   const std::unique_ptr<unum::DataStore> opened = subject.open(reactor);                     \
   unum::DataStore& store = *opened;                                                          \
-  const unum::SessionContext context = store.create_session_context()
+  const unum::SessionContext context = create_session_context(store)

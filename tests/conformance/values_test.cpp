@@ -135,9 +135,9 @@ TEST_CASE("case 2: a stored value comes back byte for byte", "[values]") {
       REQUIRE(stored.has_value());
       REQUIRE((*stored == values[i]));  // the values are too long to print
       CHECK(stored->capacity() >= stored->size() + 64);
-      pointers.push_back(store.pointer(context, name));
+      pointers.push_back(pointer(context, name));
     }
-    const std::vector<std::string> read = co_await store.read_input(context, pointers);
+    const std::vector<std::string> read = co_await read_input(store, context, pointers);
     CHECK((read == values));
     for (const std::string& value : read) CHECK(value.capacity() >= value.size() + 64);
   };
@@ -147,11 +147,11 @@ TEST_CASE("case 2: a stored value comes back byte for byte", "[values]") {
 TEST_CASE("case 3: a stored null exists", "[values]") {
   ON_EACH_STORE();
   const auto body = [&]() -> Task<void> {
-    const Pointer pointer = store.pointer(context, "F");
-    CHECK_AWAITED(store.check_value_exist(context, pointer), !it);
+    const Pointer pointer = unum::pointer(context, "F");
+    CHECK_AWAITED(check_value_exist(store, context, pointer), !it);
     co_await test::write(store, context, "F", "null");
-    CHECK_AWAITED(store.check_value_exist(context, pointer), it);
-    const WriteResult again = co_await store.write_return_value(context.bound_to("F"), "1");
+    CHECK_AWAITED(check_value_exist(store, context, pointer), it);
+    const WriteResult again = co_await write_return_value(store, context.bound_to("F"), "1");
     CHECK(again.status == WriteResult::Status::already_there);
     CHECK(again.stored == "null");
   };
@@ -163,10 +163,10 @@ TEST_CASE("case 4: of many writers one wins, and the others are told what it wro
   const std::size_t writers = 50;
   const auto body = [&]() -> Task<void> {
     for (int round = 0; round < 5; ++round) {
-      const SessionContext at = store.create_session_context().bound_to("F");
+      const SessionContext at = create_session_context(store).bound_to("F");
       std::vector<WriteResult> results(writers);
       const auto one = [&](std::size_t i) -> Task<void> {
-        results[i] = co_await store.write_return_value(at, "\"" + std::to_string(i) + "\"");
+        results[i] = co_await write_return_value(store, at, "\"" + std::to_string(i) + "\"");
       };
       co_await for_each_bounded(writers, writers, one);
       std::size_t winners = 0;
@@ -189,9 +189,9 @@ TEST_CASE("case 4: of many writers one wins, and the others are told what it wro
 TEST_CASE("a value is written under an instance, to a context that is bound to one", "[values]") {
   ON_EACH_STORE();
   CHECK(context.instance().empty());
-  CHECK(test::error_of(reactor, store.write_return_value(context, "1")).kind() == ErrorKind::bug);
+  CHECK(test::error_of(reactor, write_return_value(store, context, "1")).kind() == ErrorKind::bug);
   CHECK(context.session().size() == 36);
-  CHECK(store.create_session_context().session() != context.session());
+  CHECK(create_session_context(store).session() != context.session());
 }
 
 TEST_CASE("case 24: all missing inputs are named in one error, and none is left out", "[values]") {
@@ -211,8 +211,8 @@ TEST_CASE("case 24: all missing inputs are named in one error, and none is left 
   }
   std::vector<Pointer> pointers;
   for (int i = 0; i < 200; ++i)
-    pointers.push_back(store.pointer(context, "F-unumIndex-" + std::to_string(i)));
-  const Error error = test::error_of(reactor, store.read_input(context, pointers));
+    pointers.push_back(pointer(context, "F-unumIndex-" + std::to_string(i)));
+  const Error error = test::error_of(reactor, read_input(store, context, pointers));
   CHECK(error.kind() == ErrorKind::not_found);
   CHECK(error.code() == "Unum.MissingInput");
   for (int i = 0; i < 200; ++i) {
@@ -223,7 +223,7 @@ TEST_CASE("case 24: all missing inputs are named in one error, and none is left 
   std::size_t consumed = 0;
   const Error streamed = test::error_of(
       reactor,
-      store.read_input_stream(context, pointers, [&](std::size_t, std::string) { ++consumed; }));
+      read_input_stream(store, context, pointers, [&](std::size_t, std::string) { ++consumed; }));
   CHECK(streamed.message() == error.message());
   CHECK(consumed <= 1);
 }
@@ -242,17 +242,17 @@ TEST_CASE("inputs come in the order of their pointers, repeated ones too", "[val
     std::shuffle(order.begin(), order.end(), std::mt19937(1));
     std::vector<Pointer> pointers;
     for (const std::size_t i : order)
-      pointers.push_back(store.pointer(context, "F-unumIndex-" + std::to_string(i)));
-    const std::vector<std::string> values = co_await store.read_input(context, pointers);
+      pointers.push_back(pointer(context, "F-unumIndex-" + std::to_string(i)));
+    const std::vector<std::string> values = co_await read_input(store, context, pointers);
     REQUIRE(values.size() == order.size());
     for (std::size_t i = 0; i < order.size(); ++i) CHECK(values[i] == std::to_string(order[i]));
     std::vector<std::string> streamed;
-    co_await store.read_input_stream(context, pointers, [&](std::size_t place, std::string value) {
+    co_await read_input_stream(store, context, pointers, [&](std::size_t place, std::string value) {
       CHECK(place == streamed.size());
       streamed.push_back(std::move(value));
     });
     CHECK(streamed == values);
-    CHECK_AWAITED(store.read_input(context, {}), it.empty());
+    CHECK_AWAITED(read_input(store, context, {}), it.empty());
   };
   reactor.run(body());
 }
@@ -264,19 +264,19 @@ TEST_CASE("case 11: many values exist only when each of them does, and looking s
   const auto body = [&]() -> Task<void> {
     std::vector<Pointer> pointers;
     for (std::size_t i = 0; i < count; ++i)
-      pointers.push_back(store.pointer(context, "F" + std::to_string(i)));
-    CHECK_AWAITED(store.check_values_exist(context, {}), it);
-    CHECK_AWAITED(store.check_values_exist(context, pointers), !it);
+      pointers.push_back(pointer(context, "F" + std::to_string(i)));
+    CHECK_AWAITED(check_values_exist(store, context, {}), it);
+    CHECK_AWAITED(check_values_exist(store, context, pointers), !it);
     const auto one = [&](std::size_t i) -> Task<void> {
       if (i != 2) co_await test::write(store, context, "F" + std::to_string(i), "1");
     };
     co_await for_each_bounded(count, count, one);
     std::uint64_t before = store.counters().requests;
-    CHECK_AWAITED(store.check_values_exist(context, pointers), !it);
+    CHECK_AWAITED(check_values_exist(store, context, pointers), !it);
     CHECK(store.counters().requests - before < 100);
     co_await test::write(store, context, "F2", "null");
     before = store.counters().requests;
-    CHECK_AWAITED(store.check_values_exist(context, pointers), it);
+    CHECK_AWAITED(check_values_exist(store, context, pointers), it);
     CHECK(store.counters().requests - before <= count + 2);
   };
   reactor.run(body());
@@ -285,11 +285,11 @@ TEST_CASE("case 11: many values exist only when each of them does, and looking s
 TEST_CASE("warm calls open nothing", "[values]") {
   ON_EACH_STORE();
   const auto body = [&]() -> Task<void> {
-    const std::vector<Pointer> pointers(100, store.pointer(context, "F"));
+    const std::vector<Pointer> pointers(100, pointer(context, "F"));
     const auto single_calls = [&](const std::string& name) -> Task<void> {
       co_await test::write(store, context, name, "1");
-      co_await store.read_input(context, std::span(pointers).first(1));
-      co_await store.check_value_exist(context, pointers[0]);
+      co_await read_input(store, context, std::span(pointers).first(1));
+      co_await check_value_exist(store, context, pointers[0]);
       co_await store.get(context, kOutcomeF);
     };
     co_await single_calls("F");
@@ -299,8 +299,8 @@ TEST_CASE("warm calls open nothing", "[values]") {
     bool opening = true;
     for (int round = 0; opening && round < 20; ++round) {
       const std::uint64_t before = store.counters().connections;
-      co_await store.read_input(context, pointers);
-      co_await store.check_values_exist(context, pointers);
+      co_await read_input(store, context, pointers);
+      co_await check_values_exist(store, context, pointers);
       opening = store.counters().connections != before;
     }
     const std::uint64_t before = store.counters().connections;
@@ -325,10 +325,10 @@ TEST_CASE("names of all kinds keep apart and are listed as they were given", "[n
     };
     co_await for_each_bounded(names.size(), names.size(), one);
     std::vector<Pointer> pointers;
-    for (const std::string& name : names) pointers.push_back(store.pointer(context, name));
-    const std::vector<std::string> values = co_await store.read_input(context, pointers);
+    for (const std::string& name : names) pointers.push_back(pointer(context, name));
+    const std::vector<std::string> values = co_await read_input(store, context, pointers);
     for (std::size_t i = 0; i < names.size(); ++i) CHECK(values[i] == std::to_string(i));
-    CHECK_AWAITED(store.check_values_exist(context, pointers), it);
+    CHECK_AWAITED(check_values_exist(store, context, pointers), it);
     CHECK_AWAITED(store.get(context, id(names[1], ItemKind::outcome)), it == "1");
     std::set<std::string> listed;
     for (const ListedItem& item : co_await store.list(context)) {
@@ -350,11 +350,11 @@ TEST_CASE("sessions of all names keep apart, and none can leave the store", "[na
   const std::vector<std::string> ids = odd_names();
   const auto body = [&]() -> Task<void> {
     const auto one = [&](std::size_t i) -> Task<void> {
-      co_await test::write(store, store.session_context(ids[i]), "F", std::to_string(i));
+      co_await test::write(store, session_context(ids[i]), "F", std::to_string(i));
     };
     co_await for_each_bounded(ids.size(), ids.size(), one);
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      const SessionContext session = store.session_context(ids[i]);
+      const SessionContext session = session_context(ids[i]);
       CHECK(session.session() == ids[i]);
       CHECK_AWAITED(store.get(session, kOutcomeF), it == std::to_string(i));
       CHECK_AWAITED(store.list(session), it.size() == 1);
@@ -364,7 +364,7 @@ TEST_CASE("sessions of all names keep apart, and none can leave the store", "[na
            std::set<std::string>(ids.begin(), ids.end())));
     CHECK(listed.size() == ids.size());
     const std::vector<ItemId> items{kOutcomeF};
-    for (const std::string& id : ids) co_await store.remove(store.session_context(id), items);
+    for (const std::string& id : ids) co_await store.remove(session_context(id), items);
     CHECK_AWAITED(store.list_sessions(), it.empty());
   };
   reactor.run(body());
@@ -372,16 +372,16 @@ TEST_CASE("sessions of all names keep apart, and none can leave the store", "[na
 
 TEST_CASE("a session and an instance need a name of bounded length", "[names]") {
   ON_EACH_STORE();
-  CHECK_THROWS_AS(store.session_context(""), Error);
-  CHECK_THROWS_AS(store.session_context(std::string(kSessionBytesMax + 1, 's')), Error);
-  CHECK_THROWS_AS(store.pointer(context, ""), Error);
-  CHECK_THROWS_AS(store.pointer(context, std::string(kItemNameBytesMax + 1, 'n')), Error);
+  CHECK_THROWS_AS(session_context(""), Error);
+  CHECK_THROWS_AS(session_context(std::string(kSessionBytesMax + 1, 's')), Error);
+  CHECK_THROWS_AS(pointer(context, ""), Error);
+  CHECK_THROWS_AS(pointer(context, std::string(kItemNameBytesMax + 1, 'n')), Error);
   CHECK(test::error_of(reactor, store.get(context, id("", ItemKind::outcome))).kind() ==
         ErrorKind::invalid);
   const ItemId longest{std::string(kItemNameBytesMax, 'n'), ItemKind::report};
-  reactor.run(store.put(store.session_context(std::string(kSessionBytesMax, 's')), longest, "1"));
-  CHECK(reactor.run(
-            store.get(store.session_context(std::string(kSessionBytesMax, 's')), longest)) == "1");
+  reactor.run(store.put(session_context(std::string(kSessionBytesMax, 's')), longest, "1"));
+  CHECK(reactor.run(store.get(session_context(std::string(kSessionBytesMax, 's')), longest)) ==
+        "1");
 }
 
 TEST_CASE("the kinds of items of one name keep apart", "[values]") {
@@ -440,7 +440,7 @@ TEST_CASE("a session removed by one and begun again is seen by another who had i
     CHECK_AWAITED(other->get(context, kOutcomeF), !it.has_value());
     co_await test::write(store, context, "F", "2");
     CHECK_AWAITED(other->get(context, kOutcomeF), it == "2");
-    CHECK_AWAITED(other->check_value_exist(context, other->pointer(context, "F")), it);
+    CHECK_AWAITED(check_value_exist(*other, context, pointer(context, "F")), it);
     co_await store.remove(context, items);
     CHECK_AWAITED(test::write(*other, context, "F", "3"), it);
     CHECK_AWAITED(store.get(context, kOutcomeF), it == "3");
@@ -448,19 +448,19 @@ TEST_CASE("a session removed by one and begun again is seen by another who had i
     co_await store.remove(context, items);
     co_await test::write(store, context, "F", "4");
     co_await test::write(store, context, "G", "5");
-    const std::vector<Pointer> both{other->pointer(context, "F"), other->pointer(context, "G")};
-    CHECK_AWAITED(other->read_input(context, both), it == (std::vector<std::string>{"4", "5"}));
+    const std::vector<Pointer> both{pointer(context, "F"), pointer(context, "G")};
+    CHECK_AWAITED(read_input(*other, context, both), it == (std::vector<std::string>{"4", "5"}));
   };
   reactor.run(body());
 }
 
 TEST_CASE("sessions see nothing of each other", "[values]") {
   ON_EACH_STORE();
-  const SessionContext other = store.session_context(context.session() + "x");
+  const SessionContext other = session_context(context.session() + "x");
   const auto body = [&]() -> Task<void> {
     co_await test::write(store, context, "F", "1");
     CHECK_AWAITED(store.get(other, kOutcomeF), !it.has_value());
-    CHECK_AWAITED(store.check_value_exist(other, store.pointer(other, "F")), !it);
+    CHECK_AWAITED(check_value_exist(store, other, pointer(other, "F")), !it);
     CHECK_AWAITED(store.list(other), it.empty());
     CHECK_AWAITED(test::write(store, other, "F", "2"), it);
     CHECK_AWAITED(store.get(context, kOutcomeF), it == "1");
@@ -477,7 +477,7 @@ TEST_CASE("a call whose deadline has passed or that is to stop says so", "[value
   source.request("enough");
   Wait stopped;
   stopped.stop = source.token();
-  const std::vector<Pointer> pointers{store.pointer(context, "F")};
+  const std::vector<Pointer> pointers{pointer(context, "F")};
   const auto kinds = [&](Wait wait) {
     std::vector<ErrorKind> seen;
     seen.push_back(test::error_of(reactor, store.get(context, kOutcomeF, wait)).kind());
@@ -486,7 +486,7 @@ TEST_CASE("a call whose deadline has passed or that is to stop says so", "[value
             .kind());
     seen.push_back(
         test::error_of(reactor, store.put(context, id("G", ItemKind::report), "1", wait)).kind());
-    seen.push_back(test::error_of(reactor, store.read_input(context, pointers, wait)).kind());
+    seen.push_back(test::error_of(reactor, read_input(store, context, pointers, wait)).kind());
     seen.push_back(test::error_of(reactor, store.list(context, wait)).kind());
     seen.push_back(test::error_of(reactor, store.list_sessions(wait)).kind());
     return seen;
@@ -506,12 +506,12 @@ TEST_CASE("a write that is given up may have taken place, and writing again sett
       wait.deadline = Clock::now() + std::chrono::microseconds(50 * i);
       bool ended = false;
       try {
-        ended = (co_await store.write_return_value(at, "1", wait)).status ==
+        ended = (co_await write_return_value(store, at, "1", wait)).status ==
                 WriteResult::Status::written;
       } catch (const Error& error) {
         CHECK(error.kind() == ErrorKind::timeout);
       }
-      const WriteResult again = co_await store.write_return_value(at, "1");
+      const WriteResult again = co_await write_return_value(store, at, "1");
       if (ended) CHECK(again.status == WriteResult::Status::already_there);
       if (again.status == WriteResult::Status::already_there) CHECK(again.stored == "1");
     }

@@ -194,7 +194,7 @@ class Case {
   /// A session, and the same session once more.
   std::vector<std::size_t> run_order(Choices choices, bool interleave) {
     const std::string session = next_session();
-    OrderStore store(reactor_, store_, interleave);
+    OrderStore store(store_, interleave);
     OrderCode code(behaviours_, store);
     Scheduler first(reactor_, std::move(choices));
     Scheduler again(reactor_, Choices({}, true, next_seed()));
@@ -218,8 +218,8 @@ class Case {
   void run_together(bool interleave) {
     const std::string session = next_session();
     Scheduler scheduler(reactor_, Choices({}, true, next_seed()));
-    OrderStore store(reactor_, store_, interleave);
-    OrderStore other_store(reactor_, other_store_, interleave, "'");
+    OrderStore store(store_, interleave);
+    OrderStore other_store(other_store_, interleave, "'");
     OrderCode code(behaviours_, store);
     OrderCode other_code(behaviours_, other_store);
     std::string outcome;
@@ -241,7 +241,7 @@ class Case {
     const std::size_t place = choices.random() % std::max<std::size_t>(1, places_);
     Scheduler first(reactor_, std::move(choices));
     Scheduler second(reactor_, Choices({}, true, next_seed() + 1));
-    OrderStore store(reactor_, store_, true);
+    OrderStore store(store_, true);
     OrderCode code(behaviours_, store);
     std::string outcome;
     store.die_at(place);
@@ -303,7 +303,7 @@ class Case {
   }
 
   void clear(const std::string& session) {
-    const SessionContext context = store_.session_context(session);
+    const SessionContext context = session_context(session);
     std::vector<ItemId> items;
     for (const ListedItem& item : reactor_.run(store_.list(context))) items.push_back(item.id);
     reactor_.run(store_.remove(context, items));

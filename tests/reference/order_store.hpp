@@ -12,20 +12,21 @@
 #include <vector>
 
 #include "reference/order_scheduler.hpp"
-#include "unum/data_store.hpp"
+#include "unum/forwarding_store.hpp"
+#include "unum/scan_and_claim.hpp"
 
 namespace unum::test {
 
 /// What a store that died throws from then on.
 struct ProcessDied {};
 
-class OrderStore final : public DataStore {
+class OrderStore final : public ForwardingStore {
  public:
   /// `interleave`: fan-ins go call by call, as in stores that have nothing better, and each call
   /// waits for its turn. Else commits and joins are the inner store's own.
   /// `label` marks its calls in orders.
-  OrderStore(Reactor& reactor, DataStore& inner, bool interleave, std::string label = "")
-      : DataStore(reactor), inner_(inner), interleave_(interleave), label_(std::move(label)) {}
+  OrderStore(DataStore& inner, bool interleave, std::string label = "")
+      : ForwardingStore(inner), interleave_(interleave), label_(std::move(label)) {}
 
   void begin(Scheduler& scheduler) { scheduler_ = &scheduler; }
   /// From this place of the run's calls and their returns on, all fail: before a call takes effect
@@ -37,30 +38,26 @@ class OrderStore final : public DataStore {
   const std::set<std::string>& stored() const noexcept { return stored_; }
   const std::string& label() const noexcept { return label_; }
 
-  std::string_view type() const noexcept override { return inner_.type(); }
-  const std::string& name() const noexcept override { return inner_.name(); }
-  StoreCounters counters() const noexcept override { return inner_.counters(); }
-
   Task<CommitResult> commit(const SessionContext& context, std::string_view value,
                             std::span<const FanIn> fan_ins, Wait wait) override {
-    if (interleave_) co_return co_await DataStore::commit(context, value, fan_ins, wait);
+    if (interleave_) co_return co_await write_then_join(*this, context, value, fan_ins, wait);
     const Scheduler::Moving moving(*scheduler_);
-    CommitResult result = co_await inner_.commit(context, value, fan_ins, wait);
+    CommitResult result = co_await inner().commit(context, value, fan_ins, wait);
     stored_.insert(context.instance());
     co_return result;
   }
   Task<std::vector<FanInState>> join(const SessionContext& context, std::span<const FanIn> fan_ins,
                                      Wait wait) override {
-    if (interleave_) co_return co_await DataStore::join(context, fan_ins, wait);
+    if (interleave_) co_return co_await fan_in_.join(context, fan_ins, wait);
     const Scheduler::Moving moving(*scheduler_);
-    co_return co_await inner_.join(context, fan_ins, wait);
+    co_return co_await inner().join(context, fan_ins, wait);
   }
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override {
     co_await turn(context, "get", item);
     const Scheduler::Moving moving(*scheduler_);
-    std::optional<std::string> value = co_await inner_.get(context, item, wait);
+    std::optional<std::string> value = co_await inner().get(context, item, wait);
     pass();
     co_return value;
   }
@@ -68,7 +65,7 @@ class OrderStore final : public DataStore {
                            std::string_view value, Wait wait) override {
     co_await turn(context, "create", item);
     const Scheduler::Moving moving(*scheduler_);
-    WriteResult result = co_await inner_.create(context, item, value, wait);
+    WriteResult result = co_await inner().create(context, item, value, wait);
     if (item.kind == ItemKind::outcome) stored_.insert(item.name);
     pass();
     co_return result;
@@ -77,45 +74,42 @@ class OrderStore final : public DataStore {
                  Wait wait) override {
     co_await turn(context, "put", item);
     const Scheduler::Moving moving(*scheduler_);
-    co_await inner_.put(context, item, value, wait);
+    co_await inner().put(context, item, value, wait);
     pass();
   }
   Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
                     Wait wait) override {
     const Scheduler::Moving moving(*scheduler_);
-    co_await inner_.remove(context, items, wait);
+    co_await inner().remove(context, items, wait);
   }
   Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override {
     const Scheduler::Moving moving(*scheduler_);
-    co_return co_await inner_.list(context, wait);
+    co_return co_await inner().list(context, wait);
   }
   Task<std::vector<std::string>> list_sessions(Wait wait) override {
     const Scheduler::Moving moving(*scheduler_);
-    co_return co_await inner_.list_sessions(wait);
+    co_return co_await inner().list_sessions(wait);
   }
-  Task<void> close() override { co_return; }
-
- protected:
-  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
-                                                             std::span<const Pointer> pointers,
-                                                             Wait wait) override {
+  Task<std::vector<std::optional<std::string>>> get_many(const SessionContext& context,
+                                                         std::span<const Pointer> pointers,
+                                                         Wait wait) override {
     std::vector<std::optional<std::string>> values;
     for (const Pointer& pointer : pointers) {
       const ItemId item{pointer.name(), ItemKind::outcome};
       co_await turn(context, "get", item);
       const Scheduler::Moving moving(*scheduler_);
-      values.push_back(co_await inner_.get(context, item, wait));
+      values.push_back(co_await inner().get(context, item, wait));
     }
     co_return values;
   }
-  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                            Wait wait) override {
+  Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                       Wait wait) override {
     bool exist = true;
     for (const Pointer& pointer : pointers) {
       const ItemId item{pointer.name(), ItemKind::outcome};
       co_await turn(context, "look for", item);
       const Scheduler::Moving moving(*scheduler_);
-      exist = co_await inner_.check_value_exist(context, pointer, wait);
+      exist = co_await check_value_exist(inner(), context, pointer, wait);
       if (!exist) break;
     }
     co_return exist;
@@ -133,13 +127,13 @@ class OrderStore final : public DataStore {
     if (places_++ >= dies_at_) throw ProcessDied{};
   }
 
-  DataStore& inner_;
   const bool interleave_;
   const std::string label_;
   Scheduler* scheduler_ = nullptr;
   std::set<std::string> stored_;
   std::size_t places_ = 0;
   std::size_t dies_at_ = std::numeric_limits<std::size_t>::max();
+  ScanAndClaim fan_in_{*this};
 };
 
 }  // namespace unum::test

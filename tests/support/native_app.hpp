@@ -14,7 +14,8 @@
 
 #include "hosts/local_host.hpp"
 #include "support/scratch.hpp"
-#include "unum/data_store.hpp"
+#include "unum/forwarding_store.hpp"
+#include "unum/scan_and_claim.hpp"
 
 namespace unum::test {
 
@@ -82,83 +83,74 @@ struct StoreDied {};
 
 /// A store that dies at its n-th operation, before or after it took effect, and at all that follow;
 /// or that answers none of them any more, until its caller gives up; or that fails with an error.
-class FailingStore : public DataStore {
+class FailingStore : public ForwardingStore {
  public:
   enum class How { dies_before_effect, dies_after_effect, falls_silent };
-  FailingStore(Reactor& reactor, DataStore& inner, int operations_before, How how)
-      : DataStore(reactor), inner_(inner), left_(operations_before), how_(how) {}
-  FailingStore(Reactor& reactor, DataStore& inner, int operations_before, Error error)
-      : DataStore(reactor),
-        inner_(inner),
+  FailingStore(DataStore& inner, int operations_before, How how)
+      : ForwardingStore(inner), left_(operations_before), how_(how) {}
+  FailingStore(DataStore& inner, int operations_before, Error error)
+      : ForwardingStore(inner),
         left_(operations_before),
         how_(How::dies_before_effect),
         error_(std::move(error)) {}
   /// Fails once, and has recovered then.
-  FailingStore(Reactor& reactor, DataStore& inner, int operations_before, How how, Error error)
-      : DataStore(reactor),
-        inner_(inner),
+  FailingStore(DataStore& inner, int operations_before, How how, Error error)
+      : ForwardingStore(inner),
         left_(operations_before),
         how_(how),
         error_(std::move(error)),
         recovers_(true) {}
 
   bool has_failed() const noexcept { return failed_; }
-  std::string_view type() const noexcept override { return inner_.type(); }
-  const std::string& name() const noexcept override { return inner_.name(); }
-  StoreCounters counters() const noexcept override { return inner_.counters(); }
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override {
     co_await before(wait);
-    auto value = co_await inner_.get(context, item, wait);
+    auto value = co_await inner().get(context, item, wait);
     after();
     co_return value;
   }
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) override {
     co_await before(wait);
-    auto result = co_await inner_.create(context, item, value, wait);
+    auto result = co_await inner().create(context, item, value, wait);
     after();
     co_return result;
   }
   Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
                  Wait wait) override {
     co_await before(wait);
-    co_await inner_.put(context, item, value, wait);
+    co_await inner().put(context, item, value, wait);
     after();
   }
-  Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
-                    Wait wait) override {
-    co_await inner_.remove(context, items, wait);
-  }
-  Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override {
-    co_return co_await inner_.list(context, wait);
-  }
-  Task<std::vector<std::string>> list_sessions(Wait wait) override {
-    co_return co_await inner_.list_sessions(wait);
-  }
-  Task<void> close() override { co_return; }
-
- protected:
-  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
-                                                             std::span<const Pointer> pointers,
-                                                             Wait wait) override {
+  Task<std::vector<std::optional<std::string>>> get_many(const SessionContext& context,
+                                                         std::span<const Pointer> pointers,
+                                                         Wait wait) override {
     co_await before(wait);
     std::vector<std::optional<std::string>> values;
     for (const Pointer& pointer : pointers) {
       const ItemId item{pointer.name(), ItemKind::outcome};
-      values.push_back(co_await inner_.get(context, item, wait));
+      values.push_back(co_await inner().get(context, item, wait));
     }
     after();
     co_return values;
   }
-  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                            Wait wait) override {
+  Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                       Wait wait) override {
     co_await before(wait);
-    const bool exist = co_await inner_.check_values_exist(context, pointers, wait);
+    const bool exist = co_await check_values_exist(inner(), context, pointers, wait);
     after();
     co_return exist;
   }
+  Task<CommitResult> commit(const SessionContext& context, std::string_view value,
+                            std::span<const FanIn> fan_ins, Wait wait) override {
+    return write_then_join(*this, context, value, fan_ins, wait);
+  }
+  Task<std::vector<FanInState>> join(const SessionContext& context, std::span<const FanIn> fan_ins,
+                                     Wait wait) override {
+    return fan_in_.join(context, fan_ins, wait);
+  }
+  Task<void> close() override { co_return; }
 
  private:
   Task<void> before(const Wait& wait) {
@@ -181,12 +173,12 @@ class FailingStore : public DataStore {
     throw StoreDied{};
   }
 
-  DataStore& inner_;
   int left_;
   const How how_;
   const std::optional<Error> error_{};
   const bool recovers_ = false;
   bool failed_ = false;
+  ScanAndClaim fan_in_{*this};
 };
 
 /// A fresh store of a type ("memory" or "fs", not durable).

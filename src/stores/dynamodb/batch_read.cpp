@@ -82,7 +82,7 @@ Task<void> DynamoDbStore::ask_for_missing(const KeyTable& keys, Found& found, Wa
   }
 }
 
-Task<std::vector<std::optional<std::string>>> DynamoDbStore::get_outcomes(
+Task<std::vector<std::optional<std::string>>> DynamoDbStore::get_many(
     const SessionContext& context, std::span<const Pointer> pointers, Wait wait) {
   const KeyTable keys = outcome_keys(context, pointers);
   const bool consistent = settings_.options.read_consistency == ReadConsistency::strong;
@@ -116,8 +116,8 @@ Task<std::vector<std::optional<std::string>>> DynamoDbStore::get_outcomes(
   co_return in_order;
 }
 
-Task<bool> DynamoDbStore::outcomes_exist(const SessionContext& context,
-                                         std::span<const Pointer> pointers, Wait wait) {
+Task<bool> DynamoDbStore::all_exist(const SessionContext& context,
+                                    std::span<const Pointer> pointers, Wait wait) {
   const KeyTable keys = outcome_keys(context, pointers);
   co_return co_await all_exist(keys, wait);
 }

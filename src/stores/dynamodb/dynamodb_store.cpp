@@ -29,7 +29,7 @@ constexpr std::array<std::string_view, 1> kFailedCondition = {kConditionFailed};
 
 DynamoDbStore::DynamoDbStore(Reactor& reactor, aws::Session session, std::string name,
                              Settings settings)
-    : DataStore(reactor),
+    : reactor_(reactor),
       session_(std::move(session)),
       settings_(std::move(settings)),
       table_(reactor, *session_.service, std::move(name)) {}
@@ -42,18 +42,13 @@ StoreCounters DynamoDbStore::counters() const noexcept {
   return counters;
 }
 
-Task<void> DynamoDbStore::close() {
-  if (closed()) co_return;
-  mark_closed();
-  co_await session_.close();
-}
+Task<void> DynamoDbStore::close() { return session_.close(); }
 
 // --- Reading
 // ---------------------------------------------------------------------------------------------
 
 Task<std::optional<std::string>> DynamoDbStore::get(const SessionContext& context,
                                                     const ItemId& item, Wait wait) {
-  begin_call("get", item, wait);
   const std::string key = item_key(context.session(), item);
   co_return co_await read_value(key, wait);
 }
@@ -154,8 +149,6 @@ Task<std::optional<Stored>> DynamoDbStore::create_item(const SessionContext& con
 
 Task<WriteResult> DynamoDbStore::create(const SessionContext& context, const ItemId& item,
                                         std::string_view value, Wait wait) {
-  begin_call("create", item, wait);
-  check_value(item, value);
   const std::string key = item_key(context.session(), item);
   if (!fits_in_item(context, item, key, value)) {
     co_return co_await create_large(context, item, key, value, wait);
@@ -171,8 +164,6 @@ Task<WriteResult> DynamoDbStore::create(const SessionContext& context, const Ite
 
 Task<void> DynamoDbStore::put(const SessionContext& context, const ItemId& item,
                               std::string_view value, Wait wait) {
-  begin_call("put", item, wait);
-  check_value(item, value);
   const std::string key = item_key(context.session(), item);
   Content content{value};
   std::string writer;
@@ -200,10 +191,8 @@ Task<void> DynamoDbStore::put(const SessionContext& context, const ItemId& item,
 
 Task<void> DynamoDbStore::remove(const SessionContext& context, std::span<const ItemId> items,
                                  Wait wait) {
-  begin_call("remove", wait);
   KeyTable keys(session_prefix(context.session()), items.size());
   for (const ItemId& item : items) {
-    begin_call("remove", item, wait);
     keys.add(item.name, item.kind);
   }
   // What belongs to the items: parts of values and nodes of trees.
@@ -229,7 +218,7 @@ Task<void> DynamoDbStore::remove(const SessionContext& context, std::span<const 
   co_await table_.delete_keys(all, wait);
   const std::vector<std::string_view> inner(belongings.begin(), belongings.end());
   co_await table_.delete_keys(inner, wait);
-  forget_looks();
+  requested_.forget();
 }
 
 }  // namespace unum::dynamodb

@@ -15,6 +15,7 @@
 #include "stores/dynamodb/key_table.hpp"
 #include "stores/dynamodb/table.hpp"
 #include "stores/fan_in_record.hpp"
+#include "unum/scan_and_claim.hpp"
 
 namespace unum::dynamodb {
 
@@ -49,6 +50,7 @@ class DynamoDbStore final : public DataStore {
 
   std::string_view type() const noexcept override { return "dynamodb"; }
   const std::string& name() const noexcept override { return table_.name(); }
+  Reactor& reactor() const noexcept override { return reactor_; }
   StoreCounters counters() const noexcept override;
   bool is_held_back() const noexcept override { return session_.service->is_held_back(); }
 
@@ -62,17 +64,18 @@ class DynamoDbStore final : public DataStore {
                     Wait wait) override;
   Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override;
   Task<std::vector<std::string>> list_sessions(Wait wait) override;
+  Task<CommitResult> commit(const SessionContext& context, std::string_view value,
+                            std::span<const FanIn> fan_ins, Wait wait) override {
+    return write_then_join(*this, context, value, fan_ins, wait);
+  }
   Task<std::vector<FanInState>> join(const SessionContext& context, std::span<const FanIn> fan_ins,
                                      Wait wait) override;
+  Task<std::vector<std::optional<std::string>>> get_many(const SessionContext& context,
+                                                         std::span<const Pointer> pointers,
+                                                         Wait wait) override;
+  Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                       Wait wait) override;
   Task<void> close() override;
-
- protected:
-  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
-                                                             std::span<const Pointer> pointers,
-                                                             Wait wait) override;
-  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                            Wait wait) override;
-  std::size_t looks_shared_from() const noexcept override { return 1; }
 
  private:
   // --- Single items
@@ -127,9 +130,11 @@ class DynamoDbStore final : public DataStore {
   Task<void> collect(const class Orphans& orphans, Wait wait);
   std::size_t scan_segments() const noexcept;
 
+  Reactor& reactor_;
   aws::Session session_;
   const Settings settings_;
   Table table_;
+  ScanAndClaim requested_{*this, {.shared_from = 1}};  // a check is a request
 };
 
 /// Keys of the nodes, without the root, of a tree over `size` names.

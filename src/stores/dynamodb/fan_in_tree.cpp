@@ -104,7 +104,6 @@ struct DynamoDbStore::Climb {
 
 Task<std::vector<FanInState>> DynamoDbStore::join(const SessionContext& context,
                                                   std::span<const FanIn> fan_ins, Wait wait) {
-  begin_call("join", wait);
   std::vector<FanInState> states(fan_ins.size());
   const auto one = [&](std::size_t i) -> Task<void> {
     states[i] = co_await join_one(context, fan_ins[i], wait);
@@ -116,7 +115,7 @@ Task<std::vector<FanInState>> DynamoDbStore::join(const SessionContext& context,
 Task<FanInState> DynamoDbStore::join_one(const SessionContext& context, const FanIn& fan_in,
                                          Wait wait) {
   if (fan_in.role != FanInRole::contributor) {
-    co_return co_await join_requested(context, fan_in, wait);
+    co_return co_await requested_.join_requested(context, fan_in, wait);
   }
   const FanInRecord mine = record_of(context, fan_in, type());
   if (fan_in.set->size() > 1) {

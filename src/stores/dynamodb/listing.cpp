@@ -103,7 +103,6 @@ Task<void> DynamoDbStore::collect(const Orphans& orphans, Wait wait) {
 }
 
 Task<std::vector<ListedItem>> DynamoDbStore::list(const SessionContext& context, Wait wait) {
-  begin_call("list", wait);
   const std::string prefix = session_prefix(context.session());
   Orphans orphans(unix_ns(reactor().wall_time()) -
                   std::chrono::nanoseconds(settings_.tuning.orphan_age).count());
@@ -129,7 +128,6 @@ Task<std::vector<ListedItem>> DynamoDbStore::list(const SessionContext& context,
 }
 
 Task<std::vector<std::string>> DynamoDbStore::list_sessions(Wait wait) {
-  begin_call("list_sessions", wait);
   Orphans orphans(unix_ns(reactor().wall_time()) -
                   std::chrono::nanoseconds(settings_.tuning.orphan_age).count());
   std::set<std::string> sessions;

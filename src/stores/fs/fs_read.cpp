@@ -219,7 +219,6 @@ Task<bool> FsStore::read_item(const SessionContext& context, const ItemPath& pat
 
 Task<std::optional<std::string>> FsStore::get(const SessionContext& context, const ItemId& item,
                                               Wait wait) {
-  begin_call("get", item, wait);
   const ItemPath path(item.name, item.kind);
   const bool durable = is_durable(item.kind);
   Found found;
@@ -236,8 +235,9 @@ Task<std::optional<std::string>> FsStore::get(const SessionContext& context, con
 // --- Many
 // ----------------------------------------------------------------------------------------------
 
-Task<std::vector<std::optional<std::string>>> FsStore::get_outcomes(
-    const SessionContext& context, std::span<const Pointer> pointers, Wait wait) {
+Task<std::vector<std::optional<std::string>>> FsStore::get_many(const SessionContext& context,
+                                                                std::span<const Pointer> pointers,
+                                                                Wait wait) {
   std::vector<std::optional<std::string>> values(pointers.size());
   std::vector<std::size_t> cold;
   const DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
@@ -313,7 +313,7 @@ Task<void> FsStore::read_at_once(const Directory& directory, std::span<const Poi
       bytes = 0;
       co_await reactor().yield();
       guess.restart();
-      begin_call("read_input", wait);
+      check_wait(*this, "get_many", wait);
     }
   }
 }
@@ -339,8 +339,8 @@ Task<void> FsStore::read_cold(const SessionContext& context, std::span<const Poi
 // --- Existence
 // -----------------------------------------------------------------------------------------
 
-Task<bool> FsStore::outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                                   Wait wait) {
+Task<bool> FsStore::all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                              Wait wait) {
   if (calls_->is_slow()) co_return co_await exist_slow(context, pointers, wait);
   for (int attempt = 0; attempt < 2; ++attempt) {
     DirectoryPtr directory = sessions_.cached(context.session());
@@ -365,7 +365,7 @@ Task<bool> FsStore::outcomes_exist(const SessionContext& context, std::span<cons
       }
       if (i % kLooksAtOnce == kLooksAtOnce - 1) {
         co_await reactor().yield();
-        begin_call("check_values_exist", wait);
+        check_wait(*this, "all_exist", wait);
       }
     }
     if (all) co_return true;

@@ -184,8 +184,7 @@ Task<bool> create_fs_store(Reactor& reactor, std::string_view given) {
 
 FsStore::FsStore(std::unique_ptr<SystemCalls> calls, std::string name, const DirectoryPtr& root,
                  FileSystem file_system, const StoreOptions& options)
-    : DataStore(calls->reactor()),
-      calls_(std::move(calls)),
+    : calls_(std::move(calls)),
       name_(std::move(name)),
       file_system_(file_system),
       durable_(options.durable),
@@ -193,14 +192,16 @@ FsStore::FsStore(std::unique_ptr<SystemCalls> calls, std::string name, const Dir
       sessions_(*calls_, counters_, root),
       commit_(*calls_, counters_, root),
       free_slots_(writes_in_flight_max()),
-      temporary_prefix_(random_prefix(reactor())) {
+      temporary_prefix_(random_prefix(reactor())),
+      fan_in_(*this, {.settle = [this](const SessionContext& context, Wait wait) {
+        return settle(context, wait);
+      }}) {
   counters_.connections = 1;
 }
 
 FsStore::~FsStore() = default;
 
 Task<void> FsStore::close() {
-  mark_closed();
   co_await commit_.drain();
   sessions_.clear();
 }
@@ -245,7 +246,6 @@ Task<void> FsStore::list_items(DirectoryPtr directory, std::string prefix,
 }
 
 Task<std::vector<ListedItem>> FsStore::list(const SessionContext& context, Wait wait) {
-  begin_call("list", wait);
   std::vector<ListedItem> items;
   DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
   if (directory && forget_if_gone(context, *directory)) {
@@ -285,7 +285,6 @@ Task<void> FsStore::list_sessions_in(DirectoryPtr directory, std::string prefix,
 }
 
 Task<std::vector<std::string>> FsStore::list_sessions(Wait wait) {
-  begin_call("list_sessions", wait);
   std::vector<std::string> ids;
   co_await list_sessions_in(sessions_.root(), {}, ids, wait);
   co_return ids;
@@ -307,9 +306,7 @@ Task<void> FsStore::remove_if_empty(DirectoryPtr directory, const Directory* unt
 
 Task<void> FsStore::remove(const SessionContext& context, std::span<const ItemId> items,
                            Wait wait) {
-  begin_call("remove", wait);
-  for (const ItemId& item : items) begin_call("remove", item, wait);
-  forget_looks();
+  fan_in_.forget();
   DirectoryPtr session = co_await sessions_.find(context.session(), wait);
   if (session && forget_if_gone(context, *session)) {
     session = co_await sessions_.find(context.session(), wait);

@@ -16,6 +16,7 @@
 #include "stores/fs/session_directories.hpp"
 #include "stores/fs/system_calls.hpp"
 #include "unum/data_store.hpp"
+#include "unum/scan_and_claim.hpp"
 
 namespace unum::fs {
 
@@ -33,7 +34,9 @@ class FsStore final : public DataStore {
 
   std::string_view type() const noexcept override { return "fs"; }
   const std::string& name() const noexcept override { return name_; }
+  Reactor& reactor() const noexcept override { return calls_->reactor(); }
   StoreCounters counters() const noexcept override { return counters_; }
+  bool is_held_back() const noexcept override { return false; }
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override;
@@ -45,15 +48,20 @@ class FsStore final : public DataStore {
                     Wait wait) override;
   Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override;
   Task<std::vector<std::string>> list_sessions(Wait wait) override;
+  Task<std::vector<std::optional<std::string>>> get_many(const SessionContext& context,
+                                                         std::span<const Pointer> pointers,
+                                                         Wait wait) override;
+  Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                       Wait wait) override;
+  Task<CommitResult> commit(const SessionContext& context, std::string_view value,
+                            std::span<const FanIn> fan_ins, Wait wait) override {
+    return write_then_join(*this, context, value, fan_ins, wait);
+  }
+  Task<std::vector<FanInState>> join(const SessionContext& context, std::span<const FanIn> fan_ins,
+                                     Wait wait) override {
+    return fan_in_.join(context, fan_ins, wait);
+  }
   Task<void> close() override;
-
- protected:
-  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
-                                                             std::span<const Pointer> pointers,
-                                                             Wait wait) override;
-  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                            Wait wait) override;
-  Task<void> settle(const SessionContext& context, Wait wait) override;
 
  private:
   /// A file that is written but has no name yet, or one that nobody looks for; gone when this goes.
@@ -132,6 +140,7 @@ class FsStore final : public DataStore {
                         Wait wait);
   Task<void> list_sessions_in(DirectoryPtr directory, std::string prefix,
                               std::vector<std::string>& out, Wait wait);
+  Task<void> settle(const SessionContext& context, Wait wait);
   Task<void> settle_nested(DirectoryPtr directory, Wait wait);
   Task<void> remove_if_empty(DirectoryPtr directory, const Directory* until);
 
@@ -147,6 +156,7 @@ class FsStore final : public DataStore {
   WaitList slot_waiters_;
   std::string temporary_prefix_;
   std::uint64_t temporaries_ = 0;
+  ScanAndClaim fan_in_;
 };
 
 /// `open_fs_store` with system calls of the caller's own.

@@ -147,8 +147,6 @@ Task<void> FsStore::wait_for_names(const DirectoryPtr& directory, const SessionC
 
 Task<WriteResult> FsStore::create(const SessionContext& context, const ItemId& item,
                                   std::string_view value, Wait wait) {
-  begin_call("create", item, wait);
-  check_value(item, value);
   const ItemPath path(item.name, item.kind);
   const bool durable = is_durable(item.kind);
   // Over a network the data must have left this machine before others can see the name, durable or
@@ -193,8 +191,6 @@ Task<WriteResult> FsStore::create(const SessionContext& context, const ItemId& i
 
 Task<void> FsStore::put(const SessionContext& context, const ItemId& item, std::string_view value,
                         Wait wait) {
-  begin_call("put", item, wait);
-  check_value(item, value);
   const ItemPath path(item.name, item.kind);
   const bool durable = is_durable(item.kind);
   const bool flush = durable || calls_->is_slow();

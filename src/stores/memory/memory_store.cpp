@@ -9,6 +9,7 @@
 
 #include "base/padded.hpp"
 #include "base/wall_time.hpp"
+#include "unum/scan_and_claim.hpp"
 
 namespace unum::memory {
 namespace {
@@ -55,23 +56,22 @@ Registry& registry() {
 class MemoryStore final : public DataStore {
  public:
   MemoryStore(Reactor& reactor, std::string_view name, std::shared_ptr<Contents> contents)
-      : DataStore(reactor), name_(name), contents_(std::move(contents)) {}
+      : reactor_(reactor), name_(name), contents_(std::move(contents)) {}
 
   std::string_view type() const noexcept override { return "memory"; }
   const std::string& name() const noexcept override { return name_; }
+  Reactor& reactor() const noexcept override { return reactor_; }
   StoreCounters counters() const noexcept override { return counters_; }
+  bool is_held_back() const noexcept override { return false; }
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
-                                       Wait wait) override {
-    begin_call("get", item, wait);
+                                       Wait) override {
     const std::lock_guard lock(contents_->mutex);
     co_return copy_of(session_of(context), item.name, item.kind);
   }
 
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
-                           std::string_view value, Wait wait) override {
-    begin_call("create", item, wait);
-    check_value(item, value);
+                           std::string_view value, Wait) override {
     ++counters_.requests;
     const std::lock_guard lock(contents_->mutex);
     Session& session = contents_->sessions.try_emplace(context.session()).first->second;
@@ -84,9 +84,7 @@ class MemoryStore final : public DataStore {
   }
 
   Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
-                 Wait wait) override {
-    begin_call("put", item, wait);
-    check_value(item, value);
+                 Wait) override {
     ++counters_.requests;
     const std::lock_guard lock(contents_->mutex);
     Session& session = contents_->sessions.try_emplace(context.session()).first->second;
@@ -96,11 +94,8 @@ class MemoryStore final : public DataStore {
     co_return;
   }
 
-  Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
-                    Wait wait) override {
-    begin_call("remove", wait);
-    for (const ItemId& item : items) begin_call("remove", item, wait);
-    forget_looks();
+  Task<void> remove(const SessionContext& context, std::span<const ItemId> items, Wait) override {
+    fan_in_.forget();
     const std::lock_guard lock(contents_->mutex);
     const auto session = contents_->sessions.find(context.session());
     if (session == contents_->sessions.end()) co_return;
@@ -111,8 +106,7 @@ class MemoryStore final : public DataStore {
     if (session->second.count == 0) contents_->sessions.erase(session);
   }
 
-  Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override {
-    begin_call("list", wait);
+  Task<std::vector<ListedItem>> list(const SessionContext& context, Wait) override {
     ++counters_.requests;
     const std::lock_guard lock(contents_->mutex);
     std::vector<ListedItem> listed;
@@ -127,8 +121,7 @@ class MemoryStore final : public DataStore {
     co_return listed;
   }
 
-  Task<std::vector<std::string>> list_sessions(Wait wait) override {
-    begin_call("list_sessions", wait);
+  Task<std::vector<std::string>> list_sessions(Wait) override {
     ++counters_.requests;
     const std::lock_guard lock(contents_->mutex);
     std::vector<std::string> ids;
@@ -136,15 +129,9 @@ class MemoryStore final : public DataStore {
     co_return ids;
   }
 
-  Task<void> close() override {
-    mark_closed();
-    co_return;
-  }
-
- protected:
-  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
-                                                             std::span<const Pointer> pointers,
-                                                             Wait) override {
+  Task<std::vector<std::optional<std::string>>> get_many(const SessionContext& context,
+                                                         std::span<const Pointer> pointers,
+                                                         Wait) override {
     const std::lock_guard lock(contents_->mutex);
     Session* session = session_of(context);
     std::vector<std::optional<std::string>> values;
@@ -155,8 +142,8 @@ class MemoryStore final : public DataStore {
     co_return values;
   }
 
-  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                            Wait) override {
+  Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                       Wait) override {
     const std::lock_guard lock(contents_->mutex);
     Session* session = session_of(context);
     for (const Pointer& pointer : pointers) {
@@ -166,6 +153,16 @@ class MemoryStore final : public DataStore {
     }
     co_return true;
   }
+
+  Task<CommitResult> commit(const SessionContext& context, std::string_view value,
+                            std::span<const FanIn> fan_ins, Wait wait) override {
+    return write_then_join(*this, context, value, fan_ins, wait);
+  }
+  Task<std::vector<FanInState>> join(const SessionContext& context, std::span<const FanIn> fan_ins,
+                                     Wait wait) override {
+    return fan_in_.join(context, fan_ins, wait);
+  }
+  Task<void> close() override { co_return; }
 
  private:
   // Both are called with the lock held; no call is suspended while it holds it.
@@ -181,9 +178,11 @@ class MemoryStore final : public DataStore {
     return padded_copy(found->second.value);
   }
 
+  Reactor& reactor_;
   const std::string name_;
   const std::shared_ptr<Contents> contents_;
   StoreCounters counters_;
+  ScanAndClaim fan_in_{*this};
 };
 
 }  // namespace

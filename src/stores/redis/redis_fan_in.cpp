@@ -176,8 +176,6 @@ Task<WriteResult> RedisStore::what_stands(const SessionContext& context, const I
 
 Task<WriteResult> RedisStore::create(const SessionContext& context, const ItemId& item,
                                      std::string_view value, Wait wait) {
-  begin_call("create", item, wait);
-  check_value(item, value);
   std::vector<Look> looks;
   std::vector<FanInState> states;
   co_return co_await write_once(context, item, value, looks, states, wait);
@@ -185,10 +183,7 @@ Task<WriteResult> RedisStore::create(const SessionContext& context, const ItemId
 
 Task<CommitResult> RedisStore::commit(const SessionContext& context, std::string_view value,
                                       std::span<const FanIn> fan_ins, Wait wait) {
-  if (context.instance().empty())
-    co_return co_await DataStore::commit(context, value, fan_ins, wait);
   const ItemId item{context.instance(), ItemKind::outcome};
-  begin_call("commit", item, wait);
   std::vector<Look> looks = begin_looks(context, fan_ins);
   CommitResult result;
   result.fan_ins.resize(fan_ins.size());
@@ -200,7 +195,6 @@ Task<CommitResult> RedisStore::commit(const SessionContext& context, std::string
 
 Task<std::vector<FanInState>> RedisStore::join(const SessionContext& context,
                                                std::span<const FanIn> fan_ins, Wait wait) {
-  begin_call("join", wait);
   std::vector<FanInState> states(fan_ins.size());
   std::vector<Look> looks = begin_looks(context, fan_ins);
   co_await look_on(context, looks, states, wait);
@@ -216,7 +210,7 @@ Task<void> RedisStore::join_others(const SessionContext& context, std::span<cons
     if (fan_ins[i].role != FanInRole::contributor) others.push_back(i);
   }
   const auto join_one = [&](std::size_t i) -> Task<void> {
-    states[others[i]] = co_await join_requested(context, fan_ins[others[i]], wait);
+    states[others[i]] = co_await requested_.join_requested(context, fan_ins[others[i]], wait);
   };
   co_await for_each_bounded(others.size(), kFanInsAtOnce, join_one);
 }

@@ -62,7 +62,7 @@ std::string_view advice(const Error& error, bool tls) {
 
 RedisStore::RedisStore(Reactor& reactor, std::string_view name, std::vector<Address> addresses,
                        const StoreOptions& options, Expiry expiry)
-    : DataStore(reactor),
+    : reactor_(reactor),
       name_(without_secret(name)),
       client_(reactor, std::move(addresses), client_options(options, name)),
       chunks_in_flight_(std::clamp<std::size_t>(options.in_flight_max, 1, kChunksInFlightMax)),

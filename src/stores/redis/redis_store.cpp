@@ -81,7 +81,6 @@ Task<Reply> RedisStore::call(std::span<const std::string_view> command,
 
 Task<std::optional<std::string>> RedisStore::get(const SessionContext& context, const ItemId& item,
                                                  Wait wait) {
-  begin_call("get", item, wait);
   const std::string key = item_key(index_key(context.session()), item.name, item.kind);
   const std::array<std::string_view, 2> command{"GET", key};
   Reply reply = co_await call(command, context, wait);
@@ -91,8 +90,6 @@ Task<std::optional<std::string>> RedisStore::get(const SessionContext& context, 
 
 Task<void> RedisStore::put(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) {
-  begin_call("put", item, wait);
-  check_value(item, value);
   const std::string index = index_key(context.session());
   Arguments arguments;
   arguments.key(item_key(index, item.name, item.kind));
@@ -112,9 +109,7 @@ Task<void> RedisStore::put(const SessionContext& context, const ItemId& item,
 
 Task<void> RedisStore::remove(const SessionContext& context, std::span<const ItemId> items,
                               Wait wait) {
-  begin_call("remove", wait);
-  for (const ItemId& item : items) begin_call("remove", item, wait);
-  forget_looks();
+  requested_.forget();
   const std::string index = index_key(context.session());
   for (std::size_t begin = 0; begin < items.size(); begin += kPage) {
     Arguments arguments;
@@ -130,7 +125,6 @@ Task<void> RedisStore::remove(const SessionContext& context, std::span<const Ite
 }
 
 Task<std::vector<ListedItem>> RedisStore::list(const SessionContext& context, Wait wait) {
-  begin_call("list", wait);
   const std::string index = index_key(context.session());
   std::vector<ListedItem> listed;
   for (std::size_t begin = 0;; begin += kPage) {
@@ -152,7 +146,6 @@ Task<std::vector<ListedItem>> RedisStore::list(const SessionContext& context, Wa
 }
 
 Task<std::vector<std::string>> RedisStore::list_sessions(Wait wait) {
-  begin_call("list_sessions", wait);
   std::vector<std::string> keys = co_await client_.scan(std::string(kSessionsPattern), wait);
   std::sort(keys.begin(), keys.end());
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
@@ -165,7 +158,6 @@ Task<std::vector<std::string>> RedisStore::list_sessions(Wait wait) {
 }
 
 Task<void> RedisStore::close() {
-  mark_closed();
   client_.close();
   co_return;
 }
@@ -214,7 +206,7 @@ Task<std::vector<Reply>> RedisStore::get_eventually(std::span<const std::string_
   co_return found;
 }
 
-Task<std::vector<std::optional<std::string>>> RedisStore::get_outcomes(
+Task<std::vector<std::optional<std::string>>> RedisStore::get_many(
     const SessionContext& context, std::span<const Pointer> pointers, Wait wait) {
   std::vector<std::optional<std::string>> values(pointers.size());
   const std::string index = index_key(context.session());
@@ -251,8 +243,8 @@ Task<std::vector<std::optional<std::string>>> RedisStore::get_outcomes(
   co_return values;
 }
 
-Task<bool> RedisStore::outcomes_exist(const SessionContext& context,
-                                      std::span<const Pointer> pointers, Wait wait) {
+Task<bool> RedisStore::all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                                 Wait wait) {
   const std::string index = index_key(context.session());
   std::size_t at_once = 1;
   while (!pointers.empty()) {

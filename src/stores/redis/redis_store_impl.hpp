@@ -10,6 +10,7 @@
 #include "reactor/redis/client.hpp"
 #include "stores/redis/scripts.hpp"
 #include "unum/data_store.hpp"
+#include "unum/scan_and_claim.hpp"
 
 namespace unum::redis {
 
@@ -23,7 +24,9 @@ class RedisStore final : public DataStore {
 
   std::string_view type() const noexcept override { return "redis"; }
   const std::string& name() const noexcept override { return name_; }
+  Reactor& reactor() const noexcept override { return reactor_; }
   StoreCounters counters() const noexcept override;
+  bool is_held_back() const noexcept override { return false; }
 
   Task<CommitResult> commit(const SessionContext& context, std::string_view value,
                             std::span<const FanIn> fan_ins, Wait wait) override;
@@ -39,15 +42,12 @@ class RedisStore final : public DataStore {
                     Wait wait) override;
   Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override;
   Task<std::vector<std::string>> list_sessions(Wait wait) override;
+  Task<std::vector<std::optional<std::string>>> get_many(const SessionContext& context,
+                                                         std::span<const Pointer> pointers,
+                                                         Wait wait) override;
+  Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                       Wait wait) override;
   Task<void> close() override;
-
- protected:
-  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
-                                                             std::span<const Pointer> pointers,
-                                                             Wait wait) override;
-  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                            Wait wait) override;
-  std::size_t looks_shared_from() const noexcept override { return 1; }
 
  private:
   /// A longer value goes in parts of this size.
@@ -102,6 +102,7 @@ class RedisStore final : public DataStore {
   Task<std::string> save_schedule(Wait wait);
   void warn(const StoreOptions& options, std::string_view save) const;
 
+  Reactor& reactor_;
   const std::string name_;
   Client client_;
   const std::size_t chunks_in_flight_;
@@ -114,6 +115,7 @@ class RedisStore final : public DataStore {
   Script list_;
   const std::string writer_;       ///< Nobody else's: names the keys of its parts.
   std::uint64_t long_values_ = 0;  ///< Written so far, or tried.
+  ScanAndClaim requested_{*this, {.shared_from = 1}};  // a check is a request
 };
 
 }  // namespace unum::redis

@@ -85,14 +85,14 @@ Task<void> S3Store::verify(const Target& target, const http::Response& response,
 
 Task<std::optional<std::string>> S3Store::get(const SessionContext& context, const ItemId& item,
                                               Wait wait) {
-  begin_call("get", item, wait);
   Target target(targets_);
   name_item(target, "GetObject", context.session(), item.name, item.kind);
   co_return co_await read(target, wait);
 }
 
-Task<std::vector<std::optional<std::string>>> S3Store::get_outcomes(
-    const SessionContext& context, std::span<const Pointer> pointers, Wait wait) {
+Task<std::vector<std::optional<std::string>>> S3Store::get_many(const SessionContext& context,
+                                                                std::span<const Pointer> pointers,
+                                                                Wait wait) {
   std::vector<std::optional<std::string>> values(pointers.size());
   const auto read_one = [&](std::size_t i) -> Task<void> {
     Target target(targets_);
@@ -137,8 +137,8 @@ Task<bool> S3Store::exist_one_by_one(const SessionContext& context,
   co_return all;
 }
 
-Task<bool> S3Store::outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                                   Wait wait) {
+Task<bool> S3Store::all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                              Wait wait) {
   std::vector<const Pointer*> all;
   all.reserve(pointers.size());
   for (const Pointer& pointer : pointers) all.push_back(&pointer);

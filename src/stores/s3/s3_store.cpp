@@ -35,7 +35,7 @@ constexpr std::array<std::string_view, 1> kBeingMade = {"OperationAborted"};
 
 S3Store::S3Store(Reactor& reactor_of_store, std::string_view name, Location location,
                  aws::Session session, const StoreOptions& options)
-    : DataStore(reactor_of_store),
+    : reactor_(reactor_of_store),
       name_(name),
       location_(std::move(location)),
       in_flight_max_(std::max<std::size_t>(1, options.in_flight_max)),
@@ -230,10 +230,7 @@ Task<bool> create_s3_store(Reactor& reactor, std::string_view given, Wait wait) 
   co_return made;
 }
 
-Task<void> S3Store::close() {
-  mark_closed();
-  co_await session_.close();
-}
+Task<void> S3Store::close() { return session_.close(); }
 
 StoreCounters S3Store::counters() const noexcept {
   StoreCounters counters;
@@ -345,7 +342,6 @@ Task<std::optional<FullName>> S3Store::read_companion(std::string key, Wait wait
 }
 
 Task<std::vector<ListedItem>> S3Store::list(const SessionContext& context, Wait wait) {
-  begin_call("list", wait);
   const std::string prefix = session_prefix(context.session());
   std::vector<ListedObject> objects = co_await list_objects(prefix, wait);
   std::vector<ListedItem> items;
@@ -389,7 +385,6 @@ Task<std::optional<std::string>> S3Store::resolve_session(std::string prefix, Wa
 }
 
 Task<std::vector<std::string>> S3Store::list_sessions(Wait wait) {
-  begin_call("list_sessions", wait);
   ListQuery query;
   query.prefix = location_.prefix;
   query.by_session = true;

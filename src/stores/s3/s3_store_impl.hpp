@@ -15,6 +15,7 @@
 #include "stores/s3/answers.hpp"
 #include "stores/s3/keys.hpp"
 #include "unum/data_store.hpp"
+#include "unum/scan_and_claim.hpp"
 
 namespace unum::s3 {
 
@@ -78,6 +79,7 @@ class S3Store final : public DataStore {
 
   std::string_view type() const noexcept override { return "s3"; }
   const std::string& name() const noexcept override { return name_; }
+  Reactor& reactor() const noexcept override { return reactor_; }
   StoreCounters counters() const noexcept override;
   bool is_held_back() const noexcept override { return session_.service->is_held_back(); }
 
@@ -96,15 +98,20 @@ class S3Store final : public DataStore {
                     Wait wait) override;
   Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override;
   Task<std::vector<std::string>> list_sessions(Wait wait) override;
+  Task<std::vector<std::optional<std::string>>> get_many(const SessionContext& context,
+                                                         std::span<const Pointer> pointers,
+                                                         Wait wait) override;
+  Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                       Wait wait) override;
+  Task<CommitResult> commit(const SessionContext& context, std::string_view value,
+                            std::span<const FanIn> fan_ins, Wait wait) override {
+    return write_then_join(*this, context, value, fan_ins, wait);
+  }
+  Task<std::vector<FanInState>> join(const SessionContext& context, std::span<const FanIn> fan_ins,
+                                     Wait wait) override {
+    return fan_in_.join(context, fan_ins, wait);
+  }
   Task<void> close() override;
-
- protected:
-  Task<std::vector<std::optional<std::string>>> get_outcomes(const SessionContext& context,
-                                                             std::span<const Pointer> pointers,
-                                                             Wait wait) override;
-  Task<bool> outcomes_exist(const SessionContext& context, std::span<const Pointer> pointers,
-                            Wait wait) override;
-  std::size_t looks_shared_from() const noexcept override { return 1; }
 
  private:
   /// What a page of the listing is asked for.
@@ -166,6 +173,7 @@ class S3Store final : public DataStore {
 
   [[noreturn]] void throw_not_conditional(std::string_view how) const;
 
+  Reactor& reactor_;
   const std::string name_;
   const Location location_;
   const std::size_t in_flight_max_;
@@ -176,6 +184,7 @@ class S3Store final : public DataStore {
   std::string items_path_;              ///< The same and the prefix, encoded.
   bool parts_are_conditional_ = false;  ///< Found out before the first upload in parts.
   Target::Pool targets_;
+  ScanAndClaim fan_in_{*this, {.shared_from = 1}};  // a check is a request
 };
 
 }  // namespace unum::s3

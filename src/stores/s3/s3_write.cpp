@@ -31,7 +31,7 @@ bool is_passing(std::string_view code) noexcept {
 Task<void> S3Store::pause(std::chrono::milliseconds time, Wait wait) {
   const Deadline until = std::min<Deadline>(reactor().now() + time, wait.deadline);
   co_await reactor().sleep_until(until, wait.stop);
-  begin_call("write", wait);
+  check_wait(*this, "write", wait);
 }
 
 /// Writes in one request. Empty: written; else the code of a lost write.
@@ -69,8 +69,6 @@ Task<void> S3Store::write_companion(const SessionContext& context, const ItemId&
 
 Task<WriteResult> S3Store::create(const SessionContext& context, const ItemId& item,
                                   std::string_view value, Wait wait) {
-  begin_call("create", item, wait);
-  check_value(item, value);
   if (needs_companion(context.session(), item.name, item.kind)) {
     co_await write_companion(context, item, wait);
   }
@@ -97,8 +95,6 @@ Task<WriteResult> S3Store::create(const SessionContext& context, const ItemId& i
 
 Task<void> S3Store::put(const SessionContext& context, const ItemId& item, std::string_view value,
                         Wait wait) {
-  begin_call("put", item, wait);
-  check_value(item, value);
   if (needs_companion(context.session(), item.name, item.kind)) {
     co_await write_companion(context, item, wait);
   }
@@ -121,9 +117,7 @@ Task<void> S3Store::put(const SessionContext& context, const ItemId& item, std::
 
 Task<void> S3Store::remove(const SessionContext& context, std::span<const ItemId> items,
                            Wait wait) {
-  begin_call("remove", wait);
-  for (const ItemId& item : items) begin_call("remove", item, wait);
-  forget_looks();
+  fan_in_.forget();
   std::vector<std::string> keys;
   keys.reserve(items.size());
   for (const ItemId& item : items) {

@@ -11,13 +11,13 @@ TEST_CASE("what a store forgets of a fan-in is told again once; then the run fai
   /// Each time it forgets, the contributor's last step is as if it had not been made.
   class ForgetfulStore final : public FailingStore {
    public:
-    ForgetfulStore(Reactor& reactor, DataStore& inner, int times)
-        : FailingStore(reactor, inner, std::numeric_limits<int>::max(), How::dies_before_effect),
+    ForgetfulStore(DataStore& inner, int times)
+        : FailingStore(inner, std::numeric_limits<int>::max(), How::dies_before_effect),
           times_(times) {}
     Task<std::vector<FanInState>> join(const SessionContext& context,
                                        std::span<const FanIn> fan_ins, Wait wait) override {
       if (times_-- > 0) co_return std::vector<FanInState>(fan_ins.size());
-      co_return co_await DataStore::join(context, fan_ins, wait);
+      co_return co_await FailingStore::join(context, fan_ins, wait);
     }
 
    private:
@@ -26,11 +26,11 @@ TEST_CASE("what a store forgets of a fan-in is told again once; then the run fai
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
   NativeApp app = map_and_fan_in();
-  ForgetfulStore forgetful(world.reactor, *world.store, 3);
+  ForgetfulStore forgetful(*world.store, 3);
   require_result(world.reactor.run(app.run(world.reactor, forgetful, "once", "[1,2,3]")),
                  "[1,2,3]");
   REQUIRE(app.runs.at("A") == 1);
-  ForgetfulStore hopeless(world.reactor, *world.store, 6);
+  ForgetfulStore hopeless(*world.store, 6);
   const RunResult result = world.reactor.run(app.run(world.reactor, hopeless, "always", "[1,2,3]"));
   REQUIRE(result.status == RunResult::Status::failed);
   REQUIRE(result.failures.size() == 1);
@@ -44,7 +44,7 @@ TEST_CASE("a session that lost one branch's result goes on to its end, whoever h
   const auto lost = GENERATE(0, 1, 2);
   World world(type);
   NativeApp app = two_fan_ins();
-  const SessionContext context = (*world.store).session_context("s");
+  const SessionContext context = session_context("s");
   for (const char* name : {"G", "F"}) {  // the second time, the first fan-in hides the second
     app.late = fmt::format("{}-unumIndex-{}", name, claims);
     require_result(world.run(app, "[1,2,3]"), "[1,2,3]");
@@ -83,7 +83,7 @@ TEST_CASE("what is stored and is no outcome fails the run, and says whose it is"
   World world(type);
   NativeApp app = map_and_fan_in();
   require_result(world.run(app, "[1,2,3]"), "[1,2,3]");
-  const SessionContext context = (*world.store).session_context("s");
+  const SessionContext context = session_context("s");
   world.reactor.run((*world.store).put(context, {name, ItemKind::outcome}, text, {}));
   const RunResult result = world.run(app, "[1,2,3]");
   REQUIRE(result.status == RunResult::Status::failed);
@@ -98,7 +98,7 @@ TEST_CASE("a run whose last result was collected says so") {
   World world(type);
   NativeApp app = map_and_fan_in();
   require_result(world.run(app, "[1]"), "[1]");
-  const SessionContext context = (*world.store).session_context("s");
+  const SessionContext context = session_context("s");
   world.reactor.run((*world.store).put(context, {"A", ItemKind::outcome}, "~", {}));
   const RunResult result = world.run(app, "[1]");
   REQUIRE(result.status == RunResult::Status::failed);
@@ -110,7 +110,7 @@ TEST_CASE("an aggregator whose input was collected fails and says which") {
   World world(type);
   NativeApp app = map_and_fan_in();
   require_result(world.run(app, "[1,2]"), "[1,2]");
-  const SessionContext context = (*world.store).session_context("s");
+  const SessionContext context = session_context("s");
   world.reactor.run((*world.store).put(context, {"F-unumIndex-0", ItemKind::outcome}, "~", {}));
   const ItemId last{"A", ItemKind::outcome};
   world.reactor.run((*world.store).remove(context, std::span(&last, 1), {}));

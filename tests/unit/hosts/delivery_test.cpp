@@ -151,7 +151,7 @@ bool fails_once(Sessions& sessions, const std::string& function, int operation, 
   INFO(function << ", operation " << operation);
   const std::string session = sessions.prepare(function);
   const std::string payload = Sessions::payload(function, session);
-  FailingStore store(sessions.reactor, *sessions.store, operation, how, error);
+  FailingStore store(*sessions.store, operation, how, error);
   AcceptingInvoker invoker;
   RuntimeOptions options;
   options.application.emplace().name = "app";
@@ -258,7 +258,7 @@ TEST_CASE("the local host delivers again what may have passed, while the store a
   for (int operation = 0; failed; ++operation) {
     INFO("operation " << operation);
     NativeApp app = map_and_fan_in();
-    FailingStore failing(reactor, *store, operation, how,
+    FailingStore failing(*store, operation, how,
                          redis::connection_lost("receiving from a:6379: it hung up"));
     Deliveries deliveries;
     LocalHostOptions options;

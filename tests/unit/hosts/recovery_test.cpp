@@ -51,7 +51,7 @@ struct World {
     return reactor.run(runtime.step(app.function(function), payload, app, attempt));
   }
   std::optional<std::string> get(const char* name, ItemKind kind, const char* session = "s") {
-    const SessionContext context = (*store).session_context(session);
+    const SessionContext context = session_context(session);
     const ItemId item{name, kind};
     return reactor.run((*store).get(context, item));
   }
@@ -85,7 +85,7 @@ TEST_CASE(
     Reactor reactor;
     FreshStore fresh(reactor, type);
     NativeApp app = map_and_fan_in();
-    FailingStore dying(reactor, *fresh, operation, how);
+    FailingStore dying(*fresh, operation, how);
     bool died = false;
     try {
       const RunResult result = reactor.run(app.run(reactor, dying, "s", "[1,2,3]"));
@@ -95,7 +95,7 @@ TEST_CASE(
     }
     if (!died) break;
     ++deaths;
-    const SessionContext context = (*fresh).session_context("s");
+    const SessionContext context = session_context("s");
     const auto items = reactor.run((*fresh).list(context));
     std::map<std::string, int> stored;
     for (const ListedItem& item : items) {
@@ -155,8 +155,8 @@ TEST_CASE("case 4: who loses the race adopts the stored value and runs the edges
     Reactor reactor;
     const std::string name = (*world.store).name();
     const auto store = reactor.run(open_store(reactor, type, name));
-    const SessionContext context = store->session_context(call.session).bound_to(call.instance);
-    reactor.run(store->write_return_value(context, "[1,2]"));
+    const SessionContext context = session_context(call.session).bound_to(call.instance);
+    reactor.run(write_return_value(*store, context, "[1,2]"));
     reactor.run(store->close());
     return std::string("[1,2,3]");
   });
@@ -303,11 +303,11 @@ TEST_CASE("case 25: inputs by pointer are values, once decoded: a list, one, one
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
   NativeApp app = map_and_fan_in();
-  const SessionContext context = (*world.store).session_context("s");
+  const SessionContext context = session_context("s");
   for (const char* name : {"P", "Q"}) {
     const SessionContext bound = context.bound_to(name);
     const std::string value = fmt::format(R"(["{}", {{"x": null}}, 1.50])", name);
-    world.reactor.run((*world.store).write_return_value(bound, value));
+    world.reactor.run(write_return_value(*world.store, bound, value));
   }
   const auto input_of = [&](const std::string& value, int index) {
     const std::string payload = fmt::format(
@@ -490,7 +490,7 @@ TEST_CASE("a store that falls silent at any operation holds a run no longer than
     Reactor reactor;
     FreshStore fresh(reactor, "memory");
     NativeApp app = map_and_fan_in();
-    FailingStore silent(reactor, *fresh, operation, FailingStore::How::falls_silent);
+    FailingStore silent(*fresh, operation, FailingStore::How::falls_silent);
     LocalHostOptions options;
     options.store_grace = std::chrono::milliseconds(1);
     const Wait wait{reactor.now() + std::chrono::milliseconds(20), {}};
@@ -526,7 +526,7 @@ TEST_CASE(
   for (bool failed = true; failed; ++operations) {
     INFO("operation " << operations);
     NativeApp app = map_and_fan_in();
-    FailingStore store(reactor, *whole, operations, error);
+    FailingStore store(*whole, operations, error);
     const std::string session = "s" + std::to_string(operations);
     failed = false;
     try {
@@ -537,7 +537,7 @@ TEST_CASE(
       CHECK(thrown.message() == error.message());
     }
     // Nothing of it is told of a function.
-    const SessionContext context = (*whole).session_context(session);
+    const SessionContext context = session_context(session);
     for (const ListedItem& item : reactor.run((*whole).list(context)))
       CHECK(item.id.kind != ItemKind::report);
   }

@@ -46,7 +46,7 @@ struct Owner {
 };
 
 std::optional<std::string> owner_item(Reactor& reactor, DataStore& store) {
-  const SessionContext context = store.session_context("s");
+  const SessionContext context = session_context("s");
   const ItemId item{"M", ItemKind::application};
   return reactor.run(store.get(context, item));
 }
@@ -121,7 +121,7 @@ TEST_CASE("a session of an earlier release, or with a damaged record, gets one (
   for (const char* damaged :
        {"", "{\"Application\":", "[]", "{\"Application\":1,\"Functions\":{}}"}) {
     const ItemId item{"M", ItemKind::application};
-    reactor.run((*store).put((*store).session_context("s"), item, damaged));
+    reactor.run((*store).put(session_context("s"), item, damaged));
     CHECK(owner.run(reactor, *store).result == "7");
     CHECK(*owner_item(reactor, *store) == record);
   }

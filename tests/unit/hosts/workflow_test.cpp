@@ -133,7 +133,7 @@ TEST_CASE("case 18: a contributor without a slot fails before its checkpoint is 
   REQUIRE(result.failures.size() == 1);
   REQUIRE(result.failures.front().instance == "F-unumIndex-2");
   REQUIRE(result.failures.front().error == "Unum.NoSlot");
-  const SessionContext context = (*world.store).session_context("s");
+  const SessionContext context = session_context("s");
   const ItemId outcome{"F-unumIndex-2", ItemKind::outcome};
   REQUIRE_FALSE(world.reactor.run((*world.store).get(context, outcome)).has_value());
   const ItemId report{"F-unumIndex-2", ItemKind::report};

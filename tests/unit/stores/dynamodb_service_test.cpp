@@ -57,7 +57,7 @@ class Service {
     stop();
   }
   std::unique_ptr<DataStore> open(const StoreOptions& options = {}, dynamodb::Tuning tuning = {}) {
-    return reactor_.run(dynamodb::open_dynamodb_store(reactor_, "table", options, tuning));
+    return checked(reactor_.run(dynamodb::open_dynamodb_store(reactor_, "table", options, tuning)));
   }
   void stop() { reactor_.run(server_.stop()); }
 
@@ -116,11 +116,10 @@ bool is_consistent(const std::string& body) {
   return body.find(R"("ConsistentRead":true)") != std::string::npos;
 }
 
-std::vector<Pointer> pointers_of(DataStore& store, const SessionContext& context,
-                                 std::size_t count) {
+std::vector<Pointer> pointers_of(const SessionContext& context, std::size_t count) {
   std::vector<Pointer> pointers;
   for (std::size_t i = 0; i < count; ++i) {
-    pointers.push_back(store.pointer(context, "F" + std::to_string(i)));
+    pointers.push_back(pointer(context, "F" + std::to_string(i)));
   }
   return pointers;
 }
@@ -146,10 +145,10 @@ TEST_CASE("case 24: keys that are left undone are asked for again, each value co
     return {"200 OK", batch_reply(keys, left)};
   });
   service.with_store({}, [&](DataStore& store) -> Task<void> {
-    const SessionContext context = store.session_context("s");
-    std::vector<Pointer> pointers = pointers_of(store, context, 250);
+    const SessionContext context = session_context("s");
+    std::vector<Pointer> pointers = pointers_of(context, 250);
     pointers.insert(pointers.end(), 30, pointers[7]);
-    const std::vector<std::string> values = co_await store.read_input(context, pointers);
+    const std::vector<std::string> values = co_await read_input(store, context, pointers);
     REQUIRE(values.size() == 280);
     for (std::size_t i = 0; i < values.size(); ++i) {
       CHECK(values[i] == "value of s/F" + std::to_string(i < 250 ? i : 7) + "-output");
@@ -168,13 +167,13 @@ TEST_CASE("case 24: when all keys are left undone for ever the deadline ends it"
     return {"200 OK", batch_reply({}, keys_in(body))};
   });
   service.with_store({}, [&](DataStore& store) -> Task<void> {
-    const SessionContext context = store.session_context("s");
-    const std::vector<Pointer> pointers = pointers_of(store, context, 3);
+    const SessionContext context = session_context("s");
+    const std::vector<Pointer> pointers = pointers_of(context, 3);
     Wait wait;
     wait.deadline = test::soon(100);
     std::optional<ErrorKind> kind;
     try {
-      co_await store.read_input(context, pointers, wait);
+      co_await read_input(store, context, pointers, wait);
     } catch (const Error& error) {
       kind = error.kind();
     }
@@ -203,14 +202,14 @@ TEST_CASE("eventual reads lag: inputs are asked for again, looks stay strong", "
   StoreOptions options;
   options.read_consistency = ReadConsistency::eventual;
   service.with_store(options, [&](DataStore& store) -> Task<void> {
-    const SessionContext context = store.session_context("s");
-    const std::vector<Pointer> pointers = pointers_of(store, context, 5);
+    const SessionContext context = session_context("s");
+    const std::vector<Pointer> pointers = pointers_of(context, 5);
     // What a stale read shows: nothing. A look is never one.
-    const bool exist = co_await store.check_values_exist(context, pointers);
+    const bool exist = co_await check_values_exist(store, context, pointers);
     CHECK(exist);
     CHECK(strong == 1);
     CHECK(eventual == 0);
-    const std::vector<std::string> values = co_await store.read_input(context, pointers);
+    const std::vector<std::string> values = co_await read_input(store, context, pointers);
     CHECK(values.size() == 5);
     CHECK(eventual == 3);
     CHECK(strong == 1);
@@ -228,14 +227,14 @@ TEST_CASE("an input that eventual reads never show is settled by a strong one", 
   StoreOptions options;
   options.read_consistency = ReadConsistency::eventual;
   service.with_store(options, [&](DataStore& store) -> Task<void> {
-    const SessionContext context = store.session_context("s");
-    const std::vector<Pointer> pointers = pointers_of(store, context, 1);
-    const std::vector<std::string> values = co_await store.read_input(context, pointers);
+    const SessionContext context = session_context("s");
+    const std::vector<Pointer> pointers = pointers_of(context, 1);
+    const std::vector<std::string> values = co_await read_input(store, context, pointers);
     CHECK(values.at(0) == "value of s/F0-output");
     there = false;
     std::string code;
     try {
-      co_await store.read_input(context, pointers);
+      co_await read_input(store, context, pointers);
     } catch (const Error& error) {
       code = error.code();
     }
@@ -255,8 +254,8 @@ TEST_CASE("a server that does not send the old item along is asked for it", "[dy
     return {};
   });
   service.with_store({}, [&](DataStore& store) -> Task<void> {
-    const SessionContext context = store.session_context("s").bound_to("F");
-    const WriteResult result = co_await store.write_return_value(context, "mine");
+    const SessionContext context = session_context("s").bound_to("F");
+    const WriteResult result = co_await write_return_value(store, context, "mine");
     CHECK(result.status == WriteResult::Status::already_there);
     CHECK(result.stored == "theirs");
   });
@@ -275,7 +274,7 @@ TEST_CASE("throttled and broken answers are asked again", "[dynamodb]") {
     }
   });
   service.with_store({}, [&](DataStore& store) -> Task<void> {
-    const SessionContext context = store.session_context("s");
+    const SessionContext context = session_context("s");
     const ItemId item{"F", ItemKind::outcome};
     const std::optional<std::string> value = co_await store.get(context, item);
     CHECK(value == "1");
@@ -291,7 +290,7 @@ TEST_CASE("an answer that is no JSON is named by service, place and call (found 
     return operation == "GetItem" ? Answer{"200 OK", bad} : Answer{};
   });
   service.with_store({}, [&](DataStore& store) -> Task<void> {
-    const SessionContext context = store.session_context("s");
+    const SessionContext context = session_context("s");
     const ItemId item{"F", ItemKind::outcome};
     std::string message;
     try {
@@ -470,11 +469,11 @@ TEST_CASE("UNUM_HEDGE_MS: a slow read is asked for a second time, a write never"
   service.silent = {"DescribeTable"};
   const std::unique_ptr<DataStore> store = service.open();
   CHECK(service.asked["DescribeTable"] == 2);
-  const SessionContext context = store->session_context("session");
+  const SessionContext context = session_context("session");
   service.silent = {"BatchGetItem", "GetItem"};
   const auto body = [&]() -> Task<void> {
-    const std::vector<Pointer> pointers = pointers_of(*store, context, 3);
-    const std::vector<std::string> values = co_await store->read_input(context, pointers);
+    const std::vector<Pointer> pointers = pointers_of(context, 3);
+    const std::vector<std::string> values = co_await read_input(*store, context, pointers);
     CHECK(values.size() == 3);
     CHECK(service.asked["BatchGetItem"] == 2);
     const ItemId item{"F", ItemKind::outcome};
@@ -488,7 +487,7 @@ TEST_CASE("UNUM_HEDGE_MS: a slow read is asked for a second time, a write never"
   const SessionContext bound = context.bound_to("G");
   const Wait wait{reactor.now() + std::chrono::milliseconds(200)};
   try {
-    reactor.run(store->write_return_value(bound, "1", wait));
+    reactor.run(write_return_value(*store, bound, "1", wait));
     FAIL("nobody answered, and yet it was written");
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::timeout);

@@ -42,12 +42,12 @@ Task<FanInState> contribute(DataStore& store, const SessionContext& context, con
   const auto opened = reactor.run(open_store(reactor, "dynamodb", table)); \
   DataStore& store = *opened;                                              \
   test::RawTable raw(reactor, table);                                      \
-  const SessionContext context = store.session_context("s/1")
+  const SessionContext context = session_context("s/1")
 
 TEST_CASE("items stand in the table as it is documented", "[dynamodb]") {
   ON_A_TABLE();
   const SessionContext at = context.bound_to("F-unumIndex-2");
-  reactor.run(store.write_return_value(at, "{\"a\":1}"));
+  reactor.run(write_return_value(store, at, "{\"a\":1}"));
   const std::string item = raw.get("s%2F1/F-unumIndex-2-output");
   CHECK(item.find(R"("User":{"S":"{\"a\":1}"})") != std::string::npos);
   CHECK(item.find(R"("Bytes":{"N":"7"})") != std::string::npos);
@@ -93,7 +93,7 @@ TEST_CASE("case 46: of several writers of a large value one wins, and no part of
   }
   const auto body = [&]() -> Task<void> {
     const auto one = [&](std::size_t i) -> Task<void> {
-      results[i] = co_await store.write_return_value(at, values[i]);
+      results[i] = co_await write_return_value(store, at, values[i]);
     };
     co_await for_each_bounded(writers, writers, one);
     const std::optional<std::string> stored = co_await store.get(context, kOutcomeF);
@@ -110,8 +110,8 @@ TEST_CASE("case 46: of several writers of a large value one wins, and no part of
     const std::vector<ListedItem> listed = co_await store.list(context);
     REQUIRE(listed.size() == 1);
     CHECK(listed[0].bytes == stored->size());
-    const std::vector<Pointer> pointers(2, store.pointer(context, "F"));
-    const std::vector<std::string> read = co_await store.read_input(context, pointers);
+    const std::vector<Pointer> pointers(2, pointer(context, "F"));
+    const std::vector<std::string> read = co_await read_input(store, context, pointers);
     const bool same = read.at(0) == *stored && read.at(1) == *stored;
     CHECK(same);
   };
@@ -181,10 +181,10 @@ TEST_CASE("listings collect old orphans, and nothing else", "[dynamodb]") {
   const Branches branches(100);
   const auto fill = [&]() -> Task<void> {
     const SessionContext at = context.bound_to("F");
-    co_await store.write_return_value(at, large(900'000, 'a'));
+    co_await write_return_value(store, at, large(900'000, 'a'));
     co_await contribute(store, context, branches, 3);
     // A session whose items were removed before its fan-in was complete leaves a node behind.
-    const SessionContext gone = store.session_context("gone");
+    const SessionContext gone = session_context("gone");
     co_await contribute(store, gone, branches, 3);
     const std::vector<ItemId> items{{branches.name(3), ItemKind::outcome}};
     co_await store.remove(gone, items);
@@ -214,7 +214,7 @@ TEST_CASE("case 22: what a fan-in of n costs, in requests", "[dynamodb]") {
   std::vector<std::size_t> widths = {1, 10, 65, 1'000};
   if (std::getenv("UNUM_TEST_WIDE") != nullptr) widths.push_back(10'000);
   for (const std::size_t width : widths) {
-    const SessionContext at = store.create_session_context();
+    const SessionContext at = create_session_context(store);
     const Branches branches(width);
     const std::uint64_t before = store.counters().requests;
     std::size_t claimed = 0;
@@ -285,13 +285,13 @@ TEST_CASE("an ancestor that is only read never marks, and the fan-in completes",
         std::array<std::size_t, 3>{70, 3, 140}}) {
     const std::vector<std::string> all = names_of(before, branches, after);
     const Names names(all);
-    const SessionContext at = store.create_session_context();
+    const SessionContext at = create_session_context(store);
     std::size_t claimed = 0;
     const auto body = [&]() -> Task<void> {
       for (std::size_t i = 0; i < all.size(); ++i) {
         if (i >= before && i < before + branches) continue;
         const SessionContext ancestor = at.bound_to(all[i]);
-        co_await store.write_return_value(ancestor, "1");
+        co_await write_return_value(store, ancestor, "1");
       }
       const auto one = [&](std::size_t i) -> Task<void> {
         const FanInState state = co_await contribute(store, at, names, before + i);

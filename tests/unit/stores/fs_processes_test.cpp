@@ -67,7 +67,7 @@ TEST_CASE("200 processes fan in over one directory, and one of them has the clai
       (void)!::read(pipes[0], &unused, 1);  // all begin when the other end is closed
       Reactor reactor;
       const std::unique_ptr<DataStore> store = open_at(reactor, name, i % 4 == 0);
-      const SessionContext context = store->session_context("S").bound_to(names.name(i));
+      const SessionContext context = session_context("S").bound_to(names.name(i));
       const FanIn fan_in{"Sink", &names, i, FanInRole::contributor};
       const CommitResult result = reactor.run(store->commit(context, "1", std::span(&fan_in, 1)));
       reactor.run(store->close());
@@ -100,10 +100,9 @@ TEST_CASE("case 4: of 20 processes that write one value one wins, the rest read 
       const std::unique_ptr<DataStore> store = open_at(own, name, false);
       int wins = 0;
       for (int round = 0; round < 50; ++round) {
-        const SessionContext context =
-            store->session_context("S" + std::to_string(round)).bound_to("F");
+        const SessionContext context = session_context("S" + std::to_string(round)).bound_to("F");
         const std::string mine = std::to_string(i);
-        const WriteResult result = own.run(store->write_return_value(context, mine));
+        const WriteResult result = own.run(write_return_value(*store, context, mine));
         const ItemId item{"F", ItemKind::outcome};
         const std::optional<std::string> stored = own.run(store->get(context, item));
         const bool won = result.status == WriteResult::Status::written;
@@ -127,7 +126,7 @@ TEST_CASE("a writer that is killed at any moment leaves whole values or none") {
   const std::unique_ptr<DataStore> store = open_at(reactor, name, true);
   std::mt19937 random(11);
   for (int round = 0; round < 20; ++round) {
-    const SessionContext context = store->session_context("S" + std::to_string(round));
+    const SessionContext context = session_context("S" + std::to_string(round));
     int pipes[2];
     REQUIRE(::pipe(pipes) == 0);
     const pid_t writer = in_process([&] {
@@ -137,8 +136,8 @@ TEST_CASE("a writer that is killed at any moment leaves whole values or none") {
       for (int i = 0;; ++i) {
         const std::string value(20'000 + 1'000 * (i % 50), static_cast<char>('a' + i % 26));
         const SessionContext at =
-            into->session_context(context.session()).bound_to("F" + std::to_string(i));
-        own.run(into->write_return_value(at, value));
+            session_context(context.session()).bound_to("F" + std::to_string(i));
+        own.run(write_return_value(*into, at, value));
         const ItemId report{"R", ItemKind::report};
         own.run(into->put(at, report, value));
         (void)!::write(pipes[1], &i, sizeof i);

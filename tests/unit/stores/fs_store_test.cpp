@@ -51,10 +51,10 @@ TEST_CASE("a value is one readable file, and the session's directory comes with 
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
-  const SessionContext context = store->session_context("S");
+  const SessionContext context = session_context("S");
   CHECK_FALSE(reactor.run(store->get(context, kOutcomeF)));
   CHECK(fs_std::is_empty(scratch / "store"));
-  reactor.run(store->write_return_value(context.bound_to("F-unumIndex-2.5"), "{\"a\": 1}"));
+  reactor.run(write_return_value(*store, context.bound_to("F-unumIndex-2.5"), "{\"a\": 1}"));
   CHECK(content(scratch / "store/S/F-unumIndex-2.5-output.json") == "{\"a\": 1}");
   CHECK(files_below(scratch / "store") == 1);
 }
@@ -64,9 +64,9 @@ TEST_CASE("names of every kind stay below the store's directory") {
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "a/b/store", false);
   for (const char* session : {"..", "../..", "/tmp", "."}) {
-    const SessionContext context = store->session_context(session);
+    const SessionContext context = session_context(session);
     for (const char* name : {"..", "../F", "../../F", "/F", "."}) {
-      reactor.run(store->write_return_value(context.bound_to(name), "1"));
+      reactor.run(write_return_value(*store, context.bound_to(name), "1"));
     }
   }
   CHECK(files_below(scratch / "a/b/store") == 20);
@@ -80,13 +80,13 @@ TEST_CASE("no symbolic link leads out of the store") {
   fs_std::create_directory(scratch / "outside");
   std::ofstream(scratch / "outside/F-output.json") << "secret";
   fs_std::create_directory_symlink(scratch / "outside", scratch / "store/S");
-  const SessionContext linked = store->session_context("S");
+  const SessionContext linked = session_context("S");
   CHECK_THROWS_AS(reactor.run(store->get(linked, kOutcomeF)), Error);
-  CHECK_THROWS_AS(reactor.run(store->write_return_value(linked.bound_to("G"), "1")), Error);
+  CHECK_THROWS_AS(reactor.run(write_return_value(*store, linked.bound_to("G"), "1")), Error);
   CHECK(files_below(scratch / "outside") == 1);
   fs_std::create_directory(scratch / "store/T");
   fs_std::create_symlink(scratch / "outside/F-output.json", scratch / "store/T/F-output.json");
-  CHECK(error_of(reactor, store->get(store->session_context("T"), kOutcomeF)).kind() ==
+  CHECK(error_of(reactor, store->get(session_context("T"), kOutcomeF)).kind() ==
         ErrorKind::corrupt);
 }
 
@@ -94,19 +94,19 @@ TEST_CASE("a durable write waits for the disk twice, many together no more than 
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
-  const SessionContext context = store->create_session_context();
-  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  const SessionContext context = create_session_context(*store);
+  reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   CHECK(store->counters().flushes == 2);
   const auto many = [&]() -> Task<void> {
     const auto one = [&](std::size_t i) -> Task<void> {
-      co_await store->write_return_value(context.bound_to("G" + std::to_string(i)), "1");
+      co_await write_return_value(*store, context.bound_to("G" + std::to_string(i)), "1");
     };
     co_await for_each_bounded(300, 300, one);
   };
   reactor.run(many());
   CHECK(store->counters().flushes <= 6);
   const std::unique_ptr<DataStore> fast = open_at(reactor, scratch / "fast", false);
-  reactor.run(fast->write_return_value(context.bound_to("F"), "1"));
+  reactor.run(write_return_value(*fast, context.bound_to("F"), "1"));
   CHECK(fast->counters().flushes == 0);
 }
 
@@ -114,7 +114,7 @@ TEST_CASE("a claim does not wait for the disk") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
-  const SessionContext context = store->create_session_context();
+  const SessionContext context = create_session_context(*store);
   for (const ItemKind kind : {ItemKind::claim, ItemKind::wanted, ItemKind::garbage}) {
     reactor.run(store->create(context, ItemId{"F", kind}, "1"));
     reactor.run(store->put(context, ItemId{"F", kind}, "2"));
@@ -132,8 +132,8 @@ TEST_CASE(
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
-  const SessionContext context = store->session_context("S");
-  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  const SessionContext context = session_context("S");
+  reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   std::ofstream(scratch / "store/S/G-output.json") << "2";  // by nobody who flushes
   const std::uint64_t before = store->counters().flushes;
   const ItemId foreign{"G", ItemKind::outcome};
@@ -145,8 +145,8 @@ TEST_CASE("in a session that was begun here a look for what is not there is one 
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
-  const SessionContext context = store->session_context("S");
-  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  const SessionContext context = session_context("S");
+  reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   const std::uint64_t requests = store->counters().requests;
   const std::uint64_t entries = reactor.counters().kernel_entries;
   for (int i = 0; i < 100; ++i) {
@@ -162,8 +162,8 @@ TEST_CASE("what a fan-in was seen to hold is on the disk before it is claimed") 
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
-  const SessionContext context = store->session_context("S").bound_to("A");
-  reactor.run(store->write_return_value(context, "1"));
+  const SessionContext context = session_context("S").bound_to("A");
+  reactor.run(write_return_value(*store, context, "1"));
   const test::Names names({"A", "B"});
   const std::vector<FanIn> fan_ins{{"Sink", &names, 0, FanInRole::contributor}};
   const std::uint64_t before = store->counters().flushes;
@@ -178,8 +178,8 @@ TEST_CASE("temporary files of others are not listed, and old ones are cleared aw
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
-  const SessionContext context = store->session_context("S");
-  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  const SessionContext context = session_context("S");
+  reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   std::ofstream(scratch / "store/S/.unum-1-young") << "half";
   std::ofstream(scratch / "store/S/.unum-1-old") << "half";
   std::ofstream(scratch / "store/S/notes.txt") << "of a person";
@@ -197,8 +197,8 @@ TEST_CASE("times of files that no integer of nanoseconds holds are its ends (fou
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
-  const SessionContext context = store->session_context("S");
-  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  const SessionContext context = session_context("S");
+  reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   const auto listed_at = [&](std::time_t seconds, long nanoseconds) {
     const timespec times[2] = {{seconds, nanoseconds}, {seconds, nanoseconds}};
     const std::string path = scratch / "store/S/F-output.json";
@@ -219,10 +219,10 @@ TEST_CASE("where files without a name do not work, a hidden one is written and l
   Reactor reactor;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
   ::unsetenv("UNUM_FS");
-  const SessionContext context = store->session_context("S");
+  const SessionContext context = session_context("S");
   reactor.run(store->put(context, ItemId{"F", ItemKind::report}, "1"));
-  reactor.run(store->write_return_value(context.bound_to("F"), "2"));
-  CHECK(reactor.run(store->write_return_value(context.bound_to("F"), "3")).stored == "2");
+  reactor.run(write_return_value(*store, context.bound_to("F"), "2"));
+  CHECK(reactor.run(write_return_value(*store, context.bound_to("F"), "3")).stored == "2");
   CHECK(files_below(scratch / "store") == 2);
 }
 
@@ -233,9 +233,9 @@ TEST_CASE("a file without a name gets it from its descriptor, or by way of /proc
   const std::unique_ptr<DataStore> store =
       open_at(reactor, scratch / "store", GENERATE(true, false));
   ::unsetenv("UNUM_FS");
-  const SessionContext context = store->session_context("S");
-  reactor.run(store->write_return_value(context.bound_to("F"), "2"));
-  CHECK(reactor.run(store->write_return_value(context.bound_to("F"), "3")).stored == "2");
+  const SessionContext context = session_context("S");
+  reactor.run(write_return_value(*store, context.bound_to("F"), "2"));
+  CHECK(reactor.run(write_return_value(*store, context.bound_to("F"), "3")).stored == "2");
   CHECK(content(scratch / "store/S/F-output.json") == "2");
   CHECK(files_below(scratch / "store") == 1);
 }
@@ -249,14 +249,14 @@ TEST_CASE("a full disk fails the write in one clear error and leaves nothing hal
     UNUM_SKIP("no mount is allowed here");
   {
     const std::unique_ptr<DataStore> store = open_at(reactor, name);
-    const SessionContext context = store->session_context("S");
-    reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+    const SessionContext context = session_context("S");
+    reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
     for (const std::size_t size : {std::size_t{250'000}, std::size_t{600'000}}) {
       const std::string value(size, 'v');
       Error error =
           error_of(reactor, [](DataStore& in, SessionContext at, std::string text) -> Task<void> {
             for (int i = 0; i < 4; ++i)
-              co_await in.write_return_value(at.bound_to("G" + std::to_string(i)), text);
+              co_await write_return_value(in, at.bound_to("G" + std::to_string(i)), text);
           }(*store, context, value));
       CHECK(error.kind() == ErrorKind::exhausted);
       CHECK(error.code() == "ENOSPC");
@@ -277,15 +277,15 @@ TEST_CASE("a file-size limit fails the write of that value alone") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
-  const SessionContext context = store->session_context("S");
+  const SessionContext context = session_context("S");
   const auto before = std::signal(SIGXFSZ, SIG_IGN);
   rlimit old{};
   ::getrlimit(RLIMIT_FSIZE, &old);
   const rlimit small{100'000, old.rlim_max};
   ::setrlimit(RLIMIT_FSIZE, &small);
   const std::string value(300'000, 'v');
-  const Error error = error_of(reactor, store->write_return_value(context.bound_to("F"), value));
-  CHECK(reactor.run(store->write_return_value(context.bound_to("G"), "1")).status ==
+  const Error error = error_of(reactor, write_return_value(*store, context.bound_to("F"), value));
+  CHECK(reactor.run(write_return_value(*store, context.bound_to("G"), "1")).status ==
         WriteResult::Status::written);
   ::setrlimit(RLIMIT_FSIZE, &old);
   std::signal(SIGXFSZ, before);
@@ -299,10 +299,10 @@ TEST_CASE("a store's directory that is taken away is one clear error") {
   const test::Scratch scratch;
   const std::string name = scratch / "store";
   const std::unique_ptr<DataStore> store = open_at(reactor, name);
-  const SessionContext context = store->session_context("S");
-  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  const SessionContext context = session_context("S");
+  reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   fs_std::remove_all(name);
-  const Error error = error_of(reactor, store->write_return_value(context.bound_to("G"), "1"));
+  const Error error = error_of(reactor, write_return_value(*store, context.bound_to("G"), "1"));
   CHECK(error.kind() == ErrorKind::not_found);
   CHECK(error.message().find(name) != std::string::npos);
   CHECK_FALSE(reactor.run(store->get(context, kOutcomeF)));
@@ -319,10 +319,10 @@ TEST_CASE("few descriptors are enough for many writes at once") {
   const std::size_t before = test::open_descriptors();
   {
     const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
-    const SessionContext context = store->create_session_context();
+    const SessionContext context = create_session_context(*store);
     const auto many = [&]() -> Task<void> {
       const auto one = [&](std::size_t i) -> Task<void> {
-        co_await store->write_return_value(context.bound_to("G" + std::to_string(i)), "1");
+        co_await write_return_value(*store, context.bound_to("G" + std::to_string(i)), "1");
       };
       co_await for_each_bounded(1'000, 1'000, one);
       const std::vector<ListedItem> items = co_await store->list(context);
@@ -339,26 +339,26 @@ TEST_CASE("values that are not cached come from the disk all the same") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
-  const SessionContext context = store->session_context("S");
+  const SessionContext context = session_context("S");
   const std::size_t cold_every = GENERATE(1u, 5u, 100u);
   std::vector<Pointer> pointers;
   const auto many = [&]() -> Task<void> {
     const auto one = [&](std::size_t i) -> Task<void> {
-      co_await store->write_return_value(context.bound_to("F" + std::to_string(i)),
-                                         std::string(i * 37, 'a'));
+      co_await write_return_value(*store, context.bound_to("F" + std::to_string(i)),
+                                  std::string(i * 37, 'a'));
     };
     co_await for_each_bounded(300, 300, one);
   };
   reactor.run(many());
   for (std::size_t i = 0; i < 300; ++i) {
-    pointers.push_back(store->pointer(context, "F" + std::to_string(i)));
+    pointers.push_back(pointer(context, "F" + std::to_string(i)));
     if (i % cold_every != cold_every - 1) continue;
     const int fd =
         ::open((scratch / ("store/S/F" + std::to_string(i) + "-output.json")).c_str(), O_RDONLY);
     REQUIRE(::posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0);
     ::close(fd);
   }
-  const std::vector<std::string> values = reactor.run(store->read_input(context, pointers));
+  const std::vector<std::string> values = reactor.run(read_input(*store, context, pointers));
   for (std::size_t i = 0; i < 300; ++i) CHECK(values[i] == std::string(i * 37, 'a'));
 }
 
@@ -419,23 +419,23 @@ TEST_CASE("many names are looked for by one listing, in a directory of many othe
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store", false);
-  const SessionContext context = store->session_context("S");
+  const SessionContext context = session_context("S");
   std::vector<Pointer> pointers;
   const auto write = [&](const std::string& name) {
-    reactor.run(store->write_return_value(context.bound_to(name), "1"));
+    reactor.run(write_return_value(*store, context.bound_to(name), "1"));
   };
   const auto requests_of_look = [&](bool expected) {
     const std::uint64_t before = store->counters().requests;
-    CHECK(reactor.run(store->check_values_exist(context, pointers)) == expected);
+    CHECK(reactor.run(check_values_exist(*store, context, pointers)) == expected);
     return store->counters().requests - before;
   };
   for (int i = 0; i < 100; ++i) {
-    pointers.push_back(store->pointer(context, "F" + std::to_string(i)));
+    pointers.push_back(pointer(context, "F" + std::to_string(i)));
     write("F" + std::to_string(i));
   }
   CHECK(requests_of_look(true) < 20);
   // One that is written at any time is found, one that is not is missed.
-  pointers.push_back(store->pointer(context, "G"));
+  pointers.push_back(pointer(context, "G"));
   CHECK(requests_of_look(false) < 20);
   write("G");
   CHECK(requests_of_look(true) < 20);

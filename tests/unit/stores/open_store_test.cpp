@@ -119,7 +119,7 @@ TEST_CASE("a memory store is one in the whole process") {
   CHECK_FALSE(two.run(create_store(two, "memory", "shared")));
   const std::unique_ptr<DataStore> first = one.run(open_store(one, "memory", "shared"));
   const std::unique_ptr<DataStore> second = two.run(open_store(two, "memory", "shared"));
-  const SessionContext context = first->create_session_context().bound_to("F");
-  one.run(first->write_return_value(context, "1"));
+  const SessionContext context = create_session_context(*first).bound_to("F");
+  one.run(write_return_value(*first, context, "1"));
   CHECK(two.run(second->get(context, ItemId{"F", ItemKind::outcome})) == "1");
 }

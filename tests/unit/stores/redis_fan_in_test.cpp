@@ -19,7 +19,7 @@ using Status = FanInState::Status;
   RedisServer server(reactor);                                            \
   const std::unique_ptr<DataStore> store =                                \
       reactor.run(open_store(reactor, "redis", server.address()));        \
-  const SessionContext context = store->create_session_context()
+  const SessionContext context = create_session_context(*store)
 
 namespace {
 
@@ -46,7 +46,7 @@ TEST_CASE("a branch's checkpoint and fan-in are one round trip, whatever order t
   const auto width = GENERATE(std::size_t{1}, std::size_t{2}, std::size_t{10}, std::size_t{1'000});
   const Names names("F", width);
   for (const int way : {0, 1, 2}) {
-    const SessionContext at = store->create_session_context();
+    const SessionContext at = create_session_context(*store);
     std::vector<std::size_t> order(width);
     std::iota(order.begin(), order.end(), std::size_t{0});
     if (way == 1) std::reverse(order.begin(), order.end());

@@ -38,16 +38,15 @@ bool has(const Error& error, std::string_view text) {
 Task<void> write_many(DataStore& store, const SessionContext& context, std::size_t count) {
   const auto one = [&](std::size_t i) -> Task<void> {
     const SessionContext at = context.bound_to("F-unumIndex-" + std::to_string(i));
-    co_await store.write_return_value(at, std::to_string(i));
+    co_await write_return_value(store, at, std::to_string(i));
   };
   co_await for_each_bounded(count, count, one);
 }
 
-std::vector<Pointer> pointers_to(DataStore& store, const SessionContext& context,
-                                 std::size_t count) {
+std::vector<Pointer> pointers_to(const SessionContext& context, std::size_t count) {
   std::vector<Pointer> pointers;
   for (std::size_t i = 0; i < count; ++i)
-    pointers.push_back(store.pointer(context, "F-unumIndex-" + std::to_string(i)));
+    pointers.push_back(pointer(context, "F-unumIndex-" + std::to_string(i)));
   return pointers;
 }
 
@@ -72,7 +71,7 @@ TEST_CASE("what each call costs in round trips, and that warm calls open nothing
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
   const std::unique_ptr<DataStore> store = open(reactor, server.address());
-  const SessionContext context = store->create_session_context();
+  const SessionContext context = create_session_context(*store);
   reactor.run(write_many(*store, context, 1'000));
   const StoreCounters warm = store->counters();
   CHECK(warm.connections == 1);
@@ -81,22 +80,22 @@ TEST_CASE("what each call costs in round trips, and that warm calls open nothing
     run();
     return store->counters().requests - before;
   };
-  const std::vector<Pointer> all = pointers_to(*store, context, 1'000);
+  const std::vector<Pointer> all = pointers_to(context, 1'000);
   std::vector<Pointer> first_missing = all;
-  first_missing[0] = store->pointer(context, "missing");
+  first_missing[0] = pointer(context, "missing");
   std::vector<Pointer> later_missing = all;
-  later_missing[5] = store->pointer(context, "missing");
+  later_missing[5] = pointer(context, "missing");
   const ItemId item = id("F-unumIndex-1", ItemKind::outcome);
   CHECK(cost([&] { reactor.run(store->get(context, item)); }) == 1);
   CHECK(cost([&] { reactor.run(store->create(context, item, "1")); }) == 1);
   CHECK(cost([&] { reactor.run(store->put(context, id("F", ItemKind::report), "1")); }) == 1);
-  CHECK(cost([&] { reactor.run(store->read_input(context, all)); }) == 10);
-  CHECK(cost([&] { CHECK(reactor.run(store->check_values_exist(context, all))); }) == 4);
+  CHECK(cost([&] { reactor.run(read_input(*store, context, all)); }) == 10);
+  CHECK(cost([&] { CHECK(reactor.run(check_values_exist(*store, context, all))); }) == 4);
   CHECK(cost([&] {
-          CHECK_FALSE(reactor.run(store->check_values_exist(context, first_missing)));
+          CHECK_FALSE(reactor.run(check_values_exist(*store, context, first_missing)));
         }) == 1);
   CHECK(cost([&] {
-          CHECK_FALSE(reactor.run(store->check_values_exist(context, later_missing)));
+          CHECK_FALSE(reactor.run(check_values_exist(*store, context, later_missing)));
         }) == 2);
   CHECK(cost([&] { CHECK(reactor.run(store->list(context)).size() == 1'001); }) == 3);
   CHECK(store->counters().connections == 1);
@@ -106,20 +105,20 @@ TEST_CASE("values longer than a script should hold are created once, too", "[red
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
   const std::unique_ptr<DataStore> store = open(reactor, server.address());
-  const SessionContext context = store->create_session_context().bound_to("F");
+  const SessionContext context = create_session_context(*store).bound_to("F");
   const std::string first(3u * 1024 * 1024, '1');
   const std::string second(2u * 1024 * 1024, '2');
-  CHECK(reactor.run(store->write_return_value(context, first)).status ==
+  CHECK(reactor.run(write_return_value(*store, context, first)).status ==
         WriteResult::Status::written);
-  const WriteResult lost = reactor.run(store->write_return_value(context, second));
+  const WriteResult lost = reactor.run(write_return_value(*store, context, second));
   CHECK(lost.status == WriteResult::Status::already_there);
   CHECK((lost.stored == first));
   const std::vector<ListedItem> listed = reactor.run(store->list(context));
   REQUIRE(listed.size() == 1);
   CHECK(listed[0].bytes == first.size());
   // Large values make reads of many ask for fewer at once; all come.
-  const std::vector<Pointer> pointers(30, store->pointer(context, "F"));
-  const std::vector<std::string> values = reactor.run(store->read_input(context, pointers));
+  const std::vector<Pointer> pointers(30, pointer(context, "F"));
+  const std::vector<std::string> values = reactor.run(read_input(*store, context, pointers));
   CHECK(std::all_of(values.begin(), values.end(),
                     [&](const std::string& value) { return value == first; }));
 }
@@ -128,8 +127,8 @@ TEST_CASE("whatever number stands in a session's index, it can be listed (found 
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
   const std::unique_ptr<DataStore> store = open(reactor, server.address());
-  const SessionContext context = store->session_context("s");
-  reactor.run(store->write_return_value(context.bound_to("F"), "1"));
+  const SessionContext context = session_context("s");
+  reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   const auto listed_with = [&](const char* score) {
     server.command({"ZADD", redis::index_key("s"), score, "F-output"});
     return reactor.run(store->list(context)).at(0).modified_unix_ns;
@@ -189,10 +188,10 @@ TEST_CASE("the documented least permissions suffice, and less is told at open", 
   const std::string name = "redis://unum:secret@" + server.address();
   {
     const std::unique_ptr<DataStore> store = open(reactor, name);
-    const SessionContext context = store->create_session_context();
+    const SessionContext context = create_session_context(*store);
     reactor.run(write_many(*store, context, 3));
-    const std::vector<Pointer> pointers = pointers_to(*store, context, 3);
-    CHECK(reactor.run(store->read_input(context, pointers)).size() == 3);
+    const std::vector<Pointer> pointers = pointers_to(context, 3);
+    CHECK(reactor.run(read_input(*store, context, pointers)).size() == 3);
     CHECK(reactor.run(store->list(context)).size() == 3);
     CHECK(reactor.run(store->list_sessions()).size() == 1);
     const std::string value(3u << 20, '1');
@@ -229,7 +228,7 @@ TEST_CASE("UNUM_REDIS_TTL_SECONDS: every key of a session expires, at no round t
   options.warn = [&](std::string_view text) { told.emplace_back(text); };
   const test::Names names("F", 3);
   const auto fill = [&](DataStore& store, const std::string& session) {
-    const SessionContext context = store.session_context(session);
+    const SessionContext context = session_context(session);
     const std::uint64_t before = store.counters().requests;
     // A fan-in under way, one that is wanted, one that is claimed; a long value, a report.
     for (const std::size_t place : {0u, 1u}) {
@@ -287,11 +286,10 @@ TEST_CASE("UNUM_REDIS_TTL_SECONDS: every key of a session expires, at no round t
     CHECK(milliseconds <= 600'000);
   }
   // What has expired was never there: it is written anew, and the session ends with its last key.
-  const SessionContext context = expiring->session_context("goes");
+  const SessionContext context = session_context("goes");
   const std::string value = "unum:{goes}:" + names.name(0) + "-output";
   server.command({"PEXPIRE", value, "0"});
-  CHECK_FALSE(
-      reactor.run(expiring->check_value_exist(context, expiring->pointer(context, names.name(0)))));
+  CHECK_FALSE(reactor.run(check_value_exist(*expiring, context, pointer(context, names.name(0)))));
   CHECK(reactor.run(test::write(*expiring, context, names.name(0), "2")));
   for (const auto& [key, milliseconds] : going) server.command({"PEXPIRE", key, "0"});
   CHECK(reactor.run(expiring->list_sessions()) == std::vector<std::string>{"stays"});
@@ -371,12 +369,12 @@ TEST_CASE("ReadConsistency: eventual reads inputs from a cluster's replicas, and
   StoreOptions options;
   options.read_consistency = ReadConsistency::eventual;
   const std::unique_ptr<DataStore> store = open(reactor, primary.address(), options);
-  const SessionContext context = store->create_session_context();
+  const SessionContext context = create_session_context(*store);
   reactor.run(write_many(*store, context, 250));
-  const std::vector<Pointer> all = pointers_to(*store, context, 250);
+  const std::vector<Pointer> all = pointers_to(context, 250);
   CHECK(primary.command({"WAIT", "1", "0"}) == "1");
   const auto read_all = [&] {
-    const std::vector<std::string> values = reactor.run(store->read_input(context, all));
+    const std::vector<std::string> values = reactor.run(read_input(*store, context, all));
     REQUIRE(values.size() == 250);
     for (std::size_t i = 0; i < values.size(); ++i) CHECK(values[i] == std::to_string(i));
   };
@@ -393,15 +391,15 @@ TEST_CASE("ReadConsistency: eventual reads inputs from a cluster's replicas, and
   const FanIn fan_in{"Sink", &names, 0, FanInRole::contributor};
   CHECK(replica.command({"CONFIG", "SET", "replica-read-only", "no"}) == "OK");
   CHECK(replica.command({"FLUSHALL"}) == "OK");
-  CHECK(reactor.run(store->check_values_exist(context, all)));
+  CHECK(reactor.run(check_values_exist(*store, context, all)));
   const CommitResult result =
       reactor.run(store->commit(context.bound_to("G-unumIndex-0"), "1", std::span(&fan_in, 1)));
   CHECK(result.fan_ins.at(0).status == FanInState::Status::claimed);
   read_all();
   CHECK(mgets(replica) == 9);
   CHECK(mgets(primary) == 3);
-  const std::vector<Pointer> nowhere{store->pointer(context, "Nowhere")};
-  CHECK(error_of(reactor, store->read_input(context, nowhere)).kind() == ErrorKind::not_found);
+  const std::vector<Pointer> nowhere{pointer(context, "Nowhere")};
+  CHECK(error_of(reactor, read_input(*store, context, nowhere)).kind() == ErrorKind::not_found);
 
   // Without its replica the primary serves everything.
   replica.kill();
@@ -411,7 +409,7 @@ TEST_CASE("ReadConsistency: eventual reads inputs from a cluster's replicas, and
   const std::unique_ptr<DataStore> strong = open(reactor, primary.address());
   replica.start();
   const int before = mgets(replica);
-  CHECK(reactor.run(strong->read_input(context, all)).size() == 250);
+  CHECK(reactor.run(read_input(*strong, context, all)).size() == 250);
   CHECK(mgets(replica) == before);
 }
 
@@ -444,7 +442,7 @@ TEST_CASE("somebody else's key in the place of a value is a conflict", "[redis]"
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
   const std::unique_ptr<DataStore> store = open(reactor, server.address());
-  const SessionContext context = store->session_context("s");
+  const SessionContext context = session_context("s");
   server.command({"RPUSH", "unum:{s}:F-output", "x"});
   const Error error = error_of(reactor, store->get(context, id("F", ItemKind::outcome)));
   CHECK(error.kind() == ErrorKind::corrupt);
@@ -458,7 +456,7 @@ TEST_CASE("a full server refuses writes and keeps what it has", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
   const std::unique_ptr<DataStore> store = open(reactor, server.address());
-  const SessionContext context = store->create_session_context();
+  const SessionContext context = create_session_context(*store);
   reactor.run(write_many(*store, context, 1));
   server.command({"CONFIG", "SET", "maxmemory", "1"});
   const Error error = error_of(reactor, store->create(context, id("G", ItemKind::outcome), "1"));
@@ -471,14 +469,14 @@ TEST_CASE("case 47: values survive kill -9 of the server, and the store goes on"
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
   const std::unique_ptr<DataStore> store = open(reactor, server.address());
-  const SessionContext context = store->create_session_context();
+  const SessionContext context = create_session_context(*store);
   for (int round = 0; round < 3; ++round) {
     const std::size_t count = 300 * static_cast<std::size_t>(round + 1);
     reactor.run(write_many(*store, context, count));
     server.kill();
     server.start();
-    const std::vector<Pointer> pointers = pointers_to(*store, context, count);
-    const std::vector<std::string> values = reactor.run(store->read_input(context, pointers));
+    const std::vector<Pointer> pointers = pointers_to(context, count);
+    const std::vector<std::string> values = reactor.run(read_input(*store, context, pointers));
     for (std::size_t i = 0; i < count; ++i) CHECK(values[i] == std::to_string(i));
   }
 }

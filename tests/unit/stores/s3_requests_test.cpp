@@ -16,16 +16,15 @@ namespace {
 Task<void> write_all(DataStore& store, const SessionContext& context, const Names& names,
                      std::size_t skipped) {
   const auto one = [&](std::size_t i) -> Task<void> {
-    if (i != skipped) co_await store.write_return_value(context.bound_to(names.name(i)), "1");
+    if (i != skipped) co_await write_return_value(store, context.bound_to(names.name(i)), "1");
   };
   co_await for_each_bounded(names.size(), names.size(), one);
 }
 
-std::vector<Pointer> pointers_to(DataStore& store, const SessionContext& context,
-                                 const Names& names) {
+std::vector<Pointer> pointers_to(const SessionContext& context, const Names& names) {
   std::vector<Pointer> pointers;
   for (std::size_t i = 0; i < names.size(); ++i)
-    pointers.push_back(store.pointer(context, names.name(i)));
+    pointers.push_back(pointer(context, names.name(i)));
   return pointers;
 }
 
@@ -48,7 +47,7 @@ TEST_CASE("opening asks one request of a store that was opened before, two of a 
 TEST_CASE("a step costs one request for its write and one for a read", "[s3-server]") {
   ON_EACH_S3_PORT();
   const std::unique_ptr<DataStore> store = open_s3(reactor, name);
-  const SessionContext context = store->create_session_context().bound_to("F");
+  const SessionContext context = create_session_context(*store).bound_to("F");
   const ItemId item{"F", ItemKind::outcome};
   auto requests = [&, before = store->counters().requests]() mutable {
     const std::uint64_t now = store->counters().requests;
@@ -56,9 +55,9 @@ TEST_CASE("a step costs one request for its write and one for a read", "[s3-serv
   };
   CHECK_FALSE(reactor.run(store->get(context, item)));
   CHECK(requests() == 1);
-  reactor.run(store->write_return_value(context, "1"));
+  reactor.run(write_return_value(*store, context, "1"));
   CHECK(requests() == 1);
-  reactor.run(store->write_return_value(context, "2"));
+  reactor.run(write_return_value(*store, context, "2"));
   CHECK(requests() == 2);  // refused, then read
   CHECK(reactor.run(store->get(context, item)) == "1");
   CHECK(requests() == 1);
@@ -81,12 +80,12 @@ TEST_CASE("case 11: looking whether n values exist costs n requests, or pages wh
     };
     for (const auto& [width, expected] : {Expected{1, 1}, Expected{15, 15}, Expected{16, 1},
                                           Expected{1'000, 1}, Expected{2'500, 3}}) {
-      const SessionContext context = store->create_session_context();
+      const SessionContext context = create_session_context(*store);
       const Names names("F", width);
       co_await write_all(*store, context, names, kNone);
-      const std::vector<Pointer> pointers = pointers_to(*store, context, names);
+      const std::vector<Pointer> pointers = pointers_to(context, names);
       const std::uint64_t before = store->counters().requests;
-      const bool all = co_await store->check_values_exist(context, pointers);
+      const bool all = co_await check_values_exist(*store, context, pointers);
       CHECK(all);
       INFO(width);
       CHECK(store->counters().requests - before == expected);
@@ -102,12 +101,12 @@ TEST_CASE("case 11: looking stops at the first value that is missing", "[s3-serv
   const std::unique_ptr<DataStore> store = open_s3(reactor, name, 1);
   const auto body = [&]() -> Task<void> {
     for (const std::size_t width : {15u, 1'500u}) {
-      const SessionContext context = store->create_session_context();
+      const SessionContext context = create_session_context(*store);
       const Names names("F", width);
       co_await write_all(*writer, context, names, 1);
-      const std::vector<Pointer> pointers = pointers_to(*store, context, names);
+      const std::vector<Pointer> pointers = pointers_to(context, names);
       const std::uint64_t before = store->counters().requests;
-      const bool all = co_await store->check_values_exist(context, pointers);
+      const bool all = co_await check_values_exist(*store, context, pointers);
       CHECK_FALSE(all);
       // One by one the second is the last; of a page the answer is confirmed by a look.
       CHECK(store->counters().requests - before == 2);
@@ -122,7 +121,7 @@ TEST_CASE("values of others in the session do not make looking dear", "[s3-serve
   ON_EACH_S3_PORT();
   const std::unique_ptr<DataStore> store = open_s3(reactor, name);
   const auto body = [&]() -> Task<void> {
-    const SessionContext context = store->create_session_context();
+    const SessionContext context = create_session_context(*store);
     // Between F's names sort 1,200 of F-unumIndex-10x, and others before them.
     const Names others("F-unumIndex-10x", 1'200);
     const Names before_all("A", 100);
@@ -130,9 +129,9 @@ TEST_CASE("values of others in the session do not make looking dear", "[s3-serve
     co_await write_all(*store, context, others, kNone);
     co_await write_all(*store, context, before_all, kNone);
     co_await write_all(*store, context, asked, kNone);
-    const std::vector<Pointer> pointers = pointers_to(*store, context, asked);
+    const std::vector<Pointer> pointers = pointers_to(context, asked);
     const std::uint64_t before = store->counters().requests;
-    const bool all = co_await store->check_values_exist(context, pointers);
+    const bool all = co_await check_values_exist(*store, context, pointers);
     CHECK(all);
     CHECK(store->counters().requests - before <= 1 + asked.size());
   };
@@ -151,7 +150,7 @@ std::uint64_t requests_of_fan_in(Reactor& reactor, DataStore& store, std::size_t
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::shuffle(order.begin(), order.end(), std::mt19937(static_cast<unsigned>(width)));
   const std::uint64_t before = store.counters().requests;
-  const SessionContext context = store.create_session_context();
+  const SessionContext context = create_session_context(store);
   std::size_t claimed = 0;
   const auto one = [&](std::size_t i) -> Task<void> {
     const FanIn fan_in{"Sink", &names, order[i], FanInRole::contributor};
@@ -201,7 +200,7 @@ TEST_CASE("case 22: contributors in processes of their own cost n log n looks to
   const Names names("F", width);
   const std::unique_ptr<DataStore> first = open_s3(reactor, name);
   for (const bool backwards : {false, true}) {
-    const SessionContext context = first->session_context(backwards ? "b" : "f");
+    const SessionContext context = session_context(backwards ? "b" : "f");
     std::uint64_t requests = 0;
     std::size_t claimed = 0;
     for (std::size_t i = 0; i < width; ++i) {

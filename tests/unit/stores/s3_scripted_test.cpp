@@ -218,12 +218,12 @@ TEST_CASE("a read that is denied says what S3 answers for absent objects") {
                 return Answer{"403 Forbidden", error_body("AccessDenied")};
               }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("s");
+  const SessionContext context = session_context("s");
   const Error read = test::error_of(reactor, store->get(context, kOutcomeF));
   CHECK(read.kind() == ErrorKind::denied);
   CHECK(has(read, "s3:ListBucket"));
   const Error look =
-      test::error_of(reactor, store->check_value_exist(context, store->pointer(context, "F")));
+      test::error_of(reactor, check_value_exist(*store, context, pointer(context, "F")));
   CHECK(look.kind() == ErrorKind::denied);
   CHECK(has(look, "s3:ListBucket"));
   end(reactor, fake, store.get());
@@ -238,8 +238,8 @@ TEST_CASE("a write in conflict with another is tried again, and adopts what is t
                 return found && writes == 2 ? Answer{"200 OK", "\"theirs\""} : kNoSuchKey;
               }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("s").bound_to("F");
-  const WriteResult result = reactor.run(store->write_return_value(context, "\"mine\""));
+  const SessionContext context = session_context("s").bound_to("F");
+  const WriteResult result = reactor.run(write_return_value(*store, context, "\"mine\""));
   CHECK(result.status == (found ? Status::already_there : Status::written));
   CHECK(result.stored == (found ? "\"theirs\"" : ""));
   CHECK(writes == (found ? 2 : 3));
@@ -262,10 +262,10 @@ TEST_CASE("a lost write is known by its status, whatever the code or without a b
     return writes == 2 && is(request, "GET", "") ? Answer{"200 OK", "\"theirs\""} : absent;
   });
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("s").bound_to("F");
+  const SessionContext context = session_context("s").bound_to("F");
   const ItemId other{"G", ItemKind::outcome};
   CHECK(!reactor.run(store->get(context, other)));
-  const WriteResult result = reactor.run(store->write_return_value(context, "\"mine\""));
+  const WriteResult result = reactor.run(write_return_value(*store, context, "\"mine\""));
   CHECK(result.status == Status::already_there);
   CHECK(result.stored == "\"theirs\"");
   CHECK(writes == 2);
@@ -295,9 +295,9 @@ TEST_CASE("the completion of an upload in parts is lost by the same answers (fou
     return written && is(request, "GET", "") ? Answer{"200 OK", "\"theirs\""} : kNoSuchKey;
   });
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("s").bound_to("F");
+  const SessionContext context = session_context("s").bound_to("F");
   const std::string large(17u * 1024 * 1024, '1');
-  const WriteResult result = reactor.run(store->write_return_value(context, large));
+  const WriteResult result = reactor.run(write_return_value(*store, context, large));
   CHECK(result.status == Status::already_there);
   CHECK(result.stored == "\"theirs\"");
   end(reactor, fake, store.get());
@@ -310,7 +310,7 @@ TEST_CASE("a bucket or a page that is not there is no absent object (found 17)")
                Answer{"404 Not Found", "<html><title>Nothing here</title></html>"});
   FakeS3 fake(reactor, supporting([&](const std::string&) { return answer; }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("s");
+  const SessionContext context = session_context("s");
   const Error error = test::error_of(reactor, store->get(context, kOutcomeF));
   CHECK(error.kind() == ErrorKind::not_found);
   end(reactor, fake, store.get());
@@ -322,10 +322,10 @@ TEST_CASE("a write that always conflicts with none ends in an error, not in a lo
                 return is(request, "PUT", "F-output.json") ? kConflict : kNoSuchKey;
               }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("s").bound_to("F");
+  const SessionContext context = session_context("s").bound_to("F");
   Wait wait;
   wait.deadline = reactor.now() + std::chrono::milliseconds(150);
-  const Error late = test::error_of(reactor, store->write_return_value(context, "1", wait));
+  const Error late = test::error_of(reactor, write_return_value(*store, context, "1", wait));
   CHECK(late.kind() == ErrorKind::timeout);
   end(reactor, fake, store.get());
 }
@@ -342,10 +342,10 @@ TEST_CASE("that a value is not listed is not believed without a look at it") {
                 return there ? Answer{} : Answer{"404 Not Found"};
               }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("s");
+  const SessionContext context = session_context("s");
   std::vector<Pointer> pointers;
-  for (int i = 0; i < 20; ++i) pointers.push_back(store->pointer(context, "F" + std::to_string(i)));
-  CHECK(reactor.run(store->check_values_exist(context, pointers)) == there);
+  for (int i = 0; i < 20; ++i) pointers.push_back(pointer(context, "F" + std::to_string(i)));
+  CHECK(reactor.run(check_values_exist(*store, context, pointers)) == there);
   CHECK(fake.count("GET") == 1);
   CHECK(fake.count("HEAD") == (there ? 21 : 1));
   end(reactor, fake, store.get());
@@ -364,7 +364,7 @@ TEST_CASE("case 24: keys that could not be removed are tried again, or told") {
                                   "</Code><Message>m</Message></Error></DeleteResult>"};
               }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("s");
+  const SessionContext context = session_context("s");
   const std::vector<ItemId> items{kOutcomeF, {"G", ItemKind::outcome}};
   if (denied) {
     const Error error = test::error_of(reactor, store->remove(context, items));
@@ -398,9 +398,9 @@ TEST_CASE("a server that overwrites by uploads in parts is found out before the 
                                              : other(request);
   };
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("s").bound_to("F");
+  const SessionContext context = session_context("s").bound_to("F");
   const std::string value(16u * 1024 * 1024, 'v');
-  const Error error = test::error_of(reactor, store->write_return_value(context, value));
+  const Error error = test::error_of(reactor, write_return_value(*store, context, value));
   CHECK(error.code() == "Unum.NoConditionalWrites");
   CHECK(has(error, "in parts"));
   CHECK(fake.count("PUT", "F-output.json") == 0);
@@ -418,7 +418,7 @@ TEST_CASE("a large value that is not what S3 keeps the checksum of is corrupt") 
         return Answer{"200 OK", {}, "ETag: \"e\"\r\nx-amz-checksum-crc32c: " + kept + "\r\n"};
       }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("s");
+  const SessionContext context = session_context("s");
   if (kept == "AAAAAA==") {
     const Error error = test::error_of(reactor, store->get(context, kOutcomeF));
     CHECK(error.kind() == ErrorKind::corrupt);
@@ -436,9 +436,9 @@ TEST_CASE("a server that closes each connection is served, one connection a requ
   FakeS3 fake(reactor, supporting([](const std::string&) { return Answer{"200 OK", "\"v\""}; }));
   fake.keep_alive = false;
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("s");
-  const std::vector<Pointer> pointers(200, store->pointer(context, "F"));
-  const std::vector<std::string> values = reactor.run(store->read_input(context, pointers));
+  const SessionContext context = session_context("s");
+  const std::vector<Pointer> pointers(200, pointer(context, "F"));
+  const std::vector<std::string> values = reactor.run(read_input(*store, context, pointers));
   CHECK(values == std::vector<std::string>(200, "\"v\""));
   CHECK(fake.server.accepted() == 201);
   end(reactor, fake, store.get());
@@ -453,7 +453,7 @@ TEST_CASE("UNUM_HEDGE_MS: a slow read of any kind is asked for a second time, a 
                 return Answer{"200 OK", "<ListBucketResult></ListBucketResult>"};
               }));
   const std::unique_ptr<DataStore> store = open_fake(reactor);
-  const SessionContext context = store->session_context("session");
+  const SessionContext context = session_context("session");
   // Each request that was never seen before hangs.
   std::set<std::string> seen;
   fake.silent = [&](const std::string& request) {
@@ -464,8 +464,8 @@ TEST_CASE("UNUM_HEDGE_MS: a slow read of any kind is asked for a second time, a 
     const std::optional<std::string> value = co_await store->get(context, kOutcomeF);
     CHECK(value == "\"value\"");
     CHECK(fake.count("GET", "F-output") == 2);
-    const Pointer pointer = store->pointer(context, "F");
-    const bool exists = co_await store->check_value_exist(context, pointer);
+    const Pointer pointer = unum::pointer(context, "F");
+    const bool exists = co_await check_value_exist(*store, context, pointer);
     CHECK(exists);
     CHECK(fake.count("HEAD", "F-output") == 2);
     const std::vector<ListedItem> items = co_await store->list(context);
@@ -475,7 +475,7 @@ TEST_CASE("UNUM_HEDGE_MS: a slow read of any kind is asked for a second time, a 
   reactor.run(body());
   const SessionContext bound = context.bound_to("G");
   const Wait wait{reactor.now() + std::chrono::milliseconds(200)};
-  const Error error = test::error_of(reactor, store->write_return_value(bound, "1", wait));
+  const Error error = test::error_of(reactor, write_return_value(*store, bound, "1", wait));
   CHECK(error.kind() == ErrorKind::timeout);
   CHECK(fake.count("PUT", "G-output") == 1);
   end(reactor, fake, store.get());

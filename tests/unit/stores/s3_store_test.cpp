@@ -45,7 +45,7 @@ std::size_t open_uploads(Reactor& reactor, const std::string& name) {
 TEST_CASE("a large value is uploaded in parts and comes back byte for byte", "[s3-server]") {
   ON_EACH_S3_PORT();
   const std::unique_ptr<DataStore> store = open_s3(reactor, name);
-  const SessionContext context = store->create_session_context();
+  const SessionContext context = create_session_context(*store);
   const std::size_t mib = 1024 * 1024;
   std::uint64_t before = store->counters().requests;
   unsigned seed = 0;
@@ -53,7 +53,7 @@ TEST_CASE("a large value is uploaded in parts and comes back byte for byte", "[s
     const std::string instance = "F" + std::to_string(seed);
     const std::string value = random_value(size, seed++);
     const SessionContext at = context.bound_to(instance);
-    CHECK(reactor.run(store->write_return_value(at, value)).status == Status::written);
+    CHECK(reactor.run(write_return_value(*store, at, value)).status == Status::written);
     const std::uint64_t asked = store->counters().requests - before;
     // A look, the upload's begin, its parts, its end; before the first one the probe's upload: its
     // begin, part, refused end and removal.
@@ -65,7 +65,7 @@ TEST_CASE("a large value is uploaded in parts and comes back byte for byte", "[s
     CHECK(stored->capacity() >= stored->size() + 64);
     before = store->counters().requests;
     // Another write is told without an upload.
-    const WriteResult again = reactor.run(store->write_return_value(at, random_value(size, 77)));
+    const WriteResult again = reactor.run(write_return_value(*store, at, random_value(size, 77)));
     CHECK(again.status == Status::already_there);
     CHECK((again.stored == value));
     CHECK(store->counters().requests - before == 3);  // look, read, checksum
@@ -84,12 +84,12 @@ TEST_CASE("a large value is uploaded in parts and comes back byte for byte", "[s
 TEST_CASE("of several writers of one large value one wins, and no parts are left", "[s3-server]") {
   ON_EACH_S3_PORT();
   const std::unique_ptr<DataStore> store = open_s3(reactor, name);
-  const SessionContext context = store->create_session_context().bound_to("F");
+  const SessionContext context = create_session_context(*store).bound_to("F");
   std::vector<std::string> values;
   for (unsigned i = 0; i < 3; ++i) values.push_back(random_value(17u * 1024 * 1024, i));
   std::vector<WriteResult> results(values.size());
   const auto one = [&](std::size_t i) -> Task<void> {
-    results[i] = co_await store->write_return_value(context, values[i]);
+    results[i] = co_await write_return_value(*store, context, values[i]);
   };
   const auto all = [&]() -> Task<void> {
     co_await for_each_bounded(values.size(), values.size(), one);
@@ -113,7 +113,7 @@ TEST_CASE("of several writers of one large value one wins, and no parts are left
 TEST_CASE("an upload that is stopped in the middle leaves no parts", "[s3-server]") {
   ON_EACH_S3_PORT();
   const std::unique_ptr<DataStore> store = open_s3(reactor, name, 2);
-  const SessionContext context = store->create_session_context().bound_to("F");
+  const SessionContext context = create_session_context(*store).bound_to("F");
   const std::string value = random_value(64u * 1024 * 1024, 5);
   StopSource source;
   Wait wait;
@@ -122,7 +122,7 @@ TEST_CASE("an upload that is stopped in the middle leaves no parts", "[s3-server
   std::optional<ErrorKind> kind;
   const auto write = [&]() -> Task<void> {
     try {
-      co_await store->write_return_value(context, value, wait);
+      co_await write_return_value(*store, context, value, wait);
     } catch (const Error& error) {
       kind = error.kind();
     }
@@ -147,8 +147,8 @@ TEST_CASE("case 12: the S3 store works, with nothing beside the bucket", "[s3-se
   const std::unique_ptr<DataStore> store = open_s3(reactor, name);
   CHECK(store->type() == "s3");
   CHECK(store->name() == name);
-  const SessionContext context = store->session_context("session").bound_to("F");
-  CHECK(reactor.run(store->write_return_value(context, "{\"a\": 1}")).status == Status::written);
+  const SessionContext context = session_context("session").bound_to("F");
+  CHECK(reactor.run(write_return_value(*store, context, "{\"a\": 1}")).status == Status::written);
   // Readable by any tool under the documented key.
   const aws::Reply reply =
       test::raw_s3(reactor, http::Method::get, "/" + name + "/session/F-output.json");
@@ -161,11 +161,11 @@ TEST_CASE("sessions and items of more than one page are all listed", "[s3-server
   ON_EACH_S3_PORT();
   const std::unique_ptr<DataStore> store = open_s3(reactor, name);
   const std::size_t count = 1'050;
-  const SessionContext context = store->session_context("many");
+  const SessionContext context = session_context("many");
   const auto one = [&](std::size_t i) -> Task<void> {
     const std::string number = std::to_string(i);
-    co_await store->write_return_value(context.bound_to("F" + number), number);
-    co_await store->write_return_value(store->session_context("s" + number).bound_to("F"), "1");
+    co_await write_return_value(*store, context.bound_to("F" + number), number);
+    co_await write_return_value(*store, session_context("s" + number).bound_to("F"), "1");
   };
   const auto all = [&]() -> Task<void> { co_await for_each_bounded(count, 64, one); };
   reactor.run(all());

@@ -1,0 +1,78 @@
+// A store that passes every call on to another: the base of a decorator, which overrides what it
+// changes.
+//
+// A decorator sees `commit` and `join` as single calls; how the store behind it does them is not
+// its business. One that wants each call of a fan-in instead owns a ScanAndClaim over itself, and
+// returns `write_then_join(*this, ...)` from `commit`.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "unum/data_store.hpp"
+
+namespace unum {
+
+class ForwardingStore : public DataStore {
+ public:
+  /// `inner` must outlive this object.
+  explicit ForwardingStore(DataStore& inner) noexcept : inner_(inner) {}
+  explicit ForwardingStore(std::unique_ptr<DataStore> inner) noexcept
+      : owned_(std::move(inner)), inner_(*owned_) {}
+
+  std::string_view type() const noexcept override { return inner_.type(); }
+  const std::string& name() const noexcept override { return inner_.name(); }
+  Reactor& reactor() const noexcept override { return inner_.reactor(); }
+
+  Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
+                                       Wait wait) override {
+    return inner_.get(context, item, wait);
+  }
+  Task<WriteResult> create(const SessionContext& context, const ItemId& item,
+                           std::string_view value, Wait wait) override {
+    return inner_.create(context, item, value, wait);
+  }
+  Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
+                 Wait wait) override {
+    return inner_.put(context, item, value, wait);
+  }
+  Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
+                    Wait wait) override {
+    return inner_.remove(context, items, wait);
+  }
+  Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override {
+    return inner_.list(context, wait);
+  }
+  Task<std::vector<std::string>> list_sessions(Wait wait) override {
+    return inner_.list_sessions(wait);
+  }
+  Task<std::vector<std::optional<std::string>>> get_many(const SessionContext& context,
+                                                         std::span<const Pointer> pointers,
+                                                         Wait wait) override {
+    return inner_.get_many(context, pointers, wait);
+  }
+  Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
+                       Wait wait) override {
+    return inner_.all_exist(context, pointers, wait);
+  }
+  Task<CommitResult> commit(const SessionContext& context, std::string_view value,
+                            std::span<const FanIn> fan_ins, Wait wait) override {
+    return inner_.commit(context, value, fan_ins, wait);
+  }
+  Task<std::vector<FanInState>> join(const SessionContext& context, std::span<const FanIn> fan_ins,
+                                     Wait wait) override {
+    return inner_.join(context, fan_ins, wait);
+  }
+  Task<void> close() override { return inner_.close(); }
+  StoreCounters counters() const noexcept override { return inner_.counters(); }
+  bool is_held_back() const noexcept override { return inner_.is_held_back(); }
+
+ protected:
+  DataStore& inner() const noexcept { return inner_; }
+
+ private:
+  std::unique_ptr<DataStore> owned_;
+  DataStore& inner_;
+};
+
+}  // namespace unum
