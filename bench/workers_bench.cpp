@@ -57,7 +57,7 @@ UserCall call_of(std::string_view function) {
   return {.function = function,
           .instance = "F-unumIndex-1",
           .session = "3f9c0c1e-8c7e-4b52-9a51-0d6f2f2c7a10",
-          .input = "41",
+          .input = json::View::trusted("41"),
           .traceparent = {},
           .attempt = 1};
 }

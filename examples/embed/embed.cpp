@@ -24,7 +24,8 @@ struct PrintingInvoker : Invoker {
 struct Sum : UserCode {
   Task<UserResult> call(const UserCall& call, Wait) override {
     long sum = 0;
-    for (const char* at = call.input.data(); at < call.input.data() + call.input.size(); ++at) {
+    const std::string_view input = call.input;
+    for (const char* at = input.data(); at < input.data() + input.size(); ++at) {
       char* end = nullptr;
       const long number = std::strtol(at, &end, 10);
       if (end != at) sum += number, at = end - 1;
@@ -37,10 +38,8 @@ struct Sum : UserCode {
 Task<void> fan_in(DataStore& store) {
   const SessionContext session = create_session_context(store);
   std::vector<Pointer> pointers;
-  std::string names;
   for (int i = 0; i < 1000; ++i) {
     pointers.push_back(pointer(session, "Part-unumIndex-" + std::to_string(i)));
-    names += (i > 0 ? ",\"" : "\"") + pointers.back().name() + "\"";
   }
   co_await for_each_bounded(pointers.size(), 1000, [&](std::size_t i) -> Task<void> {
     const SessionContext mine = session.bound_to(pointers[i].name());
@@ -55,10 +54,12 @@ Task<void> fan_in(DataStore& store) {
   PrintingInvoker invoker;
   Runtime runtime(store, invoker);
   Sum code;
-  const std::string payload = R"({"Data":{"Source":")" + std::string(store.type()) +
-                              R"(","Value":[)" + names + R"(]},"Session":")" + session.session() +
-                              "\"}";
-  const StepReport report = co_await runtime.step(function, payload, code);
+  const std::string payload =
+      R"({"Data":{"Source":")" + std::string(store.type()) +
+      R"(","Value":[{"From":"Part-unumIndex-0","To":"Part-unumIndex-999"}]},"Session":")" +
+      session.session() + "\"}";
+  const json::View valid = validate_payload(payload);
+  const StepReport report = co_await runtime.step(function, valid, code);
   const Pointer sum = pointer(session, report.instance);
   const std::vector<std::string> stored = co_await read_input(store, session, std::span(&sum, 1));
   std::printf("%s is %s\n", report.instance.c_str(), stored.front().c_str());

@@ -17,6 +17,7 @@
 
 #include "unum/data_store.hpp"
 #include "unum/function.hpp"
+#include "unum/json.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
 
@@ -31,7 +32,7 @@ struct Invocation {
   /// Where it comes from: the invoking instance and its edge, or `fan_in_origin`. Duplicates of one
   /// invocation have the same origin; another origin is a second way into one name.
   std::string origin;
-  std::string payload;  ///< JSON text.
+  json::Text payload;
 };
 
 /// Hands a payload to the platform.
@@ -48,7 +49,7 @@ struct UserCall {
   std::string_view function;
   std::string_view instance;
   std::string_view session;
-  std::string_view input;  ///< JSON text of the event.
+  json::View input;  ///< The event.
   std::string_view traceparent;
   int attempt = 1;  ///< Delivery of this step, from 1.
 };
@@ -56,11 +57,14 @@ struct UserCall {
 /// What user code ended in.
 struct UserResult {
   bool succeeded = true;
-  std::string value;  ///< JSON text of the result, when it succeeded.
+  json::Text value;   ///< The result, when it succeeded.
   std::string error;  ///< The error's name ("ValueError"), when it failed.
   std::string cause;  ///< Message and traceback, for people.
 
-  static UserResult success(std::string json) { return {true, std::move(json), {}, {}}; }
+  static UserResult success(json::Text value) { return {true, std::move(value), {}, {}}; }
+  /// The same with text that is not known to be JSON: a failure "Runtime.MarshalError" if it is
+  /// none. `what` names it in the cause.
+  static UserResult success(std::string text, std::string_view what = "the result");
   static UserResult failure(std::string error, std::string cause) {
     return {false, {}, std::move(error), std::move(cause)};
   }
@@ -103,9 +107,9 @@ struct StepReport {
   std::string cause;
   std::size_t invocations = 0;  ///< How many instances this step invoked.
   std::vector<FanInReport> fan_ins;
-  /// The result's JSON text, when the step invoked nothing and no fan-in is known to need it. Empty
-  /// else, and when the result had been collected.
-  std::string result;
+  /// The result, when the step invoked nothing and no fan-in is known to need it. Nothing else, and
+  /// when the result had been collected.
+  std::optional<json::Text> result;
   std::uint64_t result_bytes = 0;
   /// Contributors disagree on a fan-in: a failure of the run as a whole. Readable, both sides
   /// shown.
@@ -145,15 +149,14 @@ class Runtime {
   /// another input before (code "Unum.OtherInput"), that belongs to another application
   /// ("Unum.OtherApplication") or has results of functions that were changed since
   /// ("Unum.ChangedFunctions"). An exception that is no Error: `again`.
-  Task<StepReport> step(const Function& function, std::string_view payload, UserCode& code,
+  Task<StepReport> step(const Function& function, json::View payload, UserCode& code,
                         int attempt = 1, Wait wait = {});
 
   /// Ends a step whose deliveries all ended in `bounded` errors (a crash, a time-out): the failure
   /// goes to its edge for errors, or is reported in the session. A step that has an outcome keeps
   /// it: `failed`, and nothing is written. Returns and throws as `step` does.
-  Task<StepReport> give_up(const Function& function, std::string_view payload,
-                           std::string_view error, std::string_view cause, int attempt,
-                           Wait wait = {});
+  Task<StepReport> give_up(const Function& function, json::View payload, std::string_view error,
+                           std::string_view cause, int attempt, Wait wait = {});
 
  private:
   struct Step;
@@ -166,13 +169,17 @@ class Runtime {
 
 /// The payload of a first invocation: any JSON value wrapped with its session, unless it is a
 /// payload. Throws `invalid` if `input` is not JSON.
-std::string entry_payload(std::string_view input, std::string_view session);
+json::Text entry_payload(std::string_view input, std::string_view session);
+
+/// A payload that came from outside. Throws `invalid` if it is not JSON; whether it is a payload is
+/// for the step to say.
+json::View validate_payload(std::string_view text);
 
 /// The instance a payload is for and its session, without running anything.
 struct PayloadIdentity {
   std::string session;
   std::string instance;
 };
-PayloadIdentity identify_payload(const Function& function, std::string_view payload);
+PayloadIdentity identify_payload(const Function& function, json::View payload);
 
 }  // namespace unum

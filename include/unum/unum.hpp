@@ -10,6 +10,7 @@
 #include "unum/error.hpp"
 #include "unum/fan_in.hpp"
 #include "unum/function.hpp"
+#include "unum/json.hpp"
 #include "unum/reactor.hpp"
 #include "unum/runtime.hpp"
 #include "unum/stop.hpp"

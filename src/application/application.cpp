@@ -66,33 +66,11 @@ void find_entry(Application& application, bool all_read) {
       {Severity::error, "entry", std::string(kTemplateFile), 0, std::move(message)});
 }
 
-/// Why the function's result is written whatever `Checkpoint` says; empty if it need not be.
-std::string_view forced_reason(const FunctionSettings& function,
-                               const std::set<std::string, std::less<>>& named_in_values) {
-  if (function.start) return "it is the entry";
-  const std::vector<Edge>& edges = function.ir.edges;
-  const bool terminal = std::all_of(edges.begin(), edges.end(), [](const Edge& edge) {
-    return edge.input_type == InputType::error;  // Taken by a failure only.
-  });
-  if (terminal) return "it is terminal";
-  if (function.ir.parallel_width() > 0) return "it starts parallel branches";
-  for (const Edge& edge : function.ir.edges) {
-    if (edge.input_type == InputType::map) return "it maps";
-    if (edge.input_type == InputType::fan_in) return "it takes part in a fan-in";
-  }
-  if (named_in_values.contains(function.name())) return "its result is named in a fan-in's Values";
-  return {};
-}
-
 void resolve_checkpoints(Application& application) {
-  std::set<std::string, std::less<>> named_in_values;
-  for (const FunctionSettings& function : application.functions) {
-    for (const Edge& edge : function.ir.edges) {
-      for (const ValuesPattern& pattern : edge.values) named_in_values.insert(pattern.function());
-    }
-  }
+  mark_named_in_values(application);
   for (FunctionSettings& function : application.functions) {
-    const std::string_view reason = forced_reason(function, named_in_values);
+    function.ir.start = function.start;
+    const std::string_view reason = always_checkpointed_because(function.ir);
     function.checkpoint_forced = !reason.empty();
     if (function.checkpoint_forced && function.ir.checkpoint == false) {
       application.findings.push_back({Severity::info, "checkpoint", function.ir.source,
@@ -103,7 +81,6 @@ void resolve_checkpoints(Application& application) {
     function.checkpoint = function.checkpoint || function.checkpoint_forced;
     function.ir.checkpoint = function.checkpoint;
     function.ir.debug = function.debug;
-    function.ir.start = function.start;
   }
 }
 

@@ -93,7 +93,20 @@ void find_siblings(Application& application) {
 
 }  // namespace
 
+void mark_named_in_values(Application& application) {
+  std::set<std::string_view> named;
+  for (const FunctionSettings& function : application.functions) {
+    for (const Edge& edge : function.ir.edges) {
+      for (const ValuesPattern& pattern : edge.values) named.insert(pattern.function());
+    }
+  }
+  for (FunctionSettings& function : application.functions) {
+    function.ir.named_in_values = named.contains(function.ir.name);
+  }
+}
+
 void link(Application& application) {
+  mark_named_in_values(application);
   derive_on_empty(application);
   find_siblings(application);
   const auto targets = fan_in_targets(application);

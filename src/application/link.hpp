@@ -5,7 +5,10 @@
 
 namespace unum {
 
-/// Derives `on_empty` of Map edges and the marks of fan-in edges, see `Edge`.
+/// Sets `named_in_values` of the functions.
+void mark_named_in_values(Application& application);
+
+/// The same, and derives `on_empty` of Map edges and the marks of fan-in edges, see `Edge`.
 void link(Application& application);
 
 }  // namespace unum

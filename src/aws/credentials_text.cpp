@@ -16,7 +16,7 @@ namespace {
 }
 
 /// Nothing if it is absent or null.
-std::optional<std::string> member_text(std::string_view object, std::string_view key,
+std::optional<std::string> member_text(json::View object, std::string_view key,
                                        const std::string& source) {
   const auto value = json::member(object, key);
   if (!value || json::type_of(*value) == json::Type::null) return std::nullopt;
@@ -47,17 +47,16 @@ void set_expiration(Credentials& credentials, std::string_view text, const std::
 
 }  // namespace
 
-Credentials parse_credentials_json(std::string_view text, CredentialsJson form,
+Credentials parse_credentials_json(std::string_view given, CredentialsJson form,
                                    const std::string& source) {
+  json::View text;
   try {
-    json::validate(text, source);
+    text = json::validate(given, source);
   } catch (const Error&) {
     fail(source, "it is no JSON");
   }
-  text = json::trim(text);
   if (json::type_of(text) != json::Type::object) fail(source, "it is no JSON object");
-  if (form == CredentialsJson::process &&
-      json::member(text, "Version") != std::optional<std::string_view>("1")) {
+  if (form == CredentialsJson::process && json::member(text, "Version") != std::string_view("1")) {
     fail(source, "its Version is not 1");
   }
   if (form == CredentialsJson::metadata) {

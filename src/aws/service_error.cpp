@@ -81,10 +81,9 @@ void read_xml(std::string_view body, Fault& fault) {
   }
 }
 
-void read_json(std::string_view body, Fault& fault) {
+void read_json(std::string_view response, Fault& fault) {
   try {
-    json::validate(body, "an error");
-    body = json::trim(body);
+    const json::View body = json::validate(response, "an error");
     if (json::type_of(body) != json::Type::object) return;
     const auto text = [&](std::string_view key) -> std::string {
       const auto value = json::member(body, key);

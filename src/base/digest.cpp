@@ -12,8 +12,10 @@ std::string digest(std::string_view text) {
   Wide hash = kOffsetBasis;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * kPrime;
   std::string hex(32, '0');
+  const std::uint64_t halves[] = {static_cast<std::uint64_t>(hash >> 64),
+                                  static_cast<std::uint64_t>(hash)};
   for (std::size_t i = 0; i < hex.size(); ++i) {
-    hex[i] = "0123456789abcdef"[static_cast<unsigned>(hash >> (124 - 4 * i)) & 0xFu];
+    hex[i] = "0123456789abcdef"[halves[i / 16] >> (60 - 4 * (i % 16)) & 0xFu];
   }
   return hex;
 }

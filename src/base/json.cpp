@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "base/limits.hpp"
@@ -44,7 +45,11 @@ inline const char* skip_plain(const char* p, const char* end) noexcept {
   while (end - p >= 8) {
     std::uint64_t word = 0;
     std::memcpy(&word, p, 8);
-    if (ends_plain_run(word) != 0) break;
+    if (const std::uint64_t ends = ends_plain_run(word)) {
+      if constexpr (std::endian::native != std::endian::little) break;
+      // A borrow can only mark bytes behind one that ends the run: the first mark is right.
+      return p + std::countr_zero(ends) / 8;
+    }
     p += 8;
   }
   while (p != end && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20) ++p;
@@ -316,53 +321,20 @@ const char* skip_value(const char* p, const char* end) {
   return p;
 }
 
-/// Past the opening bracket, and spaces after it.
-const char* enter(std::string_view value, char bracket) {
-  const char* end = value.data() + value.size();
-  const char* p = skip_spaces(value.data(), end);
-  if (p == end || *p != bracket) fail_walk();
-  return skip_spaces(p + 1, end);
+inline View between(const char* begin, const char* end) {
+  return View::trusted({begin, static_cast<std::size_t>(end - begin)});
 }
 
-inline std::string_view between(const char* begin, const char* end) {
-  return {begin, static_cast<std::size_t>(end - begin)};
-}
-
-/// Past the comma, or onto the closing bracket.
-const char* skip_comma(const char* p, const char* end, char bracket) {
+/// From behind a value to what follows it: past the comma, or onto the bracket or the end.
+const char* after_value(const char* p, const char* end) {
   p = skip_spaces(p, end);
-  if (p == end) fail_walk();
+  if (p == end) return p;
   if (*p == ',') return skip_spaces(p + 1, end);
-  if (*p != bracket) fail_walk();
+  if (*p != ']' && *p != '}') fail_walk();
   return p;
 }
 
-}  // namespace
-
-SyntaxError::SyntaxError(ErrorKind kind, std::string_view code, std::string_view what,
-                         std::string reason, std::size_t offset)
-    : Error(kind, "json", code,
-            std::string(what) + ": " + reason + ", at byte " + std::to_string(offset)),
-      reason_(std::move(reason)),
-      offset_(offset) {}
-
-void validate(std::string_view text, std::string_view what, std::size_t levels_around) {
-  Validator(text, what, levels_around).run();
-  // After the walk: every byte outside of strings is known to be ASCII by now.
-  if (!simdjson::validate_utf8(text.data(), text.size())) {
-    throw invalid(what, "the text is not UTF-8", first_invalid_utf8(text));
-  }
-}
-
-std::string_view trim(std::string_view text) noexcept {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-Type type_of(std::string_view value) {
-  const char* end = value.data() + value.size();
-  const char* p = skip_spaces(value.data(), end);
+Type type_at(const char* p, const char* end) {
   if (p == end) fail_walk();
   switch (*p) {
     case 'n': return Type::null;
@@ -375,49 +347,90 @@ Type type_of(std::string_view value) {
   }
 }
 
-ElementReader::ElementReader(std::string_view array)
-    : at_(enter(array, '[')), end_(array.data() + array.size()) {}
+}  // namespace
 
-bool ElementReader::next(std::string_view& element) {
-  if (at_ == end_) fail_walk();
-  if (*at_ == ']') return false;
-  const char* past = skip_value(at_, end_);
-  element = between(at_, past);
-  at_ = skip_comma(past, end_, ']');
-  return true;
+SyntaxError::SyntaxError(ErrorKind kind, std::string_view code, std::string_view what,
+                         std::string reason, std::size_t offset)
+    : Error(kind, "json", code,
+            std::string(what) + ": " + reason + ", at byte " + std::to_string(offset)),
+      reason_(std::move(reason)),
+      offset_(offset) {}
+
+View validate(std::string_view text, std::string_view what, std::size_t levels_around) {
+  Validator(text, what, levels_around).run();
+  // After the walk: every byte outside of strings is known to be ASCII by now.
+  if (!simdjson::validate_utf8(text.data(), text.size())) {
+    throw invalid(what, "the text is not UTF-8", first_invalid_utf8(text));
+  }
+  return View::trusted(trim(text));
 }
 
-MemberReader::MemberReader(std::string_view object)
-    : at_(enter(object, '{')), end_(object.data() + object.size()) {}
+Text Text::parse(std::string text, std::string_view what, std::size_t levels_around) {
+  const View value = validate(text, what, levels_around);
+  if (value.size() != text.size()) return Text(value);
+  return Text(std::move(text));
+}
 
-bool MemberReader::next(std::string_view& raw_key, std::string_view& value) {
+std::string_view trim(std::string_view text) noexcept {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+Type type_of(View value) {
+  return type_at(value.text().data(), value.text().data() + value.size());
+}
+
+Cursor::Cursor(View value) noexcept
+    : at_(value.text().data()), end_(value.text().data() + value.size()) {}
+
+Type Cursor::type() const { return type_at(at_, end_); }
+
+View Cursor::value() {
+  const char* begin = at_;
+  const char* past = skip_value(begin, end_);
+  at_ = after_value(past, end_);
+  return between(begin, past);
+}
+
+void Cursor::enter() {
+  if (at_ == end_ || (*at_ != '[' && *at_ != '{')) fail_walk();
+  at_ = skip_spaces(at_ + 1, end_);
+}
+
+bool Cursor::next(char bracket) {
   if (at_ == end_) fail_walk();
-  if (*at_ == '}') return false;
+  if (*at_ != bracket) return true;
+  at_ = after_value(at_ + 1, end_);
+  return false;
+}
+
+bool Cursor::next_element() { return next(']'); }
+
+bool Cursor::next_member(View& raw_key) {
+  if (!next('}')) return false;
   if (*at_ != '"') fail_walk();
   const char* past = skip_string(at_, end_);
   raw_key = between(at_, past);
   past = skip_spaces(past, end_);
   if (past == end_ || *past != ':') fail_walk();
-  past = skip_spaces(past + 1, end_);
-  at_ = skip_value(past, end_);
-  value = between(past, at_);
-  at_ = skip_comma(at_, end_, '}');
+  at_ = skip_spaces(past + 1, end_);
   return true;
 }
 
-std::vector<std::string_view> elements(std::string_view array) {
-  std::vector<std::string_view> out;
+std::vector<View> elements(View array) {
+  std::vector<View> out;
   ElementReader reader(array);
-  std::string_view element;
+  View element;
   while (reader.next(element)) out.push_back(element);
   return out;
 }
 
-std::vector<Member> members(std::string_view object) {
+std::vector<Member> members(View object) {
   std::vector<Member> out;
   MemberReader reader(object);
-  std::string_view key;
-  std::string_view value;
+  View key;
+  View value;
   while (reader.next(key, value)) out.push_back({string_value(key), value});
   std::vector<std::string_view> keys;
   keys.reserve(out.size());
@@ -431,24 +444,24 @@ std::vector<Member> members(std::string_view object) {
   return out;
 }
 
-std::optional<std::string_view> member(std::string_view object, std::string_view key) {
-  std::optional<std::string_view> found;
+std::optional<View> member(View object, std::string_view key) {
+  std::optional<View> found;
   MemberReader reader(object);
-  std::string_view raw_key;
-  std::string_view value;
+  View raw_key;
+  View value;
   while (reader.next(raw_key, value)) {
     if (string_equals(raw_key, key)) found = value;
   }
   return found;
 }
 
-std::string minify(std::string_view text) {
-  std::string out(text.size(), '\0');
+Text minify(View value) {
+  std::string out(value.size(), '\0');
   std::size_t size = 0;
-  if (simdjson::minify(text.data(), text.size(), out.data(), size) != simdjson::SUCCESS)
+  if (simdjson::minify(value.text().data(), value.size(), out.data(), size) != simdjson::SUCCESS)
     fail_walk();
   out.resize(size);
-  return out;
+  return Text::trusted(std::move(out));
 }
 
 }  // namespace unum::json

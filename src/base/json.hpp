@@ -1,8 +1,8 @@
 // JSON as text: values are carried as the text they came in, and looked into only where needed.
 //
-// Nothing here changes number text, key order or escapes. The functions below `validate` expect
-// text that passed it; on other text they throw `bug` or give a wrong answer, but never read
-// outside it.
+// Nothing here changes number text, key order or escapes. What walks over text takes a View, which
+// is known to be JSON. On one that was trusted and is none it throws `bug` or gives a wrong answer,
+// but never reads outside it.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "unum/error.hpp"
+#include "unum/json.hpp"
 
 namespace unum::json {
 
@@ -32,72 +33,93 @@ class SyntaxError : public Error {
   std::size_t offset_;
 };
 
-/// Strict check (RFC 8259, UTF-8, depth <= kJsonDepthMax) of exactly one value with optional
-/// whitespace around it. Throws a SyntaxError (origin "json"): `invalid` (code "Unum.InvalidJson"),
-/// or `exhausted` (code "Unum.JsonTooDeep") when nested too deeply. NaN,
-/// Infinity, trailing text, a byte order mark and empty text are errors. Accepted, since a value is
-/// carried and not interpreted: numbers of any size (`1e999`), repeated keys, and the escape of a
-/// lone surrogate (`"\ud800"`, which Python's json.dumps writes). `levels_around`, at most 16: so
-/// many more levels are allowed, for a text that holds a value inside an envelope.
-void validate(std::string_view text, std::string_view what, std::size_t levels_around = 0);
-
 /// The text without whitespace around it. Does not look inside.
 std::string_view trim(std::string_view text) noexcept;
 
-/// The type of a valid value, from its first byte.
-Type type_of(std::string_view value);
+/// The type of a value, from its first byte.
+Type type_of(View value);
 
-/// Walks over a valid array's elements, without an allocation.
+/// Walks once over a value: into the arrays and objects that are of interest, past all else. No
+/// allocation.
+class Cursor {
+ public:
+  explicit Cursor(View value) noexcept;
+  /// Of the value at hand.
+  Type type() const;
+  /// The value at hand; goes past it.
+  View value();
+  /// Into the array or object at hand, before its first element or member.
+  void enter();
+  /// To the next element of the array that was entered; false at its end, which it goes past.
+  bool next_element();
+  /// To the value of the next member of the object that was entered, `raw_key` being its key as it
+  /// stands (see `string_value`); false at its end, which it goes past.
+  bool next_member(View& raw_key);
+
+ private:
+  bool next(char bracket);
+
+  const char* at_;
+  const char* end_;
+};
+
+/// Walks over an array's elements, without an allocation.
 class ElementReader {
  public:
-  explicit ElementReader(std::string_view array);
-  /// The next element's raw text, a view into the array; false at the end.
-  bool next(std::string_view& element);
+  explicit ElementReader(View array) : at_(array) { at_.enter(); }
+  /// The next element; false at the end.
+  bool next(View& element) {
+    if (!at_.next_element()) return false;
+    element = at_.value();
+    return true;
+  }
 
  private:
-  const char* at_;
-  const char* end_;
+  Cursor at_;
 };
 
-/// Walks over a valid object's members, without an allocation.
+/// Walks over an object's members, without an allocation.
 class MemberReader {
  public:
-  explicit MemberReader(std::string_view object);
-  /// The next key as it stands, with quotes and escapes (see `string_value`), and the value's raw
-  /// text, views into the object; false at the end.
-  bool next(std::string_view& raw_key, std::string_view& value);
+  explicit MemberReader(View object) : at_(object) { at_.enter(); }
+  /// The next key as it stands, with quotes and escapes (see `string_value`), and the value; false
+  /// at the end.
+  bool next(View& raw_key, View& value) {
+    if (!at_.next_member(raw_key)) return false;
+    value = at_.value();
+    return true;
+  }
 
  private:
-  const char* at_;
-  const char* end_;
+  Cursor at_;
 };
 
-/// The raw texts of a valid array's elements, in order; views into `array`.
-std::vector<std::string_view> elements(std::string_view array);
+/// An array's elements, in order.
+std::vector<View> elements(View array);
 
 struct Member {
-  std::string key;         ///< Decoded.
-  std::string_view value;  ///< Raw text, a view into the object.
+  std::string key;  ///< Decoded.
+  View value;
 };
-/// The members of a valid object in their order; a repeated key is `invalid`.
-std::vector<Member> members(std::string_view object);
+/// The members of an object in their order; a repeated key is `invalid`.
+std::vector<Member> members(View object);
 
-/// The raw text of a member's value in a valid object, if there is one. Of a repeated key the last
-/// counts, as in Python and JavaScript.
-std::optional<std::string_view> member(std::string_view object, std::string_view key);
+/// A member's value in an object, if there is one. Of a repeated key the last counts, as in Python
+/// and JavaScript.
+std::optional<View> member(View object, std::string_view key);
 
-/// The decoded content of a valid JSON string: UTF-8, except that a lone surrogate stays what it
+/// The decoded content of a JSON string: UTF-8, except that a lone surrogate stays what it
 /// is, in three bytes that are no UTF-8. So strings and keys that differ stay different,
 /// `append_string` writes back what was there, and who needs UTF-8 (a session, a name) asks
 /// `is_utf8`.
-std::string string_value(std::string_view value);
+std::string string_value(View value);
 
 /// The same for people: UTF-8 in any case, with U+FFFD for a lone surrogate.
-std::string readable_value(std::string_view value);
+std::string readable_value(View value);
 
-/// Whether the decoded content of the valid JSON string `value` is `text`; without an allocation
+/// Whether the decoded content of the JSON string `value` is `text`; without an allocation
 /// where no escape stands in it.
-bool string_equals(std::string_view value, std::string_view text);
+bool string_equals(View value, std::string_view text);
 
 /// Appends the decoded form of what stands between a valid JSON string's quotes.
 void append_unescaped(std::string& out, std::string_view inside);
@@ -106,7 +128,7 @@ void append_unescaped(std::string& out, std::string_view inside);
 /// it, becomes its escape; other bytes that are not UTF-8 become U+FFFD.
 void append_string(std::string& out, std::string_view text);
 
-/// The valid text without whitespace between tokens.
-std::string minify(std::string_view text);
+/// The value without whitespace between tokens.
+Text minify(View value);
 
 }  // namespace unum::json

@@ -78,13 +78,13 @@ std::size_t append_escape(std::string& out, std::string_view inside, std::size_t
   return place + 12;
 }
 
-/// What stands between the quotes of a valid string.
-std::string_view inside_of(std::string_view value) {
-  value = trim(value);
-  if (value.size() < 2 || value.front() != '"' || value.back() != '"') {
+/// What stands between the quotes of a string.
+std::string_view inside_of(View value) {
+  const std::string_view text = value.text();
+  if (text.size() < 2 || text.front() != '"' || text.back() != '"') {
     throw Error(ErrorKind::bug, "json", "Unum.InvalidJson", "the value is not a JSON string");
   }
-  return value.substr(1, value.size() - 2);
+  return text.substr(1, text.size() - 2);
 }
 
 /// The lone surrogate at `place` in the three bytes that UTF-8's rule for other characters gives
@@ -190,7 +190,7 @@ void append_unescaped(std::string& out, std::string_view inside) {
   }
 }
 
-std::string string_value(std::string_view value) {
+std::string string_value(View value) {
   const std::string_view inside = inside_of(value);
   std::string out;
   out.reserve(inside.size());
@@ -198,11 +198,11 @@ std::string string_value(std::string_view value) {
   return out;
 }
 
-bool string_equals(std::string_view value, std::string_view text) {
+bool string_equals(View value, std::string_view text) {
   const std::string_view inside = inside_of(value);
-  if (inside.size() < text.size()) return false;  // an escape is never shorter than what it means
-  if (inside.find('\\') == std::string_view::npos) return inside == text;
-  return string_value(value) == text;
+  // An escape is longer than what it means.
+  if (inside.size() <= text.size()) return inside == text;
+  return inside.find('\\') != std::string_view::npos && string_value(value) == text;
 }
 
 void append_string(std::string& out, std::string_view text) {
@@ -221,7 +221,7 @@ void append_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-std::string readable_value(std::string_view value) {
+std::string readable_value(View value) {
   std::string text = string_value(value);
   if (is_utf8(text)) return text;
   return repaired(text, [](std::string& out, std::uint32_t) { append_utf8(out, kReplacement); });

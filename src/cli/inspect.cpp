@@ -13,8 +13,8 @@
 #include "base/json.hpp"
 #include "cli/cli.hpp"
 #include "unum/task_group.hpp"
-#include "workflow/failure.hpp"
 #include "workflow/frames.hpp"
+#include "workflow/stored_outcome.hpp"
 
 namespace unum::cli {
 namespace {
@@ -40,7 +40,7 @@ bool comes_before(const Instance& a, const Instance& b) {
 
 // An outcome of another size is no caught failure: a cause has at most 64 KiB, of which each byte
 // takes six when all of them are escaped.
-constexpr std::uint64_t kFailureBytesMin = std::string_view("!{}").size();
+constexpr std::uint64_t kFailureBytesMin = 3;  // its mark and an empty object
 constexpr std::uint64_t kFailureBytesMax = 512u * 1024;
 // Values read at once.
 constexpr std::size_t kReadsInFlightMax = 64;
@@ -65,10 +65,8 @@ bool may_be_caught(const Instance& instance, const Catching& catching) {
   return !catching || (name && catching->contains(name->function));
 }
 
-std::string first_line_of_failure(std::string_view report) {
-  const std::optional<StoredFailure> failure = parse_failure(report);
-  if (!failure) return "what is stored is not JSON";
-  return failure->error + ": " + failure->cause.substr(0, failure->cause.find('\n'));
+std::string first_line_of(const Failure& failure) {
+  return failure.error + ": " + failure.cause.substr(0, failure.cause.find('\n'));
 }
 
 /// Only its value tells a caught failure from a result.
@@ -82,9 +80,10 @@ Task<void> find_caught(DataStore& store, const SessionContext& context,
   const auto look = [&](std::size_t i) -> Task<void> {
     const ItemId outcome{read[i]->name, ItemKind::outcome};
     const std::optional<std::string> value = co_await store.get(context, outcome);
-    if (!value || !value->starts_with('!')) co_return;
+    const std::optional<Failure> failure = value ? caught_failure(*value) : std::nullopt;
+    if (!failure) co_return;
     read[i]->state = "caught";
-    read[i]->detail = first_line_of_failure(std::string_view(*value).substr(1));
+    read[i]->detail = first_line_of(*failure);
   };
   co_await for_each_bounded(read.size(), kReadsInFlightMax, look);
 }
@@ -107,7 +106,7 @@ Task<std::vector<Instance>> collect(DataStore& store, const SessionContext& cont
         case ItemKind::report: {
           const std::optional<std::string> report = co_await store.get(context, item.id);
           instance.state = "failed";
-          if (report) instance.detail = first_line_of_failure(*report);
+          if (report) instance.detail = first_line_of(read_report(*report));
           break;
         }
         case ItemKind::claim: instance.detail = "claimed"; break;

@@ -294,8 +294,10 @@ Task<RunResult> ApplicationRun::run_in(DataStore& store, WorkerPool& pool) {
   if (arguments_.resume) {
     input_ = co_await kept_input(store);
     resumed_ = true;
-  } else if (session_.empty() && is_payload(input_)) {
-    session_ = parse_payload(input_).session;
+  } else if (session_.empty()) {
+    // It is JSON: read_input has seen to that.
+    const auto payload = parse_if_payload(json::View::trusted(json::trim(input_)));
+    if (payload) session_ = payload->session;
   }
   if (session_.empty()) {
     session_ = create_session_context(store).session();

@@ -186,11 +186,11 @@ void LocalHost::record(const Entry& entry, StepReport report, int attempt) {
   }
   const bool caught = report.status == StepReport::Status::caught;
   // Without a result it was collected: what followed from it is done.
-  if (report.invocations > 0 || !report.fan_ins.empty() || (!caught && report.result.empty())) {
+  if (report.invocations > 0 || !report.fan_ins.empty() || (!caught && !report.result)) {
     return;
   }
   FinalCandidate candidate;
-  candidate.result = std::move(report.result);
+  if (report.result) candidate.result = std::move(*report.result).text();
   if (caught) candidate.failure = RunFailure{report.instance, report.error, report.cause, attempt};
   finals_.insert_or_assign(report.instance, std::move(candidate));
 }
@@ -216,7 +216,7 @@ void LocalHost::abort_run(const std::exception_ptr& error) {
   stop_->request("the run failed");
 }
 
-void LocalHost::begin_entry(std::string payload) {
+void LocalHost::begin_entry(json::Text payload) {
   const std::string& name = entry_->function.name();
   origins_.try_emplace(name, kOriginOfEntry);
   if (options_.observer != nullptr) options_.observer->queued(name, name);
@@ -230,7 +230,7 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
                 "no function is an entry (\"Start\": true)");
   }
   link();
-  const std::string payload = entry_payload(input, session);
+  const json::Text payload = entry_payload(input, session);
   reset();
   session_ = session;
   stop_ = std::make_unique<StopSource>(wait.stop);
@@ -258,7 +258,7 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
   co_return conclude();
 }
 
-Task<void> LocalHost::run_steps(const std::string& payload) {
+Task<void> LocalHost::run_steps(const json::Text& payload) {
   begin_entry(payload);
   co_await steps_.drain();
   // Delivering everything again finds a claim's owner, and tells the store again who is there.

@@ -90,7 +90,7 @@ class LocalHost final : private Invoker {
   struct Delivery {
     const Entry* entry = nullptr;
     std::string instance;
-    std::string payload;
+    json::Text payload;
     int attempt = 1;
   };
   /// A fan-in that is to happen, as those that take part told of it.
@@ -120,8 +120,8 @@ class LocalHost final : private Invoker {
   void record(const Entry& entry, StepReport report, int attempt);
   void record_fan_in(const StepReport& report, const FanInReport& fan_in);
   void abort_run(const std::exception_ptr& error);
-  void begin_entry(std::string payload);
-  Task<void> run_steps(const std::string& payload);
+  void begin_entry(json::Text payload);
+  Task<void> run_steps(const json::Text& payload);
   Task<void> watch_time(Deadline deadline, StopToken run_ended);
   Task<void> watch_store(StopToken told_to_end, StopToken run_ended);
   /// For calls of the store: they go on for a little when the run was told to end.

@@ -14,26 +14,16 @@
 #include "base/utf8.hpp"
 #include "runtime/session_owner.hpp"
 #include "unum/task_group.hpp"
-#include "workflow/failure.hpp"
 #include "workflow/ir.hpp"
 #include "workflow/payload.hpp"
 #include "workflow/plan.hpp"
+#include "workflow/stored_outcome.hpp"
 
 namespace unum {
 namespace {
 
-// The first byte of a stored outcome that is not a result; no JSON text begins with either.
-constexpr char kCaughtFailure = '!';
-constexpr std::string_view kCollected = "~";
-
-/// Functions whose edges depend on a stored outcome are checkpointed whatever their IR says.
 bool is_checkpointed(const FunctionIr& ir, bool by_default) {
-  const bool fans =
-      ir.parallel_width() > 0 ||
-      std::any_of(ir.edges.begin(), ir.edges.end(), [](const Edge& edge) {
-        return edge.input_type == InputType::map || edge.input_type == InputType::fan_in;
-      });
-  return ir.start || ir.edges.empty() || fans || ir.checkpoint.value_or(by_default);
+  return ir.checkpoint.value_or(by_default) || !always_checkpointed_because(ir).empty();
 }
 
 /// Of the errors of edges that were run beside each other, the one that decides what becomes of the
@@ -79,28 +69,27 @@ std::vector<FanIn> fan_ins_of(const Plan& plan) {
   return fan_ins;
 }
 
-std::string array_of(const std::vector<std::string>& values) {
+json::Text array_of(const std::vector<json::View>& values) {
   std::size_t bytes = 2;
-  for (const std::string& value : values) bytes += value.size() + 1;
+  for (const json::View value : values) bytes += value.size() + 1;
   std::string out;
   out.reserve(bytes + 64);
   out += '[';
-  for (const std::string& value : values) {
-    if (&value != values.data()) out += ',';
-    out += value;
+  for (const json::View value : values) {
+    if (out.size() > 1) out += ',';
+    out += value.text();
   }
   out += ']';
-  return out;
+  return json::Text::trusted(std::move(out));
 }
 
-Payload read_payload(const FunctionIr& ir, std::string_view text) {
-  if (ir.start && !is_payload(text)) {
-    Payload payload;
-    payload.data.source = "http";
-    payload.data.value = json::trim(text);
-    return payload;
-  }
-  return parse_payload(text);
+Payload read_payload(const FunctionIr& ir, json::View text) {
+  if (!ir.start) return parse_payload(text);
+  if (std::optional<Payload> payload = parse_if_payload(text)) return std::move(*payload);
+  Payload payload;
+  payload.data.source = "http";
+  payload.data.value = text;
+  return payload;
 }
 
 }  // namespace
@@ -126,19 +115,18 @@ struct Runtime::Step {
   Task<void> or_report(Task<void> work, int attempt);
   Task<void> begin_session();
   Task<void> keep_input();
-  Task<std::optional<std::string>> input_or_own_outcome(std::string& input);
-  Task<void> run_and_commit(UserCode& code, int attempt, const std::string& input);
-  Task<void> commit(const Plan& plan, std::string_view outcome);
-  Task<void> adopt(std::string outcome);
-  void check_stored(std::string_view value) const;
-  Plan plan_of_failure(std::string_view stored);
+  Task<std::optional<std::string>> input_or_own_outcome(json::Text& input);
+  json::Text input_of(const std::vector<json::View>& values) const;
+  Task<void> run_and_commit(UserCode& code, int attempt, json::View input);
+  Task<bool> commit(const Plan& plan, std::string_view outcome);
+  Task<void> adopt(std::string stored);
   Task<void> follow(const Plan& plan, std::vector<FanInState> states);
   Task<void> follow_fan_in(const PlannedFanIn& fan_in, FanInState state);
   Task<void> invoke_children(const Plan& plan);
   std::string edge_origin(const Edge& edge) const;
   Task<void> fail(std::string error, std::string cause, int attempt);
   Task<void> report_failure(int attempt);
-  void finish(std::string_view outcome);
+  void finish(json::View result);
 };
 
 /// Names the instance a payload is for and binds the step to its session.
@@ -158,19 +146,17 @@ Runtime::Step Runtime::begin(const Function& function, const Payload& payload, W
   return step;
 }
 
-Task<StepReport> Runtime::step(const Function& function, std::string_view payload_text,
-                               UserCode& code, int attempt, Wait wait) {
-  json::validate(payload_text, "the input payload", kPayloadLevels);
+Task<StepReport> Runtime::step(const Function& function, json::View payload_text, UserCode& code,
+                               int attempt, Wait wait) {
   const Payload payload = read_payload(function.ir(), payload_text);
   Step step = begin(function, payload, wait);
   co_await step.run(code, attempt);
   co_return std::move(step.report);
 }
 
-Task<StepReport> Runtime::give_up(const Function& function, std::string_view payload_text,
+Task<StepReport> Runtime::give_up(const Function& function, json::View payload_text,
                                   std::string_view error, std::string_view cause, int attempt,
                                   Wait wait) {
-  json::validate(payload_text, "the input payload", kPayloadLevels);
   const Payload payload = read_payload(function.ir(), payload_text);
   Step step = begin(function, payload, wait);
   const std::optional<std::string> outcome =
@@ -193,11 +179,13 @@ Task<void> Runtime::Step::run(UserCode& code, int attempt) {
 }
 
 Task<void> Runtime::Step::go_on(std::optional<std::string> outcome, UserCode& code, int attempt) {
-  std::string input;
-  if (!outcome) outcome = co_await input_or_own_outcome(input);
+  json::Text read;
+  const bool by_value = payload.data.shape == PayloadData::Shape::value;
+  if (!outcome && !by_value) outcome = co_await input_or_own_outcome(read);
   if (outcome) {
     co_await adopt(std::move(*outcome));
   } else {
+    const json::View input = by_value ? payload.data.value : read.view();
     co_await run_and_commit(code, attempt, input);
   }
 }
@@ -244,8 +232,11 @@ Task<void> Runtime::Step::keep_input() {
   if (payload.data.shape != PayloadData::Shape::value) co_return;
   const WriteResult kept =
       co_await store().create(context, own_item(ItemKind::input), payload.data.value, wait);
-  if (kept.status == WriteResult::Status::already_there && kept.stored != payload.data.value &&
-      json::minify(kept.stored) != json::minify(payload.data.value)) {
+  if (kept.status != WriteResult::Status::already_there || payload.data.value == kept.stored) {
+    co_return;
+  }
+  const json::View stored = stored_json(kept.stored, "the stored input of " + report.instance);
+  if (json::minify(stored) != json::minify(payload.data.value).text()) {
     throw Error(ErrorKind::invalid, "runtime", "Unum.OtherInput",
                 "session " + context.session() +
                     " was begun with another input; use another session, or resume "
@@ -253,14 +244,10 @@ Task<void> Runtime::Step::keep_input() {
   }
 }
 
-/// Puts the input together. If an input was collected meanwhile, a duplicate of this very step is
-/// done, and its outcome is returned instead.
-Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string& input) {
+/// Puts the input together of what the payload points to. If some of it was collected meanwhile, a
+/// duplicate of this very step is done, and its outcome is returned instead.
+Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(json::Text& input) {
   const PayloadData& data = payload.data;
-  if (data.shape == PayloadData::Shape::value) {
-    input = data.value;
-    co_return std::nullopt;
-  }
   if (data.source != store().type()) {
     throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
                 "the input payload of " + report.instance + " points into a data store of type " +
@@ -268,45 +255,56 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
                     std::string(store().type()));
   }
   std::vector<Pointer> pointers;
-  pointers.reserve(data.pointers.size());
-  for (const std::string& name : data.pointers) pointers.push_back(pointer(context, name));
-  std::vector<std::string> values = co_await read_input(store(), context, pointers, wait);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const bool collected = values[i] == kCollected;
-    if (values[i].empty() || values[i].front() == kCaughtFailure ||
-        (values[i].front() == kCollected.front() && !collected)) {
-      throw Error(ErrorKind::corrupt, "runtime", "Unum.NoValue",
-                  "the input " + data.pointers[i] + " of " + report.instance +
-                      " is not the result of a function");
+  pointers.reserve(data.names.size());
+  data.names.for_each([&](std::string_view name) { pointers.push_back(pointer(context, name)); });
+  const std::vector<std::string> stored = co_await read_input(store(), context, pointers, wait);
+  std::vector<json::View> values;
+  values.reserve(stored.size());
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    const auto fail = [&](std::string_view code, std::string_view rest) {
+      throw Error(ErrorKind::corrupt, "runtime", code,
+                  "the input " + pointers[i].name() + " of " + report.instance + std::string(rest));
+    };
+    StoredOutcome input_outcome;
+    try {
+      input_outcome = StoredOutcome::read(stored[i], pointers[i].name());
+    } catch (const Error& error) {
+      fail(error.code(), " is not the result of a function: " + error.message());
     }
-    if (!collected) continue;
-    std::optional<std::string> own =
-        co_await store().get(context, own_item(ItemKind::outcome), wait);
-    if (own) co_return own;
-    throw Error(
-        ErrorKind::corrupt, "runtime", "Unum.CollectedInput",
-        "the input " + data.pointers[i] + " of " + report.instance + " has already been collected");
-  }
-  switch (data.shape) {
-    case PayloadData::Shape::list: input = array_of(values); break;
-    case PayloadData::Shape::single: input = std::move(values.front()); break;
-    default: {
-      const auto elements = json::type_of(values.front()) == json::Type::array
-                                ? json::elements(values.front())
-                                : std::vector<std::string_view>{};
-      if (data.element >= elements.size()) {
-        throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
-                    "the input payload of " + report.instance + " wants element " +
-                        std::to_string(data.element) + " of " + data.pointers.front() +
-                        ", which has " + std::to_string(elements.size()));
-      }
-      input = elements[data.element];
+    if (input_outcome.kind == StoredOutcome::Kind::caught_failure) {
+      fail("Unum.NoValue", " is not the result of a function, but a failure that was caught");
     }
+    if (input_outcome.kind == StoredOutcome::Kind::collected) {
+      std::optional<std::string> own =
+          co_await store().get(context, own_item(ItemKind::outcome), wait);
+      if (own) co_return own;
+      fail("Unum.CollectedInput", " has already been collected");
+    }
+    values.push_back(input_outcome.value);
   }
+  input = input_of(values);
   co_return std::nullopt;
 }
 
-Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, const std::string& input) {
+json::Text Runtime::Step::input_of(const std::vector<json::View>& values) const {
+  const PayloadData& data = payload.data;
+  if (data.shape == PayloadData::Shape::list) return array_of(values);
+  const json::View value = values.front();
+  if (data.shape == PayloadData::Shape::single) return json::Text(value);
+  std::size_t count = 0;
+  if (json::type_of(value) == json::Type::array) {
+    json::ElementReader reader(value);
+    for (json::View element; reader.next(element); ++count) {
+      if (count == data.element) return json::Text(element);
+    }
+  }
+  throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
+              "the input payload of " + report.instance + " wants element " +
+                  std::to_string(data.element) + " of " + data.names.name(0) + ", which has " +
+                  std::to_string(count));
+}
+
+Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, json::View input) {
   const UserCall call{function.name(), report.instance,     report.session,
                       input,           payload.traceparent, attempt};
   UserResult result = co_await code.call(call, wait);
@@ -315,79 +313,53 @@ Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, const std:
     co_await fail(std::move(result.error), std::move(result.cause), attempt);
     co_return;
   }
-  std::optional<Error> not_json;
-  try {
-    json::validate(result.value, "the result of " + report.instance);
-  } catch (const Error& error) {
-    not_json = error;
-  }
-  if (not_json) {
-    co_await fail("Runtime.MarshalError", not_json->message(), attempt);
-    co_return;
-  }
-  const std::string_view value = json::trim(result.value);
+  const json::View value = result.value;
   const Plan plan = make_plan(ir(), payload.frames, value);
   if (is_checkpointed(ir(), runtime.options_.checkpoint_default)) {
-    co_await commit(plan, value);
-    co_return;
+    const bool mine = co_await commit(plan, value);
+    if (!mine) co_return;
+  } else {
+    co_await follow(plan, {});
   }
-  co_await follow(plan, {});
   finish(value);
 }
 
-/// Writes the outcome, create-if-absent, and goes on from whatever stands there then.
-Task<void> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
+/// Writes the outcome, create-if-absent, and goes on from whatever stands there then: another one
+/// is adopted, to its end.
+Task<bool> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
   const std::vector<FanIn> fan_ins = fan_ins_of(plan);
   CommitResult written = co_await store().commit(context, outcome, fan_ins, wait);
   if (written.write.status == WriteResult::Status::already_there &&
       written.write.stored != outcome) {
     co_await adopt(std::move(written.write.stored));
-    co_return;
+    co_return false;
   }
   co_await follow(plan, std::move(written.fan_ins));
-  finish(outcome);
+  co_return true;
 }
 
 /// Goes on from an outcome that is already stored; user code does not run (again).
-Task<void> Runtime::Step::adopt(std::string outcome) {
+Task<void> Runtime::Step::adopt(std::string stored) {
   report.adopted = true;
   report.status = StepReport::Status::succeeded;
-  if (outcome == kCollected) co_return;  // all that follows is done
+  const StoredOutcome outcome =
+      StoredOutcome::read(stored, "the stored outcome of " + report.instance);
+  if (outcome.kind == StoredOutcome::Kind::collected) co_return;  // all that follows is done
   Plan plan;
-  if (outcome.starts_with(kCaughtFailure)) {
+  if (outcome.kind == StoredOutcome::Kind::caught_failure) {
     report.status = StepReport::Status::caught;
-    plan = plan_of_failure(std::string_view(outcome).substr(1));
+    Failure failure = read_failure(outcome.value);
+    report.error = std::move(failure.error);
+    report.cause = std::move(failure.cause);
+    plan = make_failure_plan(ir(), payload.frames, outcome.value);
   } else {
-    check_stored(outcome);
-    plan = make_plan(ir(), payload.frames, outcome);
+    plan = make_plan(ir(), payload.frames, outcome.value);
   }
   const std::vector<FanIn> fan_ins = fan_ins_of(plan);
   std::vector<FanInState> states;
   if (!fan_ins.empty()) states = co_await store().join(context, fan_ins, wait);
   co_await follow(plan, std::move(states));
-  finish(outcome);
-}
-
-// A store may be edited, cut short or damaged: its text is walked only once it is known to be JSON.
-
-void Runtime::Step::check_stored(std::string_view value) const {
-  try {
-    json::validate(value, "the stored outcome of " + report.instance);
-  } catch (const Error& error) {
-    throw Error(ErrorKind::corrupt, "runtime", "Unum.NoValue", error.message());
-  }
-}
-
-Plan Runtime::Step::plan_of_failure(std::string_view stored) {
-  std::optional<StoredFailure> failure = parse_failure(stored);
-  if (!failure) {
-    throw Error(ErrorKind::corrupt, "runtime", "Unum.NoValue",
-                "the stored outcome of " + report.instance +
-                    " is a caught failure, but not {\"Error\": ..., \"Cause\": ...}");
-  }
-  report.error = std::move(failure->error);
-  report.cause = std::move(failure->cause);
-  return make_failure_plan(ir(), payload.frames, stored);
+  finish(outcome.value);
 }
 
 /// Runs the edges. They are independent: one that fails does not stop the others, then the step
@@ -422,10 +394,9 @@ Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState s
   if (state.status != FanInState::Status::claimed) co_return;
   // Both kinds of set are lists of this runtime's: FanInListReader made the observer's.
   const auto& list = static_cast<const FanInList&>(*set);
-  const std::vector<std::string> names = list.names().names();
   Invocation invocation{*fan_in.target, fan_in.aggregator, fan_in_origin(*set),
-                        payload_by_reference(store().type(), names, report.session, list.frames(),
-                                             payload.traceparent)};
+                        payload_by_reference(store().type(), list.names(), report.session,
+                                             list.frames(), payload.traceparent)};
   co_await runtime.invoker_.invoke(std::move(invocation), wait);
   ++report.invocations;
 }
@@ -462,63 +433,80 @@ std::string Runtime::Step::edge_origin(const Edge& edge) const {
 Task<void> Runtime::Step::fail(std::string error, std::string cause, int attempt) {
   report.error = std::move(error);
   report.cause = std::move(cause);
-  const std::string outcome = kCaughtFailure + failure_text(report.error, report.cause);
-  const Plan plan = make_failure_plan(ir(), payload.frames, std::string_view(outcome).substr(1));
+  const json::Text failure = failure_json(report.error, report.cause);
+  const Plan plan = make_failure_plan(ir(), payload.frames, failure);
   if (plan.empty()) {
     co_await report_failure(attempt);
     co_return;
   }
   report.status = StepReport::Status::caught;
-  co_await commit(plan, outcome);
+  const std::string outcome = stored_failure(failure);
+  const bool mine = co_await commit(plan, outcome);
+  if (mine) finish(failure);
 }
 
 Task<void> Runtime::Step::report_failure(int attempt) {
   report.status = StepReport::Status::failed;
-  std::string text = failure_text(report.error, report.cause);
+  std::string text = failure_json(report.error, report.cause).text();
   text.insert(text.size() - 1, ",\"Attempt\":" + std::to_string(attempt));
   co_await store().put(context, own_item(ItemKind::report), text, wait);
 }
 
-void Runtime::Step::finish(std::string_view outcome) {
-  report.result_bytes = outcome.size();
+void Runtime::Step::finish(json::View result) {
+  report.result_bytes = result.size();
   if (report.invocations == 0 && report.fan_ins.empty() &&
       report.status == StepReport::Status::succeeded) {
-    report.result = outcome;
+    report.result.emplace(result);
   }
 }
 
 std::string fan_in_origin(const FanInSet& set) { return "fan-in " + set.digest(); }
 
-std::string entry_payload(std::string_view input, std::string_view session) {
+UserResult UserResult::success(std::string text, std::string_view what) {
+  try {
+    return success(json::Text::parse(std::move(text), what));
+  } catch (const Error& error) {
+    return failure("Runtime.MarshalError", error.message());
+  }
+}
+
+json::View validate_payload(std::string_view text) {
+  return json::validate(text, "the input payload", kPayloadLevels);
+}
+
+json::Text entry_payload(std::string_view input, std::string_view session) {
   if (!is_utf8(session)) {
     throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
                 "the session's name is not UTF-8, as all text of a payload must be");
   }
+  json::View value;
+  std::optional<Payload> payload;
   try {
-    json::validate(input, "the input");
+    value = json::validate(input, "the input");
+    payload = parse_if_payload(value);
   } catch (const json::SyntaxError& error) {
     // Only a payload may be deeper, by its own levels.
     if (error.kind() != ErrorKind::exhausted) throw;
-    json::validate(input, "the input", kPayloadLevels);
-    if (!is_payload(input)) throw;
+    value = json::validate(input, "the input", kPayloadLevels);
+    payload = parse_if_payload(value);
+    if (!payload) throw;
   }
-  if (!is_payload(input)) return payload_by_value(json::trim(input), session, {}, {});
-  const Payload payload = parse_payload(input);
-  if (payload.data.shape != PayloadData::Shape::value || !payload.frames.empty()) {
+  if (!payload) return payload_by_value(value, session, {}, {});
+  if (payload->data.shape != PayloadData::Shape::value || !payload->frames.empty()) {
     throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
                 "the input of a workflow must be given by value and without \"Fan-out\"");
   }
-  if (!payload.session.empty() && !session.empty() && payload.session != session) {
+  if (!payload->session.empty() && !session.empty() && payload->session != session) {
     throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
-                "the input names session " + payload.session + ", but session " +
+                "the input names session " + payload->session + ", but session " +
                     std::string(session) + " was asked for");
   }
-  return payload_by_value(payload.data.value, payload.session.empty() ? session : payload.session,
-                          {}, payload.traceparent);
+  return payload_by_value(payload->data.value,
+                          payload->session.empty() ? session : payload->session, {},
+                          payload->traceparent);
 }
 
-PayloadIdentity identify_payload(const Function& function, std::string_view text) {
-  json::validate(text, "the input payload", kPayloadLevels);
+PayloadIdentity identify_payload(const Function& function, json::View text) {
   const Payload payload = read_payload(function.ir(), text);
   return {payload.session, instance_name(function.name(), payload.frames)};
 }

@@ -28,9 +28,9 @@ std::string to_text(const ApplicationIdentity& application) {
 }
 
 /// Nothing if the text is damaged.
-std::optional<ApplicationIdentity> parse(std::string_view text) {
+std::optional<ApplicationIdentity> parse(std::string_view stored) {
   try {
-    json::validate(text, "the application of a session");
+    const json::View text = json::validate(stored, "the application of a session");
     if (json::type_of(text) != json::Type::object) return std::nullopt;
     const auto name = json::member(text, "Application");
     const auto functions = json::member(text, "Functions");

@@ -12,7 +12,7 @@ namespace {
 std::string as_recorded(const std::string& owner) {
   std::string text;
   json::append_string(text, owner);
-  return json::string_value(text);
+  return json::string_value(json::View::trusted(text));
 }
 
 }  // namespace
@@ -40,10 +40,10 @@ std::string to_text(const FanInRecord& record) {
   return text;
 }
 
-std::optional<FanInRecord> parse_record(std::string_view text) {
+std::optional<FanInRecord> parse_record(std::string_view stored) {
   FanInRecord record;
   try {
-    json::validate(text, "a fan-in's record");
+    const json::View text = json::validate(stored, "a fan-in's record");
     if (json::type_of(text) != json::Type::object) return std::nullopt;
     for (const auto& [key, field] :
          {std::pair("Owner", &record.owner), std::pair("Digest", &record.digest),

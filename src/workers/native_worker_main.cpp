@@ -127,15 +127,13 @@ void on_exit_during_call() {
 }
 
 void load(const std::string& payload) {
-  json::validate(payload, "a load frame");
-  const auto text = [&](const char* key) {
-    return json::string_value(*json::member(payload, key));
-  };
+  const json::View frame = json::validate(payload, "a load frame");
+  const auto text = [&](const char* key) { return json::string_value(*json::member(frame, key)); };
   function.name = text("function");
   function.handler = text("handler");
   function.directory = text("directory");
   function.result_bytes_max =
-      std::strtoull(std::string(*json::member(payload, "result_bytes_max")).c_str(), nullptr, 10);
+      std::strtoull(std::string(*json::member(frame, "result_bytes_max")).c_str(), nullptr, 10);
   if (::chdir(function.directory.c_str()) != 0) broken("its directory cannot be entered");
 }
 

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "unum/json.hpp"
 #include "workflow/frames.hpp"
 
 namespace unum {
@@ -26,8 +27,8 @@ enum class ExpressionUse : std::uint8_t {
 
 /// What an expression sees.
 struct Scope {
-  std::span<const Frame> frames;             ///< Innermost first.
-  std::optional<std::string_view> result{};  ///< Raw JSON text of the user's result, for `$ret`.
+  std::span<const Frame> frames;       ///< Innermost first.
+  std::optional<json::View> result{};  ///< The user's result, for `$ret`.
 };
 
 struct ExpressionText;  // private to expression*.cpp
@@ -53,7 +54,7 @@ class Expression {
                                  ExpressionUse use, std::string_view where);
 
   /// The truth of a conditional. Throws `invalid` with code "Unum.Expression" and the position. Of
-  /// `scope.result`, which must be valid JSON, only what the path names is decoded.
+  /// `scope.result` only what the path names is decoded.
   bool is_true(const Scope& scope) const;
 
   /// The value of an integer expression. Throws as `is_true`.

@@ -154,7 +154,7 @@ class Evaluator {
       if (place < count) return (*items)[static_cast<std::size_t>(place)];
     } else {
       json::ElementReader reader(std::get<Value::Json>(list.data).raw);
-      for (std::string_view raw; reader.next(raw); ++count) {
+      for (json::View raw; reader.next(raw); ++count) {
         if (count == place) return Value::from_json(raw);
       }
     }

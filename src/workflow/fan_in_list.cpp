@@ -13,17 +13,14 @@ FanInList::FanInList(NameList names, Frames frames, InstanceName own, bool sibli
     : names_(std::move(names)),
       frames_(std::move(frames)),
       own_(std::move(own)),
-      siblings_take_part_(siblings_take_part) {}
-
-std::string FanInList::digest() const {
+      siblings_take_part_(siblings_take_part),
+      digest_(names_.digest()) {
   // The frames are part of the aggregator's name but for their types and sizes.
-  std::string text = names_.digest();
-  text += '/';
+  digest_ += '/';
   for (const Frame& frame : frames_) {
-    text += to_string(frame.type).front();
-    text += std::to_string(frame.size);
+    digest_ += to_string(frame.type).front();
+    digest_ += std::to_string(frame.size);
   }
-  return text;
 }
 
 std::string FanInList::summary() const {
@@ -67,14 +64,14 @@ std::vector<std::size_t> FanInList::repeats(std::size_t place) const {
 
 std::shared_ptr<const FanInSet> FanInListReader::read(std::string_view text) const {
   try {
-    json::validate(text, "the list of a fan-in");
-    if (json::type_of(text) != json::Type::object) return nullptr;
-    const auto array = json::member(text, "Names");
-    std::optional<NameList> names = array ? NameList::from_json(*array) : std::nullopt;
-    if (!names) return nullptr;
-    const auto fan_out = json::member(text, "Fan-out");
-    return std::make_shared<const FanInList>(
-        std::move(*names), fan_out ? parse_fan_out(*fan_out) : Frames{}, InstanceName{}, false);
+    const json::View record = json::validate(text, "the list of a fan-in");
+    if (json::type_of(record) != json::Type::object) return nullptr;
+    const auto array = json::member(record, "Names");
+    if (!array) return nullptr;
+    const auto fan_out = json::member(record, "Fan-out");
+    return std::make_shared<const FanInList>(NameList::from_json(*array),
+                                             fan_out ? parse_fan_out(*fan_out) : Frames{},
+                                             InstanceName{}, false);
   } catch (const Error&) {
     return nullptr;
   }

@@ -22,55 +22,89 @@ std::optional<std::int64_t> parse_index(std::string_view text) {
   return index;
 }
 
-[[noreturn]] void fail_field(std::string_view path, std::string_view field, std::string_view rule) {
-  std::string message(path);
-  message.append(field.empty() ? "" : ".").append(field).append(": ").append(rule);
-  throw Error(ErrorKind::invalid, "payload", "Unum.InvalidFrame", std::move(message));
-}
+/// Reads the levels of a `Fan-out` from the innermost out, in one walk.
+class FanOutReader {
+ public:
+  explicit FanOutReader(json::View value) : at_(value) {}
 
-FrameType parse_type(std::string_view path, std::string_view value) {
-  for (const FrameType type : {FrameType::map, FrameType::parallel, FrameType::loop}) {
-    if (json::type_of(value) == json::Type::string && json::string_equals(value, to_string(type))) {
-      return type;
-    }
+  Frames read() {
+    level();
+    return std::move(frames_);
   }
-  fail_field(path, "Type", R"(must be "Map", "Parallel" or "Loop")");
-}
 
-std::int64_t parse_number(std::string_view path, std::string_view field, std::string_view value) {
-  const std::optional<std::int64_t> number = parse_index(value);
-  if (!number) fail_field(path, field, "must be an integer of at least 0");
-  return *number;
-}
-
-/// Reads one level; gives the level around it, empty if there is none.
-std::string_view parse_frame(std::string_view path, std::string_view text, Frames& out) {
-  if (json::type_of(text) == json::Type::null) return {};
-  if (json::type_of(text) != json::Type::object) fail_field(path, "", "must be an object or null");
-  std::optional<FrameType> type;
-  std::optional<std::int64_t> index;
-  std::optional<std::int64_t> size;
-  std::optional<std::string_view> outer;
-  const std::vector<json::Member> fields = json::members(text);
-  if (fields.empty()) return {};
-  for (const json::Member& field : fields) {
-    if (field.key == "Type") {
-      type = parse_type(path, field.value);
-    } else if (field.key == "Index") {
-      index = parse_number(path, field.key, field.value);
-    } else if (field.key == "Size") {
-      size = parse_number(path, field.key, field.value);
-    } else if (field.key == "OuterLoop" || field.key == "Outerloop") {
-      if (outer) fail_field(path, "OuterLoop", "stands beside Outerloop: only one of them may");
-      outer = field.value;
-    }
+ private:
+  [[noreturn]] void fail(std::string_view field, std::string_view rule) const {
+    std::string message = "Fan-out";
+    for (std::size_t outer = 0; outer < depth_; ++outer) message += ".OuterLoop";
+    message.append(field.empty() ? "" : ".").append(field).append(": ").append(rule);
+    throw Error(ErrorKind::invalid, "payload", "Unum.InvalidFrame", std::move(message));
   }
-  if (!type) fail_field(path, "Type", R"(is missing: "Map", "Parallel" or "Loop")");
-  if (!index) fail_field(path, "Index", "is missing");
-  if (!size) fail_field(path, "Size", "is missing");
-  out.push_back({*type, *index, *size});
-  return outer.value_or(std::string_view{});
-}
+
+  void level() {
+    if (at_.type() == json::Type::null) {
+      at_.value();
+      return;
+    }
+    if (depth_ == kFramesMax) {
+      throw Error(ErrorKind::exhausted, "payload", "Unum.TooManyFrames",
+                  "Fan-out: more than " + std::to_string(kFramesMax) + " levels");
+    }
+    if (at_.type() != json::Type::object) fail("", "must be an object or null");
+    at_.enter();
+    const std::size_t place = frames_.size();
+    json::View key;
+    if (!at_.next_member(key)) return;  // an empty object is no frame
+    frames_.emplace_back();             // before those around it
+    bool has_type = false;
+    bool has_index = false;
+    bool has_size = false;
+    bool has_outer = false;
+    do {
+      if (is_first(key, "Type", has_type)) {
+        frames_[place].type = type(at_.value());
+      } else if (is_first(key, "Index", has_index)) {
+        frames_[place].index = number("Index", at_.value());
+      } else if (is_first(key, "Size", has_size)) {
+        frames_[place].size = number("Size", at_.value());
+      } else if (is_first(key, "OuterLoop", has_outer) || is_first(key, "Outerloop", has_outer)) {
+        ++depth_;
+        level();
+        --depth_;
+      } else {
+        at_.value();
+      }
+    } while (at_.next_member(key));
+    if (!has_type) fail("Type", R"(is missing: "Map", "Parallel" or "Loop")");
+    if (!has_index) fail("Index", "is missing");
+    if (!has_size) fail("Size", "is missing");
+  }
+
+  bool is_first(json::View key, std::string_view field, bool& seen) const {
+    if (!json::string_equals(key, field)) return false;
+    if (seen) fail(field, "stands there twice: only one may");
+    return seen = true;
+  }
+
+  FrameType type(json::View value) const {
+    for (const FrameType type : {FrameType::map, FrameType::parallel, FrameType::loop}) {
+      if (json::type_of(value) == json::Type::string &&
+          json::string_equals(value, to_string(type))) {
+        return type;
+      }
+    }
+    fail("Type", R"(must be "Map", "Parallel" or "Loop")");
+  }
+
+  std::int64_t number(std::string_view field, json::View value) const {
+    const std::optional<std::int64_t> number = parse_index(value);
+    if (!number) fail(field, "must be an integer of at least 0");
+    return *number;
+  }
+
+  json::Cursor at_;
+  Frames frames_;
+  std::size_t depth_ = 0;  ///< Levels inside the one at hand.
+};
 
 void append_number(std::string& out, std::int64_t number) {
   char digits[20];
@@ -170,17 +204,6 @@ void append_fan_out(std::string& out, std::span<const Frame> frames) {
   out.append(frames.size(), '}');
 }
 
-Frames parse_fan_out(std::string_view json_text) {
-  Frames out;
-  std::string path = "Fan-out";
-  for (std::string_view level = json_text; !level.empty(); path += ".OuterLoop") {
-    if (out.size() == kFramesMax && json::type_of(level) != json::Type::null) {
-      throw Error(ErrorKind::exhausted, "payload", "Unum.TooManyFrames",
-                  "Fan-out: more than " + std::to_string(kFramesMax) + " levels");
-    }
-    level = parse_frame(path, level, out);
-  }
-  return out;
-}
+Frames parse_fan_out(json::View value) { return FanOutReader(value).read(); }
 
 }  // namespace unum

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "unum/json.hpp"
+
 namespace unum {
 
 enum class FrameType : std::uint8_t { map, parallel, loop };
@@ -56,9 +58,9 @@ std::string_view to_string(FrameType type) noexcept;
 /// Appends nothing for no frames.
 void append_fan_out(std::string& out, std::span<const Frame> frames);
 
-/// Reads a `Fan-out` value (raw JSON text); `null` and `{}` mean no frame; `Outerloop` is accepted
+/// Reads a `Fan-out` value; `null` and `{}` mean no frame; `Outerloop` is accepted
 /// for `OuterLoop`. Throws `invalid` (code "Unum.InvalidFrame") naming the field that is wrong,
 /// `exhausted` (code "Unum.TooManyFrames") beyond kFramesMax.
-Frames parse_fan_out(std::string_view json_text);
+Frames parse_fan_out(json::View value);
 
 }  // namespace unum

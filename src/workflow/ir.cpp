@@ -111,7 +111,7 @@ void Parser::refuse_wait_for(IrObject& object) {
   if (!wait_for) return;
   std::string values = R"(["<function>-unumIndex-*"])";
   if (wait_for->type() == json::Type::array || wait_for->type() == json::Type::string) {
-    values = json::minify(wait_for->raw);
+    values = json::minify(wait_for->raw).text();
     if (wait_for->type() == json::Type::string) values = "[" + values + "]";
   }
   wait_for->fail(
@@ -310,6 +310,24 @@ std::int64_t FunctionIr::parallel_width() const noexcept {
     return edge.input_type == InputType::scalar && !edge.exclusive;
   });
   return plain >= 2 ? static_cast<std::int64_t>(plain) : 0;
+}
+
+std::string_view always_checkpointed_because(const FunctionIr& function) noexcept {
+  const std::vector<Edge>& edges = function.edges;
+  const auto has = [&](InputType type) {
+    return std::any_of(edges.begin(), edges.end(),
+                       [&](const Edge& edge) { return edge.input_type == type; });
+  };
+  if (function.start) return "it is the entry";
+  // An edge for errors is taken by a failure only.
+  if (!has(InputType::scalar) && !has(InputType::map) && !has(InputType::fan_in)) {
+    return "it is terminal";
+  }
+  if (function.parallel_width() > 0) return "it starts parallel branches";
+  if (has(InputType::map)) return "it maps";
+  if (has(InputType::fan_in)) return "it takes part in a fan-in";
+  if (function.named_in_values) return "its result is named in a fan-in's Values";
+  return {};
 }
 
 ParsedIr parse_ir(std::string_view json_text, std::string_view source, IndexOrder order) {

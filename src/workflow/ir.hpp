@@ -67,12 +67,17 @@ struct FunctionIr {
   bool linked = false;        ///< What follows from the other functions' edges was added.
   /// Set by linking: where an instance with a Map frame exists, so do all others of that map.
   bool siblings_exist = false;
+  /// Set by linking: the `Values` of some fan-in name it.
+  bool named_in_values = false;
   std::string source;    ///< The file, for messages.
   std::size_t line = 0;  ///< Of `Name` in `source`, from 1; 0 if unknown.
 
   /// Number of Scalar edges without `Exclusive`, when they push a Parallel frame; else 0.
   std::int64_t parallel_width() const noexcept;
 };
+
+/// Why a function's result is written whatever its `Checkpoint` says; empty if it need not be.
+std::string_view always_checkpointed_because(const FunctionIr& function) noexcept;
 
 struct IrWarning {
   std::string message;  ///< Names the file and the field.

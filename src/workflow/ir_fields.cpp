@@ -14,8 +14,9 @@ namespace {
 // Enough of a wrong value to recognise it.
 constexpr std::size_t kShownBytesMax = 60;
 
-std::string show(std::string_view raw) {
-  switch (json::type_of(raw)) {
+std::string show(json::View value) {
+  const std::string_view raw = value.text();
+  switch (json::type_of(value)) {
     case json::Type::object: return "an object";
     case json::Type::array: return "a list";
     default: break;
@@ -48,11 +49,10 @@ std::string_view without_byte_order_mark(std::string_view text) {
 IrText::IrText(std::string_view text, std::string_view source, std::vector<IrWarning>& warnings)
     : text_(without_byte_order_mark(text)), source_(source), warnings_(&warnings) {
   try {
-    json::validate(text_, source_);
+    root_ = json::validate(text_, source_);
   } catch (const json::SyntaxError& error) {
     fail_at_line(error, text_, source_);
   }
-  root_ = json::trim(text_);
   for (std::size_t at = 0; (at = text_.find('\n', at)) != std::string_view::npos; ++at) {
     line_ends_.push_back(at);
   }
@@ -97,7 +97,7 @@ bool IrField::boolean() const {
 std::vector<IrField> IrField::list(std::string_view what) const {
   if (type() != json::Type::array) wrong(what);
   std::vector<IrField> out;
-  for (const std::string_view element : json::elements(raw)) {
+  for (const json::View element : json::elements(raw)) {
     out.push_back({text, element, path + "[" + std::to_string(out.size()) + "]"});
   }
   return out;

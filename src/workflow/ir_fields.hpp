@@ -19,7 +19,7 @@ class IrText {
   /// Throws `invalid` with line and column when the text is not JSON.
   IrText(std::string_view text, std::string_view source, std::vector<IrWarning>& warnings);
 
-  std::string_view root() const noexcept { return root_; }
+  json::View root() const noexcept { return root_; }
   std::size_t line_of(std::string_view at) const noexcept;
   /// `file:line: field`
   std::string where(std::string_view at, std::string_view field) const;
@@ -28,7 +28,7 @@ class IrText {
 
  private:
   std::string_view text_;
-  std::string_view root_;
+  json::View root_;
   std::vector<std::size_t> line_ends_;  // Lines are asked for each field: counting would be slow.
   std::string source_;
   std::vector<IrWarning>* warnings_;
@@ -37,7 +37,7 @@ class IrText {
 /// A value with the path of the field that it stands in.
 struct IrField {
   const IrText* text;
-  std::string_view raw;
+  json::View raw;
   std::string path;
 
   json::Type type() const { return json::type_of(raw); }

@@ -1,5 +1,9 @@
-// Payloads: one pass over the members, and text put together for children.
+// Payloads: one walk over the members, and text put together for children.
 #include "workflow/payload.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
 
 #include "base/json.hpp"
 #include "base/limits.hpp"
@@ -24,58 +28,55 @@ std::string_view known_source(std::string_view word) noexcept {
               "the input payload is wrong: " + message);
 }
 
-std::string text_of(std::string_view value, const char* field) {
+std::string text_of(json::View value, const char* field) {
   if (json::type_of(value) != json::Type::string)
     fail(std::string("\"") + field + "\" must be a string");
   std::string text = json::string_value(value);
-  if (!is_utf8(text)) {
-    fail(std::string("\"") + field + "\" is " + std::string(value) +
+  if (value.size() != text.size() + 2 && !is_utf8(text)) {
+    fail(std::string("\"") + field + "\" is " + std::string(value.text()) +
          ", which holds half a character (a lone surrogate)");
   }
   return text;
 }
 
-std::size_t index_of(std::string_view value) {
+std::size_t index_of(json::View value) {
   std::size_t index = 0;
   if (json::type_of(value) != json::Type::number || value.size() > 18) {
     fail("\"Data.Value.Element\" must be an integer that is not negative");
   }
-  for (const char c : value) {
+  for (const char c : value.text()) {
     if (c < '0' || c > '9') fail("\"Data.Value.Element\" must be an integer that is not negative");
     index = index * 10 + static_cast<std::size_t>(c - '0');
   }
   return index;
 }
 
-void read_reference(std::string_view value, PayloadData& data) {
+void read_reference(json::View value, PayloadData& data) {
+  const auto one_name = [&](json::View name, const char* field) {
+    data.names.append({text_of(name, field), {}});
+  };
   switch (json::type_of(value)) {
-    case json::Type::array: {
+    case json::Type::array:
       data.shape = PayloadData::Shape::list;
-      const auto elements = json::elements(value);
-      data.pointers.reserve(elements.size());
-      for (const std::string_view element : elements) {
-        data.pointers.push_back(text_of(element, "Data.Value[]"));
+      try {
+        data.names = NameList::from_json(value);
+      } catch (const Error& error) {
+        fail("\"Data.Value\": " + error.message());
       }
       return;
-    }
     case json::Type::string:
       data.shape = PayloadData::Shape::single;
-      data.pointers.push_back(text_of(value, "Data.Value"));
+      one_name(value, "Data.Value");
       return;
     case json::Type::object: {
       data.shape = PayloadData::Shape::element;
-      bool has_element = false;
-      for (const json::Member& member : json::members(value)) {
-        if (member.key == "Pointer")
-          data.pointers.push_back(text_of(member.value, "Data.Value.Pointer"));
-        if (member.key == "Element") {
-          data.element = index_of(member.value);
-          has_element = true;
-        }
-      }
-      if (data.pointers.empty() || !has_element) {
+      const auto pointer = json::member(value, "Pointer");
+      const auto element = json::member(value, "Element");
+      if (!pointer || !element) {
         fail("\"Data.Value\" by reference as an object needs \"Pointer\" and \"Element\"");
       }
+      one_name(*pointer, "Data.Value.Pointer");
+      data.element = index_of(*element);
       return;
     }
     default:
@@ -85,23 +86,109 @@ void read_reference(std::string_view value, PayloadData& data) {
   }
 }
 
-void read_data(std::string_view text, PayloadData& data) {
-  std::optional<std::string_view> value;
-  std::string source;
-  for (const json::Member& member : json::members(text)) {
-    if (member.key == "Source") source = text_of(member.value, "Data.Source");
-    if (member.key == "Value") value = member.value;
+/// The known source that a `Source` names; empty if it names none.
+std::string_view source_of(const std::optional<json::View>& value) {
+  if (!value || json::type_of(*value) != json::Type::string) return {};
+  return known_source(json::string_value(*value));
+}
+
+/// The fields of an object that may be a payload, found in one walk.
+class Fields {
+ public:
+  std::optional<json::View> data;  ///< What stands there if it is no object, and is an error.
+  bool has_data = false;           ///< An object.
+  std::optional<json::View> source;
+  std::optional<json::View> value;
+  std::optional<json::View> session;
+  std::optional<json::View> fan_out;
+  std::optional<json::View> traceparent;
+
+  explicit Fields(json::View object) : at_(object) {
+    at_.enter();
+    for (json::View key; at_.next_member(key);) {
+      if (json::string_equals(key, "Data")) {
+        if (has_data || data) repeated_ = "Data";
+        if (at_.type() == json::Type::object) {
+          read_data();
+        } else {
+          data = at_.value();
+        }
+      } else if (!take(key, "Session", session) && !take(key, "Fan-out", fan_out) &&
+                 !take(key, "traceparent", traceparent)) {
+        others_.push_back(key);
+        at_.value();
+      }
+    }
   }
-  data.source = known_source(source);
-  if (data.source.empty())
-    fail("\"Data.Source\" is \"" + source + "\"; it may be \"http\" or a data store type");
-  if (!value) fail("\"Data\" has no \"Value\"");
+
+  /// A key that stands twice; empty if none does. (Those that nobody reads need a look of their
+  /// own, and are rare.)
+  std::string repeated() const {
+    if (!repeated_.empty()) return std::string(repeated_);
+    std::string key = repeated_of(others_);
+    return key.empty() ? repeated_of(others_in_data_) : key;
+  }
+
+ private:
+  void read_data() {
+    has_data = true;
+    at_.enter();
+    for (json::View key; at_.next_member(key);) {
+      if (take(key, "Source", source) || take(key, "Value", value)) continue;
+      others_in_data_.push_back(key);
+      at_.value();
+    }
+  }
+
+  bool take(json::View key, std::string_view name, std::optional<json::View>& field) {
+    if (!json::string_equals(key, name)) return false;
+    if (field) repeated_ = name;
+    field = at_.value();
+    return true;
+  }
+
+  static std::string repeated_of(const std::vector<json::View>& keys) {
+    if (keys.size() < 2) return {};
+    std::vector<std::string> texts;
+    texts.reserve(keys.size());
+    for (const json::View key : keys) texts.push_back(json::string_value(key));
+    std::sort(texts.begin(), texts.end());
+    const auto found = std::adjacent_find(texts.begin(), texts.end());
+    return found == texts.end() ? std::string() : *found;
+  }
+
+  json::Cursor at_;
+  std::string_view repeated_;
+  std::vector<json::View> others_;
+  std::vector<json::View> others_in_data_;
+};
+
+Payload payload_of(const Fields& fields) {
+  if (const std::string key = fields.repeated(); !key.empty()) {
+    fail("the key \"" + key + "\" stands twice in one object");
+  }
+  if (fields.data) fail("\"Data\" must be an object");
+  if (!fields.has_data) fail("\"Data\" is missing");
+  Payload payload;
+  PayloadData& data = payload.data;
+  data.source = source_of(fields.source);
+  if (data.source.empty()) {
+    const std::string given = fields.source ? text_of(*fields.source, "Data.Source") : "";
+    fail("\"Data.Source\" is \"" + given + "\"; it may be \"http\" or a data store type");
+  }
+  if (!fields.value) fail("\"Data\" has no \"Value\"");
   if (data.source == kByValue) {
-    data.shape = PayloadData::Shape::value;
-    data.value = *value;
+    data.value = *fields.value;
   } else {
-    read_reference(*value, data);
+    read_reference(*fields.value, data);
   }
+  if (fields.session && json::type_of(*fields.session) != json::Type::null) {
+    payload.session = text_of(*fields.session, "Session");
+    if (payload.session.empty()) fail("\"Session\" must not be empty");
+  }
+  if (fields.fan_out) payload.frames = parse_fan_out(*fields.fan_out);
+  if (fields.traceparent) payload.traceparent = text_of(*fields.traceparent, "traceparent");
+  return payload;
 }
 
 std::string begin_payload(std::string_view source, std::size_t capacity) {
@@ -133,72 +220,36 @@ void end_payload(std::string& out, std::string_view session, std::span<const Fra
 
 }  // namespace
 
-bool is_payload(std::string_view json_text) {
-  const std::string_view text = json::trim(json_text);
-  if (json::type_of(text) != json::Type::object) return false;
-  // The input of an entry function may be any object, one with a repeated key, too: then it is no
-  // payload.
-  try {
-    for (const json::Member& member : json::members(text)) {
-      if (member.key != "Data" || json::type_of(member.value) != json::Type::object) continue;
-      for (const json::Member& inner : json::members(member.value)) {
-        if (inner.key == "Source" && json::type_of(inner.value) == json::Type::string) {
-          return !known_source(json::string_value(inner.value)).empty();
-        }
-      }
-    }
-  } catch (const Error&) {
-    return false;
+std::optional<Payload> parse_if_payload(json::View text) {
+  if (json::type_of(text) != json::Type::object) return std::nullopt;
+  const Fields fields(text);
+  // The input of an entry function may be any object, one with a repeated key, too.
+  if (!fields.has_data || source_of(fields.source).empty() || !fields.repeated().empty()) {
+    return std::nullopt;
   }
-  return false;
+  return payload_of(fields);
 }
 
-Payload parse_payload(std::string_view json_text) {
-  const std::string_view text = json::trim(json_text);
+Payload parse_payload(json::View text) {
   if (json::type_of(text) != json::Type::object) fail("it must be an object");
-  Payload payload;
-  bool has_data = false;
-  for (const json::Member& member : json::members(text)) {
-    if (member.key == "Data") {
-      if (json::type_of(member.value) != json::Type::object) fail("\"Data\" must be an object");
-      read_data(member.value, payload.data);
-      has_data = true;
-    } else if (member.key == "Session") {
-      if (json::type_of(member.value) == json::Type::null) continue;
-      payload.session = text_of(member.value, "Session");
-      if (payload.session.empty()) fail("\"Session\" must not be empty");
-    } else if (member.key == "Fan-out") {
-      payload.frames = parse_fan_out(member.value);
-    } else if (member.key == "traceparent") {
-      payload.traceparent = text_of(member.value, "traceparent");
-    }
-  }
-  if (!has_data) fail("\"Data\" is missing");
-  return payload;
+  return payload_of(Fields(text));
 }
 
-std::string payload_by_value(std::string_view value, std::string_view session,
-                             std::span<const Frame> frames, std::string_view traceparent) {
+json::Text payload_by_value(json::View value, std::string_view session,
+                            std::span<const Frame> frames, std::string_view traceparent) {
   std::string out = begin_payload(kByValue, value.size() + frames.size() * 64);
-  out += value;
+  out += value.text();
   end_payload(out, session, frames, traceparent);
-  return out;
+  return json::Text::trusted(std::move(out));
 }
 
-std::string payload_by_reference(std::string_view source, std::span<const std::string> pointers,
-                                 std::string_view session, std::span<const Frame> frames,
-                                 std::string_view traceparent) {
-  std::size_t bytes = 0;
-  for (const std::string& pointer : pointers) bytes += pointer.size() + 3;
-  std::string out = begin_payload(source, bytes + frames.size() * 64);
-  out += '[';
-  for (const std::string& pointer : pointers) {
-    if (&pointer != pointers.data()) out += ',';
-    json::append_string(out, pointer);
-  }
-  out += ']';
+json::Text payload_by_reference(std::string_view source, const NameList& names,
+                                std::string_view session, std::span<const Frame> frames,
+                                std::string_view traceparent) {
+  std::string out = begin_payload(source, names.runs().size() * 64 + frames.size() * 64);
+  names.append_json(out);
   end_payload(out, session, frames, traceparent);
-  return out;
+  return json::Text::trusted(std::move(out));
 }
 
 }  // namespace unum

@@ -5,25 +5,26 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "unum/json.hpp"
 #include "workflow/frames.hpp"
+#include "workflow/values.hpp"
 
 namespace unum {
 
-/// `Data` of a payload. Views point into the payload's text.
+/// `Data` of a payload. `value` is a view into the payload's text.
 struct PayloadData {
   enum class Shape : std::uint8_t {
     value,    ///< By value.
-    list,     ///< By reference: an array of the values of `pointers`, in order.
-    single,   ///< By reference: the value of the one pointer.
-    element,  ///< By reference: element `element` of the array that the one pointer's value is.
+    list,     ///< By reference: an array of the values that `names` point to, in order.
+    single,   ///< By reference: the value of the one name.
+    element,  ///< By reference: element `element` of the array that the one name's value is.
   };
   Shape shape = Shape::value;
   /// "http", or a type of store by its own word, whatever alias stood there.
   std::string_view source;
-  std::string_view value;  ///< Raw JSON text, for Shape::value.
-  std::vector<std::string> pointers;
+  json::View value;  ///< For Shape::value.
+  NameList names;
   std::size_t element = 0;
 };
 
@@ -37,22 +38,23 @@ struct Payload {
 /// Levels of JSON that a payload has around the value that it holds.
 inline constexpr std::size_t kPayloadLevels = 2;
 
-/// Whether `json_text` (valid JSON) is a payload: an object whose `Data` is an object with a known
-/// `Source`. Anything else that comes to an entry function is its input by value.
-bool is_payload(std::string_view json_text);
+/// The payload that came to an entry function. Nothing if it is none, but the function's input by
+/// value: a payload is an object whose `Data` is an object with a known `Source`, and no key stands
+/// twice in either. Otherwise as parse_payload.
+std::optional<Payload> parse_if_payload(json::View text);
 
-/// Reads a payload of valid JSON; the text must outlive the result. Throws `invalid` (origin
-/// "payload") naming the field.
-Payload parse_payload(std::string_view json_text);
+/// Reads a payload; the text must outlive the result. Throws `invalid` (origin "payload") naming
+/// the field. The value is walked over once.
+Payload parse_payload(json::View text);
 
 /// Writes `{"Data":{"Source":"http","Value":<value>},"Session":...,"Fan-out":...}`; empty parts are
 /// left out.
-std::string payload_by_value(std::string_view value, std::string_view session,
-                             std::span<const Frame> frames, std::string_view traceparent);
+json::Text payload_by_value(json::View value, std::string_view session,
+                            std::span<const Frame> frames, std::string_view traceparent);
 
-/// The same with `Data` a list of pointers into the data store of type `source`.
-std::string payload_by_reference(std::string_view source, std::span<const std::string> pointers,
-                                 std::string_view session, std::span<const Frame> frames,
-                                 std::string_view traceparent);
+/// The same with `Data` a list of names in the data store of type `source`.
+json::Text payload_by_reference(std::string_view source, const NameList& names,
+                                std::string_view session, std::span<const Frame> frames,
+                                std::string_view traceparent);
 
 }  // namespace unum

@@ -89,8 +89,8 @@ void add_empty_map(const FunctionIr& function, const Edge& edge, const Frames& f
   plan.fan_ins.push_back(std::move(planned));
 }
 
-void add_map(const FunctionIr& function, const Edge& edge, const Frames& frames,
-             std::string_view result, Plan& plan) {
+void add_map(const FunctionIr& function, const Edge& edge, const Frames& frames, json::View result,
+             Plan& plan) {
   if (json::type_of(result) != json::Type::array) {
     throw Error(ErrorKind::invalid, "runtime", "Unum.MapInput",
                 edge_text(function, edge) + " is a Map: the result must be an array, but it is " +
@@ -123,8 +123,7 @@ Frames modified(const Frames& frames, const std::vector<Modifier>& modifiers) {
   return copy;
 }
 
-Plan make_plan(const FunctionIr& function, const Frames& frames, std::string_view untrimmed) {
-  const std::string_view result = json::trim(untrimmed);
+Plan make_plan(const FunctionIr& function, const Frames& frames, json::View result) {
   const Scope scope{frames, result};
   const std::int64_t width = function.parallel_width();
   Plan plan;
@@ -155,7 +154,7 @@ Plan make_plan(const FunctionIr& function, const Frames& frames, std::string_vie
   return plan;
 }
 
-Plan make_failure_plan(const FunctionIr& function, const Frames& frames, std::string_view failure) {
+Plan make_failure_plan(const FunctionIr& function, const Frames& frames, json::View failure) {
   const Scope scope{frames, failure};
   Plan plan;
   for (const Edge& edge : function.edges) {

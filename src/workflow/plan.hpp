@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "unum/fan_in.hpp"
+#include "unum/json.hpp"
 #include "workflow/fan_in_list.hpp"
 #include "workflow/ir.hpp"
 #include "workflow/values.hpp"
@@ -20,7 +21,7 @@ namespace unum {
 struct PlannedChild {
   const Edge* edge = nullptr;  ///< In the IR.
   Frames frames;
-  std::string_view value;
+  json::View value;
 };
 
 /// A fan-in that this instance takes part in, or that it may find itself named in.
@@ -43,14 +44,14 @@ struct Plan {
   bool empty() const noexcept { return children.empty() && fan_ins.empty(); }
 };
 
-/// The plan of an instance with these frames and this result (valid JSON, which must outlive the
-/// plan, as must the IR). Throws `invalid` with a code "Unum.*" naming function, edge and field.
-Plan make_plan(const FunctionIr& function, const Frames& frames, std::string_view result);
+/// The plan of an instance with these frames and this result, which must outlive the plan, as must
+/// the IR. Throws `invalid` with a code "Unum.*" naming function, edge and field.
+Plan make_plan(const FunctionIr& function, const Frames& frames, json::View result);
 
 /// The plan of an instance that failed, if one of its edges takes failures (`InputType: "Error"`):
-/// the first such edge whose conditional is true gets `failure`, the JSON text of {"Error",
-/// "Cause"}. Empty otherwise.
-Plan make_failure_plan(const FunctionIr& function, const Frames& frames, std::string_view failure);
+/// the first such edge whose conditional is true gets `failure`, {"Error", "Cause"}. Empty
+/// otherwise.
+Plan make_failure_plan(const FunctionIr& function, const Frames& frames, json::View failure);
 
 /// Adds the fan-ins that the instance takes part in over one fan-in edge (its own conditional being
 /// `own_true`), see docs/formats.md, "Fan-in".

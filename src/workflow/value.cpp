@@ -80,7 +80,7 @@ class Items {
   /// The next element, valid until the next call; null at the end.
   const Value* next() {
     if (list_) return place_ < list_->size() ? &(*list_)[place_++] : nullptr;
-    std::string_view raw;
+    json::View raw;
     if (!reader_->next(raw)) return nullptr;
     decoded_ = Value::from_json(raw);
     return &decoded_;
@@ -105,11 +105,11 @@ bool lists_equal(const Value& a, const Value& b) {
 }
 
 /// The members sorted by key; of a repeated key the last counts.
-std::vector<json::Member> sorted_members(std::string_view object) {
+std::vector<json::Member> sorted_members(json::View object) {
   std::vector<json::Member> out;
   json::MemberReader reader(object);
-  std::string_view key;
-  std::string_view value;
+  json::View key;
+  json::View value;
   while (reader.next(key, value)) out.push_back({json::string_value(key), value});
   // Reversed, so that the last of equal keys comes first and is the one that `unique` keeps.
   std::reverse(out.begin(), out.end());
@@ -120,7 +120,7 @@ std::vector<json::Member> sorted_members(std::string_view object) {
   return out;
 }
 
-bool objects_equal(std::string_view a, std::string_view b) {
+bool objects_equal(json::View a, json::View b) {
   if (a == b) return true;
   const std::vector<json::Member> left = sorted_members(a);
   const std::vector<json::Member> right = sorted_members(b);
@@ -132,15 +132,15 @@ bool objects_equal(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-Value Value::from_json(std::string_view raw) {
-  raw = json::trim(raw);
+Value Value::from_json(json::View raw) {
+  const std::string_view text = raw.text();
   switch (json::type_of(raw)) {
     case json::Type::null: return {};
-    case json::Type::boolean: return {raw[0] == 't'};
-    case json::Type::number: return parse_number(raw);
+    case json::Type::boolean: return {text[0] == 't'};
+    case json::Type::number: return parse_number(text);
     case json::Type::string:
-      if (raw.find('\\') != std::string_view::npos) return {json::string_value(raw)};
-      return {raw.substr(1, raw.size() - 2)};
+      if (text.find('\\') != std::string_view::npos) return {json::string_value(raw)};
+      return {text.substr(1, text.size() - 2)};
     case json::Type::array:
     case json::Type::object: break;
   }
@@ -161,12 +161,12 @@ std::optional<std::string_view> Value::string() const noexcept {
 
 bool Value::is_list() const noexcept {
   const auto* raw = std::get_if<Json>(&data);
-  return raw ? raw->raw.starts_with('[') : std::holds_alternative<List>(data);
+  return raw ? raw->raw.text().starts_with('[') : std::holds_alternative<List>(data);
 }
 
 bool Value::is_object() const noexcept {
   const auto* raw = std::get_if<Json>(&data);
-  return raw && raw->raw.starts_with('{');
+  return raw && raw->raw.text().starts_with('{');
 }
 
 std::string_view Value::type_name() const noexcept {

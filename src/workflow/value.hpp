@@ -10,21 +10,23 @@
 #include <variant>
 #include <vector>
 
+#include "unum/json.hpp"
+
 namespace unum {
 
 /// Views stay valid as long as the JSON text and the expression that the value came from.
 struct Value {
   /// An array or object that nobody has looked into yet.
   struct Json {
-    std::string_view raw;
+    json::View raw;
   };
   using List = std::vector<Value>;
   std::variant<std::monostate, bool, std::int64_t, double, std::string_view, std::string, Json,
                List>
       data;
 
-  /// From the raw text of a valid JSON value. Integers beyond 64 bits count as floats.
-  static Value from_json(std::string_view raw);
+  /// Integers beyond 64 bits count as floats.
+  static Value from_json(json::View raw);
 
   bool is_number() const noexcept {
     return std::holds_alternative<std::int64_t>(data) || std::holds_alternative<double>(data);

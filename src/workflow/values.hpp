@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "unum/json.hpp"
 #include "workflow/expression.hpp"
 #include "workflow/frames.hpp"
 
@@ -46,6 +47,18 @@ class NameList {
   std::optional<std::size_t> place_of(const InstanceName& name) const;
   /// All names, in order.
   std::vector<std::string> names() const;
+  /// Calls `each` with each name, in order; the text is valid until `each` returns.
+  template <class Each>
+  void for_each(Each&& each) const {
+    std::string name;
+    for (const Run& run : runs_) {
+      for (std::int64_t place = 0; place < run.length; ++place) {
+        name.clear();
+        append_name(name, run, place);
+        each(std::string_view(name));
+      }
+    }
+  }
   /// A readable abbreviation for messages: `F-unumIndex-0 .. F-unumIndex-999, G` (bounded length).
   std::string summary() const;
   /// 128 bits as 32 hex digits; equal for equal lists, the same on every machine and in every
@@ -54,12 +67,16 @@ class NameList {
   std::span<const Run> runs() const noexcept { return runs_; }
   /// Appends the list as a JSON array: a name, or {"From": name, "To": name} for a run.
   void append_json(std::string& out) const;
-  /// Reads that array. Nothing if the text, which must be valid JSON, is another.
-  static std::optional<NameList> from_json(std::string_view array);
+  /// Reads that array. A string that is no instance's name stands for itself. Throws `invalid`,
+  /// code "Unum.NameList", naming the element and what is wrong with it; `exhausted` beyond
+  /// kFanOutMax names. Its work and memory grow with the text, whatever the runs in it are.
+  static NameList from_json(json::View array);
 
   friend bool operator==(const NameList&, const NameList&) = default;
 
  private:
+  static void append_name(std::string& out, const Run& run, std::int64_t place);
+
   std::vector<Run> runs_;
   std::size_t size_ = 0;
 };

@@ -59,11 +59,11 @@ class Names : public FanInSet {
 /// Reads what Names::to_json wrote.
 class NamesReader final : public FanInReader {
  public:
-  std::shared_ptr<const FanInSet> read(std::string_view text) const override {
+  std::shared_ptr<const FanInSet> read(std::string_view stored) const override {
     try {
-      json::validate(text, "names");
+      const json::View text = json::validate(stored, "names");
       std::vector<std::string> names;
-      for (const std::string_view each : json::elements(*json::member(text, "Names"))) {
+      for (const json::View each : json::elements(*json::member(text, "Names"))) {
         names.push_back(json::string_value(each));
       }
       if (!names.empty()) return std::make_shared<const Names>(std::move(names));

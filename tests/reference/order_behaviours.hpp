@@ -17,7 +17,7 @@
 namespace unum::test {
 
 /// By function: JSON text of a list, the behaviour's name and its arguments.
-using Behaviours = std::map<std::string, std::string>;
+using Behaviours = std::map<std::string, json::Text>;
 
 /// The sum of all integers, however deep they stand; strings have no digits.
 inline std::int64_t total(std::string_view value) {
@@ -41,8 +41,8 @@ inline std::int64_t remainder(std::int64_t number, std::int64_t modulus) {
   return ((number % modulus) + modulus) % modulus;
 }
 
-inline UserResult run_behaviour(std::string_view behaviour, std::string_view value) {
-  const std::vector<std::string_view> parts = json::elements(behaviour);
+inline UserResult run_behaviour(json::View behaviour, json::View value) {
+  const std::vector<json::View> parts = json::elements(behaviour);
   const std::string name = json::string_value(parts.at(0));
   const auto argument = [&] { return std::stoll(std::string(parts.at(1))); };
   const bool is_list = json::type_of(value) == json::Type::array;

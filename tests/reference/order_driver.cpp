@@ -54,7 +54,7 @@ std::string json_texts(std::vector<std::string> texts) {
   return joined(texts);
 }
 
-std::size_t number_of(std::string_view object, std::string_view key) {
+std::size_t number_of(json::View object, std::string_view key) {
   const auto value = json::member(object, key);
   return value ? std::stoull(std::string(*value)) : 0;
 }
@@ -108,12 +108,12 @@ std::string without_session(std::string text, const std::string& session) {
 }
 
 /// An application's directory, as `unum run` finds it.
-void write_application(const std::filesystem::path& home, std::string_view functions) {
+void write_application(const std::filesystem::path& home, json::View functions) {
   std::string settings = "Functions:\n";
-  for (const std::string_view ir : json::elements(functions)) {
+  for (const json::View ir : json::elements(functions)) {
     const std::string name = json::string_value(*json::member(ir, "Name"));
     std::filesystem::create_directories(home / name);
-    std::ofstream(home / name / "unum_config.json") << ir;
+    std::ofstream(home / name / "unum_config.json") << ir.text();
     settings +=
         fmt::format("  {0}:\n    Properties: {{CodeUri: {0}/, Runtime: python3.11}}\n", name);
   }
@@ -123,10 +123,10 @@ void write_application(const std::filesystem::path& home, std::string_view funct
 /// One case: its application, and the orders in which it was run.
 class Case {
  public:
-  Case(Reactor& reactor, DataStore& store, DataStore& other_store, std::string_view text)
+  Case(Reactor& reactor, DataStore& store, DataStore& other_store, json::View text)
       : reactor_(reactor), store_(store), other_store_(other_store), text_(text) {
     for (const json::Member& member : json::members(*json::member(text, "behaviours"))) {
-      behaviours_.emplace(member.key, std::string(member.value));
+      behaviours_.emplace(member.key, json::Text(member.value));
     }
     write_application(home_.path(), *json::member(text, "functions"));
     application_ = load_application(home_.path());
@@ -312,7 +312,7 @@ class Case {
   Reactor& reactor_;
   DataStore& store_;
   DataStore& other_store_;  ///< Of a second process, as it were.
-  std::string text_;
+  json::Text text_;
   Scratch home_;
   Behaviours behaviours_;
   Application application_;
@@ -353,11 +353,11 @@ int run_all_cases() {
   Stores stores(reactor);
   std::string line;
   while (std::getline(std::cin, line)) {
-    json::validate(line, "the case");
-    const std::vector<std::string_view> place = json::elements(*json::member(line, "store"));
+    const json::View text = json::validate(line, "the case");
+    const std::vector<json::View> place = json::elements(*json::member(text, "store"));
     const std::string type = json::string_value(place.at(0));
     const std::string name = json::string_value(place.at(1));
-    Case one(reactor, stores.at(type, name, 0), stores.at(type, name, 1), line);
+    Case one(reactor, stores.at(type, name, 0), stores.at(type, name, 1), text);
     fmt::print("{}\n", one.run());
     std::fflush(stdout);
   }

@@ -23,7 +23,7 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::seconds;
 
-void set_environment(std::string_view variables) {
+void set_environment(json::View variables) {
   std::vector<std::string> names;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view line(*entry);
@@ -86,8 +86,7 @@ void run() {
   Reactor reactor;
   http::Client http(reactor);
   for (std::string line; std::getline(std::cin, line);) {
-    json::validate(line, "a case");
-    set_environment(line);
+    set_environment(json::validate(line, "a case"));
     std::string out;
     answer(out, "credentials", [&] { return credentials(reactor, http); });
     answer(out, "region", [] { return quoted(aws::Settings::load().region().value_or("")); });

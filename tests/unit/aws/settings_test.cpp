@@ -14,12 +14,12 @@ using aws::Settings;
 
 namespace {
 
-std::string text_of(std::string_view object, std::string_view key) {
+std::string text_of(json::View object, std::string_view key) {
   const auto value = json::member(object, key);
   return value ? json::string_value(*value) : std::string();
 }
 
-void check_sections(std::string_view expected, const ProfileFiles::Sections& sections) {
+void check_sections(json::View expected, const ProfileFiles::Sections& sections) {
   std::size_t count = 0;
   for (const json::Member& section : json::members(expected)) {
     ++count;
@@ -77,12 +77,12 @@ const std::map<std::string, std::string, std::less<>> kWiderThanTheTable = {
 }  // namespace
 
 TEST_CASE("profile files mean what the SDKs' table of cases says", "[aws]") {
-  const std::string table = fixture("aws/profile-parser-tests.json");
-  json::validate(table, "table");
+  const std::string text = fixture("aws/profile-parser-tests.json");
+  const json::View table = json::validate(text, "table");
   std::size_t cases = 0;
   std::size_t errors = 0;
   std::size_t wider = 0;
-  for (const std::string_view test : json::elements(*json::member(table, "tests"))) {
+  for (const json::View test : json::elements(*json::member(table, "tests"))) {
     ++cases;
     const std::string name = text_of(test, "name");
     INFO(name);
@@ -90,8 +90,8 @@ TEST_CASE("profile files mean what the SDKs' table of cases says", "[aws]") {
       ++wider;
       continue;
     }
-    const std::string_view input = *json::member(test, "input");
-    const std::string_view output = *json::member(test, "output");
+    const json::View input = *json::member(test, "input");
+    const json::View output = *json::member(test, "output");
     ProfileFiles files;
     const auto error = thrown_by([&] {
       aws::parse_profile_file(text_of(input, "configFile"), ProfileFileKind::config, "config",
@@ -105,8 +105,10 @@ TEST_CASE("profile files mean what the SDKs' table of cases says", "[aws]") {
       ++errors;
       continue;
     }
-    check_sections(json::member(*config, "profiles").value_or("{}"), files.profiles);
-    check_sections(json::member(*config, "sso_sessions").value_or("{}"), files.sso_sessions);
+    check_sections(json::member(*config, "profiles").value_or(json::View::trusted("{}")),
+                   files.profiles);
+    check_sections(json::member(*config, "sso_sessions").value_or(json::View::trusted("{}")),
+                   files.sso_sessions);
   }
   CHECK(cases == 65);
   CHECK(errors == 9);

@@ -6,11 +6,13 @@
 
 #include "base/limits.hpp"
 #include "catch.hpp"
+#include "support/json_literal.hpp"
 #include "unum/error.hpp"
 
 namespace json = unum::json;
 using unum::Error;
 using unum::ErrorKind;
+using unum::test::operator""_json;
 
 namespace {
 
@@ -26,6 +28,12 @@ class Exact {
   std::size_t size_;
   std::unique_ptr<char[]> bytes_;
 };
+
+json::View checked(const Exact& text) { return json::validate(text.view(), "x"); }
+
+std::vector<std::string_view> texts(const std::vector<json::View>& values) {
+  return {values.begin(), values.end()};
+}
 
 /// The message of the error, or nothing if the text is taken.
 std::string refusal(std::string_view text) {
@@ -203,37 +211,37 @@ TEST_CASE("every prefix of a document is refused") {
 
 TEST_CASE("an array's elements are the slices of its text") {
   const Exact text(" [ 1 ,\"a,]\\\"\" ,{\"k\" : [1, 2]},[ [ ] ] , null,-1e5 ] ");
-  CHECK(json::elements(text.view()) == std::vector<std::string_view>{"1", "\"a,]\\\"\"",
-                                                                     "{\"k\" : [1, 2]}", "[ [ ] ]",
-                                                                     "null", "-1e5"});
-  CHECK(json::elements("[]").empty());
-  CHECK(json::elements(" [ \n ] ").empty());
-  CHECK(json::elements("[12]") == std::vector<std::string_view>{"12"});
+  CHECK(texts(json::elements(checked(text))) ==
+        std::vector<std::string_view>{"1", "\"a,]\\\"\"", "{\"k\" : [1, 2]}", "[ [ ] ]", "null",
+                                      "-1e5"});
+  CHECK(json::elements("[]"_json).empty());
+  CHECK(json::elements(" [ \n ] "_json).empty());
+  CHECK(texts(json::elements("[12]"_json)) == std::vector<std::string_view>{"12"});
 }
 
 TEST_CASE("an object's members keep their order, with decoded keys and raw values") {
   const Exact text(R"( { "b" : 1.0 , "\u0061\"" : {"x": "}"} ,"c":"\n"} )");
-  const std::vector<json::Member> members = json::members(text.view());
+  const std::vector<json::Member> members = json::members(checked(text));
   REQUIRE(members.size() == 3);
   CHECK(members[0].key == "b");
   CHECK(members[0].value == "1.0");
   CHECK(members[1].key == "a\"");
   CHECK(members[1].value == R"({"x": "}"})");
   CHECK(members[2].value == R"("\n")");
-  CHECK(json::members("{}").empty());
+  CHECK(json::members("{}"_json).empty());
 }
 
 TEST_CASE("a repeated key is an error for who asks for the members") {
-  CHECK_THROWS_WITH(json::members(R"({"a":1,"b":2,"\u0061":3})"),
+  CHECK_THROWS_WITH(json::members(R"({"a":1,"b":2,"\u0061":3})"_json),
                     "the key \"a\" stands twice in one object");
 }
 
 TEST_CASE("one member is found by its decoded key, the last one of a repeated key") {
-  CHECK(json::member(R"({"a":1,"b":{"a":2}})", "a") == "1");
-  CHECK(json::member(R"({"a":1,"a":2})", "a") == "2");
-  CHECK(json::member(R"({"\u0061":1})", "a") == "1");
-  CHECK(json::member(R"({"ab":1})", "a") == std::nullopt);
-  CHECK(json::member("{}", "a") == std::nullopt);
+  CHECK(json::member(R"({"a":1,"b":{"a":2}})"_json, "a") == "1");
+  CHECK(json::member(R"({"a":1,"a":2})"_json, "a") == "2");
+  CHECK(json::member(R"({"\u0061":1})"_json, "a") == "1");
+  CHECK(json::member(R"({"ab":1})"_json, "a") == std::nullopt);
+  CHECK(json::member("{}"_json, "a") == std::nullopt);
 }
 
 TEST_CASE("walking broken text ends in an error and never leaves the text") {
@@ -241,38 +249,39 @@ TEST_CASE("walking broken text ends in an error and never leaves the text") {
                                       "{\"a\"", "{1", "1", "[,", "{\"a\":", "[1;2]"}) {
     const Exact exact(text);
     INFO(text);
-    CHECK_THROWS_AS(json::elements(exact.view()).size() + json::members(exact.view()).size(),
+    CHECK_THROWS_AS(json::elements(json::View::trusted(exact.view())).size() +
+                        json::members(json::View::trusted(exact.view())).size(),
                     Error);
   }
 }
 
 TEST_CASE("the type of a value shows in its first byte") {
-  CHECK(json::type_of("null") == json::Type::null);
-  CHECK(json::type_of("false") == json::Type::boolean);
-  CHECK(json::type_of(" -1") == json::Type::number);
-  CHECK(json::type_of("\"\"") == json::Type::string);
-  CHECK(json::type_of("[]") == json::Type::array);
-  CHECK(json::type_of("{}") == json::Type::object);
+  CHECK(json::type_of("null"_json) == json::Type::null);
+  CHECK(json::type_of("false"_json) == json::Type::boolean);
+  CHECK(json::type_of(" -1"_json) == json::Type::number);
+  CHECK(json::type_of("\"\""_json) == json::Type::string);
+  CHECK(json::type_of("[]"_json) == json::Type::array);
+  CHECK(json::type_of("{}"_json) == json::Type::object);
 }
 
 TEST_CASE("strings are decoded, and lone surrogates stay what they are (found 29)") {
-  CHECK(json::string_value("\"\"") == "");
-  CHECK(json::string_value(R"("a\"\\\/\b\f\n\r\t")") == "a\"\\/\b\f\n\r\t");
-  CHECK(json::string_value(R"("\u0041\u00e9\u20AC\ud83d\ude00")") ==
+  CHECK(json::string_value("\"\""_json) == "");
+  CHECK(json::string_value(R"("a\"\\\/\b\f\n\r\t")"_json) == "a\"\\/\b\f\n\r\t");
+  CHECK(json::string_value(R"("\u0041\u00e9\u20AC\ud83d\ude00")"_json) ==
         "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80");
-  CHECK(json::string_value(R"("x\ud800y")") == "x\xED\xA0\x80y");
-  CHECK(json::string_value(R"("\udc00\ud800")") == "\xED\xB0\x80\xED\xA0\x80");
-  CHECK(json::string_value(R"("\ud800\ud83d\ude00")") == "\xED\xA0\x80\xF0\x9F\x98\x80");
-  CHECK(json::string_value(R"("\ud800\u0041")") ==
+  CHECK(json::string_value(R"("x\ud800y")"_json) == "x\xED\xA0\x80y");
+  CHECK(json::string_value(R"("\udc00\ud800")"_json) == "\xED\xB0\x80\xED\xA0\x80");
+  CHECK(json::string_value(R"("\ud800\ud83d\ude00")"_json) == "\xED\xA0\x80\xF0\x9F\x98\x80");
+  CHECK(json::string_value(R"("\ud800\u0041")"_json) ==
         "\xED\xA0\x80"
         "A");
-  CHECK(json::readable_value(R"("x\udfff\ud83d\ude00")") == "x\xEF\xBF\xBD\xF0\x9F\x98\x80");
-  CHECK_FALSE(json::string_equals(R"("\ud800")", "\xED\xA0\x81"));
-  CHECK(json::members(R"({"\ud800":1,"\ud801":2})").size() == 2);
-  CHECK(json::member(R"({"\ud800":1,"\ud801":2})", "\xED\xA0\x80") == "1");
-  CHECK(json::string_value(R"("\u0000")") == std::string(1, '\0'));
-  CHECK(json::string_equals(R"("a\u0062")", "ab"));
-  CHECK_FALSE(json::string_equals(R"("ab")", "abc"));
+  CHECK(json::readable_value(R"("x\udfff\ud83d\ude00")"_json) == "x\xEF\xBF\xBD\xF0\x9F\x98\x80");
+  CHECK_FALSE(json::string_equals(R"("\ud800")"_json, "\xED\xA0\x81"));
+  CHECK(json::members(R"({"\ud800":1,"\ud801":2})"_json).size() == 2);
+  CHECK(json::member(R"({"\ud800":1,"\ud801":2})"_json, "\xED\xA0\x80") == "1");
+  CHECK(json::string_value(R"("\u0000")"_json) == std::string(1, '\0'));
+  CHECK(json::string_equals(R"("a\u0062")"_json, "ab"));
+  CHECK_FALSE(json::string_equals(R"("ab")"_json, "abc"));
 }
 
 TEST_CASE("text is written as a JSON string, what is not UTF-8 replaced") {
@@ -295,11 +304,11 @@ TEST_CASE("text is written as a JSON string, what is not UTF-8 replaced") {
 }
 
 TEST_CASE("minified text has no whitespace between tokens and keeps it in strings") {
-  CHECK(json::minify(" { \"a b\" : [ 1.0 , \"c\\\" d\" ] ,\n\t\"e\" : null } ") ==
+  CHECK(json::minify(" { \"a b\" : [ 1.0 , \"c\\\" d\" ] ,\n\t\"e\" : null } "_json) ==
         "{\"a b\":[1.0,\"c\\\" d\"],\"e\":null}");
-  CHECK(json::minify(" 1e999 ") == "1e999");
+  CHECK(json::minify(" 1e999 "_json) == "1e999");
   const std::string wide = "[" + std::string(1000, ' ') + "\"" + std::string(200, ' ') + "\" ]";
-  CHECK(json::minify(Exact(wide).view()) == "[\"" + std::string(200, ' ') + "\"]");
+  CHECK(json::minify(checked(Exact(wide))) == "[\"" + std::string(200, ' ') + "\"]");
 }
 
 TEST_CASE("trimming takes JSON's whitespace only") {

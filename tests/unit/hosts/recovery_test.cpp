@@ -35,7 +35,7 @@ struct RecordingInvoker final : Invoker {
       throw Error(ErrorKind::throttled, "test", "Throttled", "the platform refuses");
     }
     accepted.push_back(std::move(invocation.instance));
-    payloads.push_back(std::move(invocation.payload));
+    payloads.push_back(std::move(invocation.payload).text());
     co_return;
   }
   int refuse_at = -1;
@@ -46,9 +46,11 @@ struct RecordingInvoker final : Invoker {
 struct World {
   explicit World(std::string_view type) : store(reactor, type), runtime(*store, invoker) {}
 
-  StepReport step(NativeApp& app, const char* function, const std::string& payload,
-                  int attempt = 1) {
+  StepReport step(NativeApp& app, const char* function, json::View payload, int attempt = 1) {
     return reactor.run(runtime.step(app.function(function), payload, app, attempt));
+  }
+  StepReport step(NativeApp& app, const char* function, const std::string& payload) {
+    return step(app, function, validate_payload(payload));
   }
   std::optional<std::string> get(const char* name, ItemKind kind, const char* session = "s") {
     const SessionContext context = session_context(session);
@@ -62,8 +64,9 @@ struct World {
   Runtime runtime;
 };
 
-Error error_of(World& world, NativeApp& app, const char* function, const std::string& payload) {
+Error error_of(World& world, NativeApp& app, const char* function, std::string_view text) {
   try {
+    const json::View payload = validate_payload(text);
     world.step(app, function, payload);
   } catch (const Error& error) {
     return error;
@@ -172,7 +175,7 @@ TEST_CASE("case 6: an entry that is delivered again with its session is the same
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);
   NativeApp app = map_and_fan_in();
-  const std::string payload = entry_payload("[1]", "given");
+  const json::Text payload = entry_payload("[1]", "given");
   const StepReport first = world.step(app, "M", payload);
   const StepReport second = world.step(app, "M", payload);
   REQUIRE(first.session == "given");
@@ -196,11 +199,11 @@ TEST_CASE("case 7: 1,000 invocations interleaved in one process do not see each 
     Reactor& reactor_;
   } code(reactor);
   const Function function = Function::parse(R"({"Name": "S", "Start": true})", "s.json");
-  std::vector<std::string> payloads;
+  std::vector<json::Text> payloads;
   for (int i = 0; i < 1000; ++i)
     payloads.push_back(entry_payload("1", "session-" + std::to_string(i)));
   std::vector<Task<StepReport>> steps;
-  for (const std::string& payload : payloads)
+  for (const json::Text& payload : payloads)
     steps.push_back(runtime.step(function, payload, code));
   const auto reports = reactor.run(when_all(std::move(steps), 1000));
   for (int i = 0; i < 1000; ++i) {
@@ -314,7 +317,7 @@ TEST_CASE("case 25: inputs by pointer are values, once decoded: a list, one, one
         R"({{"Data": {{"Source": "{}", "Value": {}}}, "Session": "s",
             "Fan-out": {{"Type": "Map", "Index": {}, "Size": 9}}}})",
         type, value, index);
-    return world.step(app, "A", payload).result;
+    return world.step(app, "A", payload).result.value().text();
   };
   REQUIRE(input_of(R"(["Q", "P"])", 0) == R"([["Q", {"x": null}, 1.50],["P", {"x": null}, 1.50]])");
   REQUIRE(input_of(R"("P")", 1) == R"(["P", {"x": null}, 1.50])");
@@ -386,7 +389,7 @@ TEST_CASE(
   NativeApp app = map_and_fan_in();
   world.step(app, "M", entry_payload("[1, 2]", "s"));
   REQUIRE(world.step(app, "M", entry_payload(" [1,\n2 ] ", "s")).adopted);
-  REQUIRE(error_of(world, app, "M", entry_payload("[1,3]", "s")).code() == "Unum.OtherInput");
+  REQUIRE(error_of(world, app, "M", entry_payload("[1,3]", "s").view()).code() == "Unum.OtherInput");
   REQUIRE(world.get("M", ItemKind::input) == "[1, 2]");
 }
 

@@ -2,7 +2,6 @@
 #include "catch.hpp"
 #include "support/native_app.hpp"
 #include "unum/application.hpp"
-#include "workflow/failure.hpp"
 
 using namespace unum;
 using namespace unum::test;

@@ -45,7 +45,7 @@ class PlainHost final : public Invoker {
  private:
   struct Delivery {
     std::string function;
-    std::string payload;
+    json::Text payload;
   };
   std::vector<Function> functions_;
   std::deque<Delivery> queue_;
@@ -138,7 +138,7 @@ TEST_CASE("a function that was not linked says so instead of ending at an empty 
   PlainHost host(parsed(kEmptyMap));
   Runtime runtime(*store, host);
   const Function entry = parsed(kEmptyMap).front();
-  const std::string payload = entry_payload("[]", "s");
+  const json::Text payload = entry_payload("[]", "s");
   const StepReport report = reactor.run(runtime.step(entry, payload, echo));
   CHECK(report.status == StepReport::Status::failed);
   CHECK(report.error == "Unum.NotLinked");

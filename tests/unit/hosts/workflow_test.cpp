@@ -377,12 +377,61 @@ TEST_CASE("case 40: payload overhead of a branch does not grow with the width of
   for (int i = 0; i < 2; ++i) {
     Catcher catcher;
     Runtime runtime(*world.store, catcher);
-    const std::string payload = entry_payload(numbers(widths[i]), "w" + std::to_string(i));
+    const json::Text payload = entry_payload(numbers(widths[i]), "w" + std::to_string(i));
     world.reactor.run(runtime.step(app.function("M"), payload, app));
     REQUIRE(catcher.count == widths[i]);
     largest[i] = catcher.largest;
   }
   REQUIRE(largest[1] <= largest[0] + 16);  // digits of index, size and element
+}
+
+TEST_CASE("an ancestor that a fan-in reads is checkpointed, whatever its IR says") {
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
+  NativeApp app;
+  app.add(R"({"Name": "S", "Start": true, "Next": {"Name": "P", "InputType": "Scalar"}})");
+  app.add(R"({"Name": "P", "Checkpoint": false, "Next": {"Name": "M", "InputType": "Scalar"}})");
+  app.add(R"({"Name": "M", "Next": {"Name": "F", "InputType": "Map"}})");
+  app.add(R"({"Name": "F", "Next": {"Name": "A", "InputType": {"Fan-in": {"Values":
+      ["P", "F-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]}})");
+  app.add(terminal("A"));
+  const RunResult result = world.reactor.run(app.run(world.reactor, *world.store, "s", "[1,2]"));
+  REQUIRE(result.status == RunResult::Status::succeeded);
+  REQUIRE(result.result == "[[1,2],1,2]");
+}
+
+TEST_CASE("the aggregator of a wide fan-in is given a payload of less than 1 KB") {
+  struct Catcher final : Invoker {
+    Task<void> invoke(Invocation invocation, Wait) override {
+      last = std::move(invocation);
+      co_return;
+    }
+    Invocation last;
+  };
+  const auto type = GENERATE(as<std::string>(), "memory", "fs");
+  World world(type);
+  NativeApp app = map_and_fan_in();
+  constexpr int kWidth = 10'000;
+  const SessionContext context = (*world.store).session_context("s");
+  const auto store_result = [&](std::size_t i) -> Task<void> {
+    const std::string value = std::to_string(i);
+    const SessionContext branch = context.bound_to("F-unumIndex-" + value);
+    co_await (*world.store).write_return_value(branch, value);
+  };
+  world.reactor.run(for_each_bounded(kWidth - 1, 64, store_result));
+  Catcher catcher;
+  Runtime runtime(*world.store, catcher);
+  const std::string last = fmt::format(
+      R"({{"Data": {{"Source": "http", "Value": {0}}}, "Session": "s",
+          "Fan-out": {{"Type": "Map", "Index": {0}, "Size": {1}}}}})",
+      kWidth - 1, kWidth);
+  const Function branch = app.function("F");
+  world.reactor.run(runtime.step(branch, validate_payload(last), app));
+  REQUIRE(catcher.last.instance == "A");
+  CHECK(catcher.last.payload.size() < 1024);
+  const StepReport report =
+      world.reactor.run(runtime.step(app.function("A"), catcher.last.payload, app));
+  CHECK(report.result == numbers(kWidth));
 }
 
 TEST_CASE("a foreign loop drives a workflow, its store and the runtime around each handler") {

@@ -84,7 +84,7 @@ std::string nested_maps_result(const char* root) {
   std::ifstream file(std::string(root) + "/examples/nested-maps/expected.json");
   const std::string expected(std::istreambuf_iterator<char>(file), {});
   REQUIRE_FALSE(expected.empty());
-  return json::minify(expected);
+  return json::minify(json::validate(expected, "the expected result")).text();
 }
 
 class Variable {

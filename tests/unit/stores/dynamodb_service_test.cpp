@@ -88,9 +88,9 @@ class Service {
 /// The keys that a BatchGetItem asks for.
 std::vector<std::string> keys_in(const std::string& body) {
   std::vector<std::string> keys;
-  const auto items = json::member(body, "RequestItems");
+  const auto items = json::member(json::validate(body, "a request"), "RequestItems");
   const auto table = json::member(*items, "table");
-  for (const std::string_view key : json::elements(*json::member(*table, "Keys"))) {
+  for (const json::View key : json::elements(*json::member(*table, "Keys"))) {
     keys.push_back(json::string_value(*json::member(*json::member(key, "Name"), "S")));
   }
   return keys;

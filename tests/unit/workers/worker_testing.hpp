@@ -78,7 +78,7 @@ class Workers {
     const UserCall call{.function = function,
                         .instance = instance,
                         .session = "session-1",
-                        .input = input,
+                        .input = json::View::trusted(input),
                         .traceparent = {},
                         .attempt = 2};
     try {
@@ -97,7 +97,7 @@ class Workers {
     const Ended ended = call(std::move(function), std::move(input));
     if (ended.error) FAIL(ended.error->code() << ": " << ended.error->message());
     if (!ended.result.succeeded) FAIL(ended.result.error << ": " << ended.result.cause);
-    return ended.result.value;
+    return ended.result.value.text();
   }
 
   Reactor reactor;

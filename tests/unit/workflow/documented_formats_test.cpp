@@ -95,7 +95,8 @@ std::string evaluated(const std::string& text, const Instance& instance) {
   try {
     const auto expression =
         unum::Expression::parse(text, unum::ExpressionUse::conditional, "docs/formats.md");
-    return expression.is_true({instance.frames, instance.result}) ? "true" : "false";
+    const auto result = unum::json::validate(instance.result, "the documented result");
+    return expression.is_true({instance.frames, result}) ? "true" : "false";
   } catch (const unum::Error&) {
     return "error";
   }

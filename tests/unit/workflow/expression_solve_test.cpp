@@ -17,7 +17,9 @@ namespace {
 using Ranges = std::vector<IndexRange>;
 
 std::optional<Ranges> solved(std::string_view text, const Frames& frames,
-                             std::optional<std::string_view> result = std::nullopt) {
+                             std::optional<std::string_view> json = std::nullopt) {
+  std::optional<unum::json::View> result;
+  if (json) result = unum::json::validate(*json, "the result");
   const Expression expression = Expression::parse(text, ExpressionUse::conditional, "c");
   return expression.true_indexes(Scope{frames, result});
 }

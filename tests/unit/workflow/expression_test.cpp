@@ -22,8 +22,10 @@ namespace {
 const Frames kFrames = {
     {FrameType::map, 2, 5}, {FrameType::map, 7, 9}, {FrameType::parallel, 0, 2}};
 
-bool truth(std::string_view text, std::optional<std::string_view> result = std::nullopt,
+bool truth(std::string_view text, std::optional<std::string_view> json = std::nullopt,
            const Frames& frames = kFrames) {
+  std::optional<unum::json::View> result;
+  if (json) result = unum::json::validate(*json, "the result");
   return Expression::parse(text, ExpressionUse::conditional, "c").is_true(Scope{frames, result});
 }
 

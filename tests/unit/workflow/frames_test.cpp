@@ -23,6 +23,10 @@ std::string written(const Frames& frames) {
   return out;
 }
 
+Frames read(std::string_view text) {
+  return unum::parse_fan_out(unum::json::validate(text, "the frames"));
+}
+
 }  // namespace
 
 TEST_CASE("case 30: an instance's name has its indexes innermost first, depth 0 to 5") {
@@ -88,22 +92,22 @@ TEST_CASE("frames are written as a Fan-out object and read back") {
   CHECK(written(frames) ==
         R"({"Type":"Loop","Index":3,"Size":1,"OuterLoop":{"Type":"Parallel","Index":0,"Size":2,)"
         R"("OuterLoop":{"Type":"Map","Index":7,"Size":9}}})");
-  CHECK(unum::parse_fan_out(written(frames)) == frames);
+  CHECK(read(written(frames)) == frames);
   CHECK(written({}) == "");
 }
 
 TEST_CASE("no frame is written in several ways, and the outer level in two") {
-  CHECK(unum::parse_fan_out("null").empty());
-  CHECK(unum::parse_fan_out(" { } ").empty());
+  CHECK(read("null").empty());
+  CHECK(read(" { } ").empty());
   const Frames two = {{FrameType::map, 1, 2}, {FrameType::map, 3, 4}};
-  CHECK(unum::parse_fan_out(R"({"Size":2,"Index":1,"Type":"Map","Outerloop":
+  CHECK(read(R"({"Size":2,"Index":1,"Type":"Map","Outerloop":
       {"Type":"Map","Index":3,"Size":4,"OuterLoop":{}}})") == two);
 }
 
 TEST_CASE("a wrong frame is an error that names the field") {
   const auto message = [](std::string_view text) -> std::string {
     try {
-      unum::parse_fan_out(text);
+      read(text);
     } catch (const unum::Error& error) {
       CHECK(error.kind() == unum::ErrorKind::invalid);
       return error.message();
@@ -130,9 +134,9 @@ TEST_CASE("a wrong frame is an error that names the field") {
 
 TEST_CASE("frames are read up to the limit") {
   const Frames most(unum::kFramesMax, Frame{});
-  CHECK(unum::parse_fan_out(written(most)) == most);
+  CHECK(read(written(most)) == most);
   try {
-    unum::parse_fan_out(written(Frames(unum::kFramesMax + 1, Frame{})));
+    read(written(Frames(unum::kFramesMax + 1, Frame{})));
     FAIL("taken");
   } catch (const unum::Error& error) {
     CHECK(error.kind() == unum::ErrorKind::exhausted);

@@ -270,3 +270,24 @@ TEST_CASE("canonical text reads back as the same function") {
         "\"Scalar\"\n  "
         "}\n}\n");
 }
+
+TEST_CASE("what others depend on is checkpointed whatever the function says") {
+  const auto reason = [](const std::string& next) {
+    const std::string text = R"({"Name": "F", "Checkpoint": false)" + next + "}";
+    return std::string(always_checkpointed_because(parse(text).function));
+  };
+  const std::string scalar = R"({"Name": "G", "InputType": "Scalar"})";
+  const std::string error = R"({"Name": "E", "InputType": "Error"})";
+  CHECK(reason(R"(, "Next": )" + scalar) == "");
+  CHECK(reason(R"(, "Next": [)" + scalar + "," + error + "]") == "");
+  CHECK(reason(R"(, "Start": true, "Next": )" + scalar) == "it is the entry");
+  CHECK(reason("") == "it is terminal");
+  CHECK(reason(R"(, "Next": )" + error) == "it is terminal");
+  CHECK(reason(R"(, "Next": [)" + scalar + "," + scalar + "]") == "it starts parallel branches");
+  CHECK(reason(R"(, "Next": {"Name": "G", "InputType": "Map"})") == "it maps");
+  CHECK(reason(R"(, "Next": {"Name": "A", "InputType": {"Fan-in": {"Values": ["F"]}}})") ==
+        "it takes part in a fan-in");
+  FunctionIr named = parse(R"({"Name": "F", "Next": )" + scalar + "}").function;
+  named.named_in_values = true;
+  CHECK(always_checkpointed_because(named) == "its result is named in a fan-in's Values");
+}

@@ -1,0 +1,70 @@
+// JSON values as they are carried: text that is known to be JSON, a view of it or a copy.
+//
+// User values are never decoded and written again: number text, key order and escapes go out as
+// they came in. What takes such a value needs no check of its own, since there are two ways to one:
+// `validate`, and `trusted` for text that its caller has put together as JSON.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace unum::json {
+
+/// A view of one JSON value without whitespace around it. Valid as long as the text it was made of.
+class View {
+ public:
+  /// `null`.
+  constexpr View() noexcept = default;
+  /// Not checked: for text that the caller has written as JSON, or has taken out of JSON.
+  static constexpr View trusted(std::string_view text) noexcept { return View(text); }
+
+  constexpr std::string_view text() const noexcept { return text_; }
+  constexpr std::size_t size() const noexcept { return text_.size(); }
+  // NOLINTNEXTLINE(google-explicit-constructor): all JSON is text
+  constexpr operator std::string_view() const noexcept { return text_; }
+
+  friend constexpr bool operator==(View a, View b) noexcept { return a.text_ == b.text_; }
+  friend constexpr bool operator==(View a, std::string_view b) noexcept { return a.text_ == b; }
+
+ private:
+  explicit constexpr View(std::string_view text) noexcept : text_(text) {}
+  std::string_view text_ = "null";
+};
+
+/// Strict check (RFC 8259, UTF-8, at most 1,024 levels) of exactly one value with optional
+/// whitespace around it. Throws an Error of origin "json" whose message has `what`, the reason and
+/// the byte: `invalid` (code "Unum.InvalidJson"), or `exhausted` (code "Unum.JsonTooDeep"). NaN,
+/// Infinity, trailing text, a byte order mark and empty text are errors. Accepted, since a value is
+/// carried and not interpreted: numbers of any size (`1e999`), repeated keys, and the escape of a
+/// lone surrogate (`"\ud800"`, which Python's json.dumps writes). `levels_around`, at most 16: so
+/// many more levels are allowed, for a text that holds a value inside an envelope.
+View validate(std::string_view text, std::string_view what, std::size_t levels_around = 0);
+
+/// The same with the text in it.
+class Text {
+ public:
+  /// `null`.
+  Text() : text_("null") {}
+  explicit Text(View value) : text_(value.text()) {}
+  /// As `validate`.
+  static Text parse(std::string text, std::string_view what, std::size_t levels_around = 0);
+  /// As View::trusted.
+  static Text trusted(std::string text) noexcept { return Text(std::move(text)); }
+
+  View view() const noexcept { return View::trusted(text_); }
+  const std::string& text() const& noexcept { return text_; }
+  std::string text() && noexcept { return std::move(text_); }
+  std::size_t size() const noexcept { return text_.size(); }
+  // NOLINTNEXTLINE(google-explicit-constructor): as View's
+  operator View() const noexcept { return view(); }
+
+  friend bool operator==(const Text& a, std::string_view b) noexcept { return a.text_ == b; }
+
+ private:
+  explicit Text(std::string text) noexcept : text_(std::move(text)) {}
+  std::string text_;
+};
+
+}  // namespace unum::json
