@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "unum/api.hpp"
 #include "unum/error.hpp"
 #include "unum/fan_in.hpp"
 #include "unum/reactor.hpp"
@@ -42,18 +43,18 @@ enum class ItemKind : std::uint8_t {
 
 /// The item's name as it stands in a store, before the store's own encoding:
 /// "F-unumIndex-2-output".
-std::string item_name(std::string_view name, ItemKind kind);
+UNUM_API std::string item_name(std::string_view name, ItemKind kind);
 /// The reverse; nothing if the text does not end in a known suffix.
 struct ItemId {
   std::string name;
   ItemKind kind = ItemKind::outcome;
   friend bool operator==(const ItemId&, const ItemId&) = default;
 };
-std::optional<ItemId> parse_item_name(std::string_view text);
+UNUM_API std::optional<ItemId> parse_item_name(std::string_view text);
 
 /// Names a value: an instance of the context's session. Opaque to the runtime; made by
 /// `DataStore::pointer`.
-class Pointer {
+class UNUM_API Pointer {
  public:
   const std::string& name() const noexcept { return name_; }
   friend bool operator==(const Pointer&, const Pointer&) = default;
@@ -66,7 +67,7 @@ class Pointer {
 
 /// A session, and the instance that writes in it once it is bound to one. Opaque to the runtime;
 /// made by the store. Copied by value.
-class SessionContext {
+class UNUM_API SessionContext {
  public:
   const std::string& session() const noexcept { return session_; }
   /// Empty until bound.
@@ -116,7 +117,7 @@ struct StoreCounters {
 
 struct FanInRecord;
 
-class DataStore {
+class UNUM_API DataStore {
  public:
   /// "fs", "memory", "redis", ...
   virtual std::string_view type() const noexcept = 0;
@@ -248,18 +249,19 @@ class DataStore {
 /// `not_found` with type and name when it does not exist: nothing is created in its place;
 /// `invalid` for a type that is none (queues with the reason why) and for a name that is something
 /// else (a file, for fs), `denied` when it cannot be written.
-Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
-                                            std::string_view name, const StoreOptions& options = {},
-                                            Wait wait = {});
+UNUM_API Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
+                                                     std::string_view name,
+                                                     const StoreOptions& options = {},
+                                                     Wait wait = {});
 
 /// "TYPE:NAME" as it may be shown: what is secret in it, a Redis password, is "***".
-std::string shown_store(std::string_view type, std::string_view name);
+UNUM_API std::string shown_store(std::string_view type, std::string_view name);
 /// "TYPE:NAME" as it can be given again where the secret comes from elsewhere: it is left out.
 /// Equal to what was given if that holds none.
-std::string store_without_secret(std::string_view type, std::string_view name);
+UNUM_API std::string store_without_secret(std::string_view type, std::string_view name);
 
 /// Makes a store explicitly; an existing one is left as it is. Returns whether it was made.
-Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name,
-                        Wait wait = {});
+UNUM_API Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name,
+                                 Wait wait = {});
 
 }  // namespace unum

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "unum/api.hpp"
+
 namespace unum {
 
 /// Named by what the caller does about it.
@@ -28,12 +30,12 @@ enum class ErrorKind {
 };
 
 /// The kind's name as it stands in messages and logs, for example "not_found".
-std::string_view to_string(ErrorKind kind) noexcept;
+UNUM_API std::string_view to_string(ErrorKind kind) noexcept;
 
 /// An error with its kind, its origin ("fs", "ir", "reactor", ...), a code that is stable for
 /// programs ("ENOSPC", "Unum.MissingInput", ...) and a message that names the things involved.
 /// Never holds a secret.
-class Error : public std::exception {
+class UNUM_API Error : public std::exception {
  public:
   Error(ErrorKind kind, std::string_view origin, std::string_view code, std::string message);
 
@@ -52,6 +54,6 @@ class Error : public std::exception {
 
 /// An error from a positive `errno` value: "<what>: <strerror>", the kind that fits the number, and
 /// its symbol ("ENOENT") as the code.
-Error system_error(std::string_view origin, int errno_value, std::string_view what);
+UNUM_API Error system_error(std::string_view origin, int errno_value, std::string_view what);
 
 }  // namespace unum

@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 
+#include "unum/api.hpp"
 #include "unum/stop.hpp"
 #include "unum/task.hpp"
 #include "unum/time.hpp"
@@ -108,7 +109,7 @@ struct Timer {
 };
 
 /// Awaits one operation. Made by the reactor's calls below; neither copied nor moved.
-class [[nodiscard]] OperationAwaiter final : private Operation, private Timer {
+class [[nodiscard]] UNUM_API OperationAwaiter final : private Operation, private Timer {
  public:
   OperationAwaiter(Reactor& reactor, const Wait& wait, const Request& what) noexcept
       : Operation(what), reactor_(reactor), token_(wait.stop) {
@@ -139,7 +140,7 @@ class [[nodiscard]] OperationAwaiter final : private Operation, private Timer {
 };
 
 /// Awaits a point of time: true if it came, false if a stop was requested before.
-class [[nodiscard]] SleepAwaiter final : private Timer, private Ready {
+class [[nodiscard]] UNUM_API SleepAwaiter final : private Timer, private Ready {
  public:
   SleepAwaiter(Reactor& reactor, Deadline until, StopToken stop) noexcept
       : reactor_(reactor), until_(until), token_(stop) {}
@@ -161,7 +162,7 @@ class [[nodiscard]] SleepAwaiter final : private Timer, private Ready {
 };
 
 /// Lets everything else that is ready run first.
-class [[nodiscard]] YieldAwaiter final : private Ready {
+class [[nodiscard]] UNUM_API YieldAwaiter final : private Ready {
  public:
   explicit YieldAwaiter(Reactor& reactor) noexcept : reactor_(reactor) {}
   bool await_ready() const noexcept { return false; }
@@ -184,7 +185,7 @@ struct WatchId {
 class WatchTable;
 class TimerHeap;
 
-class Reactor {
+class UNUM_API Reactor {
  public:
   enum class Backend : std::uint8_t { automatic, uring, epoll };
 
@@ -313,6 +314,7 @@ class Reactor {
  private:
   friend class OperationAwaiter;
   friend class WatchTable;
+  friend std::string describe_waiting(Reactor& reactor);
   template <class Awaitable>
   static Task<void> await(Awaitable& awaitable) {
     co_await awaitable;

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "unum/api.hpp"
 #include "unum/data_store.hpp"
 #include "unum/function.hpp"
 #include "unum/reactor.hpp"
@@ -34,7 +35,7 @@ struct Invocation {
 };
 
 /// Hands a payload to the platform.
-class Invoker {
+class UNUM_API Invoker {
  public:
   virtual ~Invoker() = default;
   /// Returns once the platform has accepted the invocation, and only then; throws if it has not.
@@ -67,14 +68,14 @@ struct UserResult {
 
 /// The user's code. Throws an Error (`disconnected`, `timeout`, ...) when the code did not end by
 /// itself: the step is then not done and the platform delivers it again.
-class UserCode {
+class UNUM_API UserCode {
  public:
   virtual ~UserCode() = default;
   virtual Task<UserResult> call(const UserCall& call, Wait wait) = 0;
 };
 
 /// The origin of an aggregator's invocation by a fan-in with this list.
-std::string fan_in_origin(const FanInSet& set);
+UNUM_API std::string fan_in_origin(const FanInSet& set);
 
 /// One fan-in a step took part in. An observer is told of only where a requested list names it.
 struct FanInReport {
@@ -130,7 +131,7 @@ struct RuntimeOptions {
 /// The runtime of one process: any number of functions, sessions and steps at once; it keeps no
 /// state of an invocation between steps. Store, invoker and code must outlive it and the steps it
 /// runs.
-class Runtime {
+class UNUM_API Runtime {
  public:
   Runtime(DataStore& store, Invoker& invoker, RuntimeOptions options = {});
 
@@ -160,13 +161,13 @@ class Runtime {
 
 /// The payload of a first invocation: any JSON value wrapped with its session, unless it is a
 /// payload. Throws `invalid` if `input` is not JSON.
-std::string entry_payload(std::string_view input, std::string_view session);
+UNUM_API std::string entry_payload(std::string_view input, std::string_view session);
 
 /// The instance a payload is for and its session, without running anything.
 struct PayloadIdentity {
   std::string session;
   std::string instance;
 };
-PayloadIdentity identify_payload(const Function& function, std::string_view payload);
+UNUM_API PayloadIdentity identify_payload(const Function& function, std::string_view payload);
 
 }  // namespace unum

@@ -4,7 +4,9 @@
 // code: it moves completed operations to a queue, and the reactor runs them.
 #pragma once
 
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -84,6 +86,7 @@ class Port {
   void submit(Operation& operation) noexcept {
     operation.state = Operation::State::queued;
     operation.cancelling = Operation::Cancel::none;
+    changed(operation, 1);
     queue_of(operation).push_back(operation);
   }
   /// Asks for the end of an operation that was submitted and is not done. It completes in any case,
@@ -113,7 +116,20 @@ class Port {
 
   Reactor::Counters counters{};
 
+  /// Operations of one kind that were submitted and are not done, for people.
+  struct UnderWay {
+    std::int32_t count = 0;
+    std::chrono::nanoseconds changed{};  ///< The tick in which one last began or ended.
+  };
+  std::array<UnderWay, static_cast<std::size_t>(Opcode::poll) + 1> under_way{};
+  std::chrono::nanoseconds tick_began{};  ///< Coarse time, set by the reactor.
+
  protected:
+  void changed(const Operation& operation, std::int32_t by) noexcept {
+    UnderWay& kind = under_way[static_cast<std::size_t>(operation.request.opcode)];
+    kind.count += by;
+    kind.changed = tick_began;
+  }
   virtual void cancel_in_flight(Operation& operation) noexcept = 0;
 
   OperationList& queue_of(const Operation& operation) noexcept {
@@ -131,6 +147,7 @@ class Port {
     operation.result = result;
     operation.state = Operation::State::done;
     ++counters.operations;
+    changed(operation, -1);
     ready_.push(operation);
   }
   /// The last step of one that is.

@@ -5,7 +5,10 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "base/activity.hpp"
+#include "base/log.hpp"
 #include "reactor/port.hpp"
+#include "reactor/slow_tick.hpp"
 #include "reactor/timer_heap.hpp"
 #include "reactor/watch_table.hpp"
 #include "unum/error.hpp"
@@ -42,6 +45,7 @@ void ignore_broken_pipes() noexcept {
 
 Reactor::Reactor(const Options& options)
     : timers_(std::make_unique<TimerHeap>()), ready_(std::make_unique<ReadyQueue>()) {
+  log::read_environment();
   ignore_broken_pipes();
   Backend wanted = options.backend;
   const char* by = "by choice";
@@ -66,6 +70,8 @@ Reactor::Reactor(const Options& options)
   port_ = std::move(attempt.port);
   backend_reason_ = std::move(attempt.reason);
   watches_ = std::make_unique<WatchTable>(*this);
+  port_->tick_began = coarse_time();
+  log::info(LogArea::reactor, "begins: {}", backend_reason_);
 }
 
 Reactor::~Reactor() {
@@ -97,6 +103,8 @@ bool Reactor::run_once(Deadline until) {
     port_->wait(kAlreadyPassed);
   }
   now_is_known_ = false;
+  port_->tick_began = coarse_time();
+  const SlowTick slow_tick;
   // Only those there are now: one that sets itself again for "at once" runs in the next tick.
   for (std::size_t count = timers_->size(); count > 0; --count) {
     Timer* timer = timers_->pop_due(now());

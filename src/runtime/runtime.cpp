@@ -10,7 +10,9 @@
 #include <exception>
 #include <utility>
 
+#include "base/activity.hpp"
 #include "base/json.hpp"
+#include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "runtime/session_owner.hpp"
 #include "unum/task_group.hpp"
@@ -81,6 +83,11 @@ std::string array_of(const std::vector<std::string>& values) {
   return out;
 }
 
+constexpr std::string_view to_text(FanInState::Status status) {
+  constexpr std::array<std::string_view, 4> kTexts = {"incomplete", "claimed", "taken", "mismatch"};
+  return kTexts[static_cast<std::size_t>(status)];
+}
+
 Payload read_payload(const FunctionIr& ir, std::string_view text) {
   if (ir.start && !is_payload(text)) {
     Payload payload;
@@ -96,15 +103,21 @@ Payload read_payload(const FunctionIr& ir, std::string_view text) {
 Runtime::Runtime(DataStore& store, Invoker& invoker, RuntimeOptions options)
     : store_(store), invoker_(invoker), options_(std::move(options)) {}
 
-/// The state of one step; lives in the frame of the call that runs it.
-struct Runtime::Step {
+/// The state of one step; lives in the frame of the call that runs it. Of a public class, and no
+/// business of the shared library's users.
+struct [[gnu::visibility("hidden")]] Runtime::Step {
   Runtime& runtime;
   const Function& function;
   const Payload& payload;
   SessionContext context;
   Wait wait;
   StepReport report{};
+  Activity* activity = nullptr;  ///< Of the call that runs it.
 
+  log::About about() const { return {report.session, report.instance}; }
+  void waits_for(std::string_view what, std::size_t number = 0) {
+    activity->waits_for(what, number);
+  }
   DataStore& store() const { return runtime.store_; }
   const FunctionIr& ir() const { return function.ir(); }
   ItemId own_item(ItemKind kind) const { return {report.instance, kind}; }
@@ -125,6 +138,7 @@ struct Runtime::Step {
   Task<void> fail(std::string error, std::string cause, int attempt);
   Task<void> report_failure(int attempt);
   void finish(std::string_view outcome);
+  void tell_end() const;
 };
 
 /// Names the instance a payload is for and binds the step to its session.
@@ -149,7 +163,11 @@ Task<StepReport> Runtime::step(const Function& function, std::string_view payloa
   json::validate(payload_text, "the input payload", kPayloadLevels);
   const Payload payload = read_payload(function.ir(), payload_text);
   Step step = begin(function, payload, wait);
+  Activity activity("step", step.report.instance, step.report.session);
+  step.activity = &activity;
+  log::debug(LogArea::runtime, step.about(), "step begins, attempt {}", attempt);
   co_await step.run(code, attempt);
+  step.tell_end();
   co_return std::move(step.report);
 }
 
@@ -159,6 +177,9 @@ Task<StepReport> Runtime::give_up(const Function& function, std::string_view pay
   json::validate(payload_text, "the input payload", kPayloadLevels);
   const Payload payload = read_payload(function.ir(), payload_text);
   Step step = begin(function, payload, wait);
+  Activity activity("step", step.report.instance, step.report.session);
+  step.activity = &activity;
+  log::warn(LogArea::runtime, step.about(), "given up after attempt {}: {}", attempt, error);
   const std::optional<std::string> outcome =
       co_await store_.get(step.context, step.own_item(ItemKind::outcome), wait);
   if (outcome) {
@@ -172,7 +193,9 @@ Task<StepReport> Runtime::give_up(const Function& function, std::string_view pay
 }
 
 Task<void> Runtime::Step::run(UserCode& code, int attempt) {
+  waits_for("the store: its session");
   if (ir().start && payload.frames.empty()) co_await begin_session();
+  waits_for("the store: whether it has an outcome");
   std::optional<std::string> outcome =
       co_await store().get(context, own_item(ItemKind::outcome), wait);
   std::string input;
@@ -248,6 +271,7 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
   std::vector<Pointer> pointers;
   pointers.reserve(data.pointers.size());
   for (const std::string& name : data.pointers) pointers.push_back(store().pointer(context, name));
+  waits_for("the store: inputs,", pointers.size());
   std::vector<std::string> values = co_await store().read_input(context, pointers, wait);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const bool collected = values[i] == kCollected;
@@ -287,6 +311,7 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(std::string
 Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, const std::string& input) {
   const UserCall call{function.name(), report.instance,     report.session,
                       input,           payload.traceparent, attempt};
+  waits_for("user code");
   UserResult result = co_await code.call(call, wait);
   report.user_code_ran = true;
   if (!result.succeeded) {
@@ -316,6 +341,7 @@ Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, const std:
 /// Writes the outcome, create-if-absent, and goes on from whatever stands there then.
 Task<void> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
   const std::vector<FanIn> fan_ins = fan_ins_of(plan);
+  waits_for("the store: its outcome to be written");
   CommitResult written = co_await store().commit(context, outcome, fan_ins, wait);
   if (written.write.status == WriteResult::Status::already_there &&
       written.write.stored != outcome) {
@@ -341,6 +367,7 @@ Task<void> Runtime::Step::adopt(std::string outcome) {
   }
   const std::vector<FanIn> fan_ins = fan_ins_of(plan);
   std::vector<FanInState> states;
+  waits_for("the store: its fan-ins,", fan_ins.size());
   if (!fan_ins.empty()) states = co_await store().join(context, fan_ins, wait);
   co_await follow(plan, std::move(states));
   finish(outcome);
@@ -372,6 +399,7 @@ Plan Runtime::Step::plan_of_failure(std::string_view stored) {
 /// fails.
 Task<void> Runtime::Step::follow(const Plan& plan, std::vector<FanInState> states) {
   std::exception_ptr first_error;
+  waits_for("the platform: invocations,", plan.children.size());
   try {
     co_await invoke_children(plan);
   } catch (...) {
@@ -397,7 +425,10 @@ Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState s
                                    " disagree about its fan-in: " + report.instance + " has " +
                                    set->summary() + ", another one has " + state.detail);
   }
+  log::debug(LogArea::runtime, about(), "fan-in of {} values for {}: {}", set->size(),
+             fan_in.aggregator, to_text(state.status));
   if (state.status != FanInState::Status::claimed) co_return;
+  waits_for("the platform: an aggregator's invocation");
   // Both kinds of set are lists of this runtime's: FanInListReader made the observer's.
   const auto& list = static_cast<const FanInList&>(*set);
   const std::vector<std::string> names = list.names().names();
@@ -452,9 +483,21 @@ Task<void> Runtime::Step::fail(std::string error, std::string cause, int attempt
 
 Task<void> Runtime::Step::report_failure(int attempt) {
   report.status = StepReport::Status::failed;
+  waits_for("the store: its report of a failure");
   std::string text = failure_text(report.error, report.cause);
   text.insert(text.size() - 1, ",\"Attempt\":" + std::to_string(attempt));
   co_await store().put(context, own_item(ItemKind::report), text, wait);
+}
+
+void Runtime::Step::tell_end() const {
+  constexpr std::array<std::string_view, 3> kEndings = {"succeeded", "caught a failure", "failed"};
+  const LogLevel level =
+      report.status == StepReport::Status::failed ? LogLevel::warn : LogLevel::debug;
+  log::event(level, LogArea::runtime, about(),
+             "step {}{}{}{}: {} invocations, {} fan-ins, {} bytes",
+             kEndings[static_cast<std::size_t>(report.status)],
+             report.adopted ? ", its outcome was there" : "", report.error.empty() ? "" : ", ",
+             report.error, report.invocations, report.fan_ins.size(), report.result_bytes);
 }
 
 void Runtime::Step::finish(std::string_view outcome) {

@@ -3,6 +3,7 @@
 #include <array>
 #include <cctype>
 
+#include "base/log.hpp"
 #include "base/suggest.hpp"
 #include "reactor/redis/address.hpp"
 #include "stores/dynamodb/dynamodb_store.hpp"
@@ -126,6 +127,7 @@ void check_name(std::string_view type, std::string_view name) {
 
 Task<StorePtr> open_named(Reactor& reactor, const StoreType& store, std::string name,
                           StoreOptions options, Wait wait) {
+  log::info(LogArea::store, "opens {}", shown_store(store.type, name));
   try {
     co_return co_await store.open(reactor, name, options, wait);
   } catch (const Error& error) {

@@ -3,6 +3,7 @@
 
 #include <strings.h>
 
+#include "base/activity.hpp"
 #include "reactor/http/dispatcher.hpp"
 
 namespace unum::http {
@@ -46,6 +47,8 @@ Client::Client(Reactor& reactor, const ClientOptions& options)
 Client::~Client() = default;
 
 Task<Response> Client::send(Request request, Wait wait) {
+  Activity activity("request to", request.origin);
+  activity.waits_for("its answer");
   Transfer transfer(*dispatcher_, std::move(request), wait);
   co_return co_await transfer;
 }

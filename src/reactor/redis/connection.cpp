@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.hpp"
 #include "unum/assert.hpp"
 #include "unum/error.hpp"
 
@@ -152,6 +153,7 @@ Task<std::shared_ptr<Connection>> Connection::open(Reactor& reactor, const Addre
   std::shared_ptr<Connection> connection(
       new Connection(reactor, address.endpoint(), std::move(transport)));
   co_await connection->introduce(address, wait);
+  log::info(LogArea::redis, "connected to {}", connection->endpoint_);
   co_return connection;
 }
 
@@ -191,6 +193,7 @@ void Connection::end(std::string reason) noexcept {
   if (!alive_) return;
   alive_ = false;
   reason_ = std::move(reason);
+  log::info(LogArea::redis, "the connection to {} ended: {}", endpoint_, reason_);
   reactor_.unwatch(watch_);
   transport_.reset();
   unsent_.clear();
