@@ -38,12 +38,13 @@ SCRIPTS = (".py", ".sh", ".js", ".mjs", ".build", ".options", ".txt")
 COMMENT = ("//", "/*", "#", '"""')
 CODE_IN_DOCUMENT = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 # Clocks and the kernel's randomness, which only these may ask: the ports of the reactor, and the
-# file-system store for the clock that files are stamped with.
+# file-system store for the clock that files are stamped with; and what is for people alone, that
+# decides nothing and has no reactor: when a line of the log was written, since when something waits.
 CLOCK_OR_CHANCE = re.compile(
     r"\b\w*[cC]lock::now\b|\bclock_gettime\b|\bgettimeofday\b|\btimespec_get\b"
     r"|(?<![\w.>])time\((nullptr|NULL|0|&)|\brandom_device\b|\bgetrandom\b|\bgetentropy\b"
     r"|\bRAND_(priv_)?bytes\b|\barc4random|\bs?rand\(|\bmt19937|\bminstd_rand|\brandom_engine\b")
-PORTS = ("src/reactor/system_port.cpp", "src/stores/fs/system_calls.cpp")
+PORTS = ("src/reactor/system_port.cpp", "src/stores/fs/system_calls.cpp", "src/base/activity.cpp", "src/base/log.cpp")
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 
 

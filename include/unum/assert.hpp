@@ -2,8 +2,11 @@
 // the place, before it can lose or corrupt anybody's work.
 #pragma once
 
+#include "unum/api.hpp"
+
 namespace unum::detail {
-[[noreturn]] void assertion_failed(const char* condition, const char* file, int line) noexcept;
+[[noreturn]] UNUM_API void assertion_failed(const char* condition, const char* file,
+                                            int line) noexcept;
 }  // namespace unum::detail
 
 #define UNUM_ASSERT(condition) \

@@ -26,6 +26,7 @@
 #include <string_view>
 #include <vector>
 
+#include "unum/api.hpp"
 #include "unum/error.hpp"
 #include "unum/fan_in.hpp"
 #include "unum/reactor.hpp"
@@ -49,18 +50,18 @@ enum class ItemKind : std::uint8_t {
 
 /// The item's name as it stands in a store, before the store's own encoding:
 /// "F-unumIndex-2-output".
-std::string item_name(std::string_view name, ItemKind kind);
+UNUM_API std::string item_name(std::string_view name, ItemKind kind);
 /// The reverse; nothing if the text does not end in a known suffix.
 struct ItemId {
   std::string name;
   ItemKind kind = ItemKind::outcome;
   friend bool operator==(const ItemId&, const ItemId&) = default;
 };
-std::optional<ItemId> parse_item_name(std::string_view text);
+UNUM_API std::optional<ItemId> parse_item_name(std::string_view text);
 
 /// A session, and the instance that writes in it once the context is bound to one. A plain value;
 /// made by `create_session_context` and by `session_context`, which checks the id.
-class SessionContext {
+class UNUM_API SessionContext {
  public:
   const std::string& session() const noexcept { return session_; }
   /// Empty until bound.
@@ -80,7 +81,7 @@ class SessionContext {
 
 /// Names a value: an instance of the context's session. A plain value; made by `pointer`, which
 /// checks the name.
-class Pointer {
+class UNUM_API Pointer {
  public:
   const std::string& name() const noexcept { return name_; }
   friend bool operator==(const Pointer&, const Pointer&) = default;
@@ -124,7 +125,7 @@ struct StoreCounters {
 
 /// A data store. No state and no checks: `open_store` puts the checks of calls around every store
 /// (see `checked`), so that an implementation may rely on them.
-class DataStore {
+class UNUM_API DataStore {
  public:
   virtual ~DataStore() = default;
   DataStore(const DataStore&) = delete;
@@ -192,32 +193,32 @@ class DataStore {
 // --- The five calls of the data-store document, and what belongs to them ------------------------
 
 /// A new session (a random UUID). No I/O: a session exists when its first value is written.
-SessionContext create_session_context(DataStore& store);
+UNUM_API SessionContext create_session_context(DataStore& store);
 /// The context of a session by its id: any non-empty text of at most kSessionBytesMax bytes (16
 /// KiB); a store encodes what is not safe for it. Throws `invalid`.
-SessionContext session_context(std::string_view session);
+UNUM_API SessionContext session_context(std::string_view session);
 /// The pointer to an instance's outcome in the context's session. Throws `invalid` for a name that
 /// is empty or longer than kItemNameBytesMax (16 KiB).
-Pointer pointer(const SessionContext& context, std::string_view instance);
+UNUM_API Pointer pointer(const SessionContext& context, std::string_view instance);
 
 /// Creates the outcome of the instance the context is bound to, unless it has one. When it returns,
 /// the value is as durable as the store's settings say.
-Task<WriteResult> write_return_value(DataStore& store, const SessionContext& context,
+UNUM_API Task<WriteResult> write_return_value(DataStore& store, const SessionContext& context,
                                      std::string_view value, Wait wait = {});
 /// The values in the pointers' order, read in parallel, a bounded number in flight. Missing ones
 /// are all named in one `not_found` error, code "Unum.MissingInput".
-Task<std::vector<std::string>> read_input(DataStore& store, const SessionContext& context,
+UNUM_API Task<std::vector<std::string>> read_input(DataStore& store, const SessionContext& context,
                                           std::span<const Pointer> pointers, Wait wait = {});
 /// The same, one by one in order through `consume(place, value)`, holding at most 64 values at a
 /// time: for inputs larger than memory should hold.
-Task<void> read_input_stream(DataStore& store, const SessionContext& context,
+UNUM_API Task<void> read_input_stream(DataStore& store, const SessionContext& context,
                              std::span<const Pointer> pointers,
                              std::function<void(std::size_t, std::string)> consume, Wait wait = {});
 /// Whether the value exists. Strongly consistent. `pointer` must live until the task has ended.
-Task<bool> check_value_exist(DataStore& store, const SessionContext& context,
+UNUM_API Task<bool> check_value_exist(DataStore& store, const SessionContext& context,
                              const Pointer& pointer, Wait wait = {});
 /// Whether all exist. Strongly consistent; stops at the first that does not.
-Task<bool> check_values_exist(DataStore& store, const SessionContext& context,
+UNUM_API Task<bool> check_values_exist(DataStore& store, const SessionContext& context,
                               std::span<const Pointer> pointers, Wait wait = {});
 
 // --- Opening ------------------------------------------------------------------------------------
@@ -226,19 +227,20 @@ Task<bool> check_values_exist(DataStore& store, const SessionContext& context,
 /// `not_found` with type and name when it does not exist: nothing is created in its place;
 /// `invalid` for a type that is none (queues with the reason why) and for a name that is something
 /// else (a file, for fs), `denied` when it cannot be written.
-Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
-                                            std::string_view name, const StoreOptions& options = {},
-                                            Wait wait = {});
+UNUM_API Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
+                                                     std::string_view name,
+                                                     const StoreOptions& options = {},
+                                                     Wait wait = {});
 
 /// "TYPE:NAME" as it may be shown: what is secret in it, a Redis password, is "***".
-std::string shown_store(std::string_view type, std::string_view name);
+UNUM_API std::string shown_store(std::string_view type, std::string_view name);
 /// "TYPE:NAME" as it can be given again where the secret comes from elsewhere: it is left out.
 /// Equal to what was given if that holds none.
-std::string store_without_secret(std::string_view type, std::string_view name);
+UNUM_API std::string store_without_secret(std::string_view type, std::string_view name);
 
 /// Makes a store explicitly; an existing one is left as it is. Returns whether it was made.
-Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name,
-                        Wait wait = {});
+UNUM_API Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_view name,
+                                 Wait wait = {});
 
 // --- For the author of a store ------------------------------------------------------------------
 
@@ -249,13 +251,13 @@ Task<bool> create_store(Reactor& reactor, std::string_view type, std::string_vie
 /// than kValueBytesMax (512 MiB); `bug` "Unum.UnboundContext" for a commit without an instance.
 /// They are made when the call is, and thrown by its task. A second `close` does nothing. No call
 /// costs a coroutine frame more than without them.
-std::unique_ptr<DataStore> checked(std::unique_ptr<DataStore> store);
+UNUM_API std::unique_ptr<DataStore> checked(std::unique_ptr<DataStore> store);
 /// Throws `cancelled` or `timeout` if `wait` has ended: for a store's own loops, between two steps
 /// that would not notice themselves. `doing` is what the message names.
-void check_wait(const DataStore& store, std::string_view doing, const Wait& wait);
+UNUM_API void check_wait(const DataStore& store, std::string_view doing, const Wait& wait);
 /// `commit` in two steps, `create` and then `join`. No fan-in is looked into when another value
 /// stands.
-Task<CommitResult> write_then_join(DataStore& store, const SessionContext& context,
+UNUM_API Task<CommitResult> write_then_join(DataStore& store, const SessionContext& context,
                                    std::string_view value, std::span<const FanIn> fan_ins,
                                    Wait wait = {});
 

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "unum/api.hpp"
+
 namespace unum {
 
 /// Named by what the caller does about it. The numbers are part of the binary interface, where they
@@ -29,7 +31,7 @@ enum class ErrorKind : int {
 };
 
 /// The kind's name as it stands in messages and logs, for example "not_found".
-std::string_view to_string(ErrorKind kind) noexcept;
+UNUM_API std::string_view to_string(ErrorKind kind) noexcept;
 
 /// What an error means for the delivery (one message, one invocation of a function) whose step it
 /// ended. Numbered as the kinds are.
@@ -40,17 +42,17 @@ enum class Delivery : int {
 };
 
 /// "final", "again", "bounded".
-std::string_view to_string(Delivery delivery) noexcept;
+UNUM_API std::string_view to_string(Delivery delivery) noexcept;
 
 /// By kind and origin alone: docs/errors.md has the table. With an origin that is none of this
 /// library's, as of a user's own Invoker, what may pass by itself is `again` and the rest
 /// `bounded`; nothing is `final`.
-Delivery delivery_of(ErrorKind kind, std::string_view origin) noexcept;
+UNUM_API Delivery delivery_of(ErrorKind kind, std::string_view origin) noexcept;
 
 /// An error with its kind, its origin ("fs", "ir", "reactor", ...), a code that is stable for
 /// people and their scripts ("ENOSPC", "Unum.MissingInput", ...; nothing in here is decided by it)
 /// and a message that names the things involved. Never holds a secret.
-class Error : public std::exception {
+class UNUM_API Error : public std::exception {
  public:
   Error(ErrorKind kind, std::string_view origin, std::string_view code, std::string message);
 
@@ -70,6 +72,6 @@ class Error : public std::exception {
 
 /// An error from a positive `errno` value: "<what>: <strerror>", the kind that fits the number, and
 /// its symbol ("ENOENT") as the code.
-Error system_error(std::string_view origin, int errno_value, std::string_view what);
+UNUM_API Error system_error(std::string_view origin, int errno_value, std::string_view what);
 
 }  // namespace unum

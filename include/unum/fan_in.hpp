@@ -10,10 +10,12 @@
 #include <string_view>
 #include <vector>
 
+#include "unum/api.hpp"
+
 namespace unum {
 
 /// A fan-in that an instance takes part in: the ordered names that must all have outcomes.
-class FanInSet {
+class UNUM_API FanInSet {
  public:
   virtual ~FanInSet() = default;
   virtual std::size_t size() const noexcept = 0;
@@ -37,7 +39,7 @@ class FanInSet {
 };
 
 /// Makes a set of what `FanInSet::to_json` gave, perhaps in another process.
-class FanInReader {
+class UNUM_API FanInReader {
  public:
   virtual ~FanInReader() = default;
   /// Null if the text is damaged.

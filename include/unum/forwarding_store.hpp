@@ -9,11 +9,12 @@
 #include <memory>
 #include <utility>
 
+#include "unum/api.hpp"
 #include "unum/data_store.hpp"
 
 namespace unum {
 
-class ForwardingStore : public DataStore {
+class UNUM_API ForwardingStore : public DataStore {
  public:
   /// `inner` must outlive this object.
   explicit ForwardingStore(DataStore& inner) noexcept : inner_(inner) {}

@@ -5,12 +5,14 @@
 #include <string>
 #include <string_view>
 
+#include "unum/api.hpp"
+
 namespace unum {
 
 struct FunctionIr;
 
 /// A function's configuration (`unum_config.json`), parsed. Copied by value, cheaply.
-class Function {
+class UNUM_API Function {
  public:
   /// Throws `invalid` (origin "ir") naming `source`, the field and what would be right.
   static Function parse(std::string_view json_text, std::string_view source);

@@ -10,10 +10,12 @@
 #include <string_view>
 #include <utility>
 
+#include "unum/api.hpp"
+
 namespace unum::json {
 
 /// A view of one JSON value without whitespace around it. Valid as long as the text it was made of.
-class View {
+class UNUM_API View {
  public:
   /// `null`.
   constexpr View() noexcept = default;
@@ -40,10 +42,10 @@ class View {
 /// carried and not interpreted: numbers of any size (`1e999`), repeated keys, and the escape of a
 /// lone surrogate (`"\ud800"`, which Python's json.dumps writes). `levels_around`, at most 16: so
 /// many more levels are allowed, for a text that holds a value inside an envelope.
-View validate(std::string_view text, std::string_view what, std::size_t levels_around = 0);
+UNUM_API View validate(std::string_view text, std::string_view what, std::size_t levels_around = 0);
 
 /// The same with the text in it.
-class Text {
+class UNUM_API Text {
  public:
   /// `null`.
   Text() : text_("null") {}

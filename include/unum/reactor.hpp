@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 
+#include "unum/api.hpp"
 #include "unum/stop.hpp"
 #include "unum/task.hpp"
 #include "unum/time.hpp"
@@ -108,7 +109,7 @@ struct Timer {
 
 /// What every wait for an event has in common: it ends early at its deadline or at a request to
 /// stop, whichever is first. The base of awaiters; neither copied nor moved.
-class BoundedWait : private Timer {
+class UNUM_API BoundedWait : private Timer {
  public:
   BoundedWait(const BoundedWait&) = delete;
   BoundedWait& operator=(const BoundedWait&) = delete;
@@ -142,7 +143,7 @@ class BoundedWait : private Timer {
 };
 
 /// Awaits one operation. Made by the reactor's calls below; neither copied nor moved.
-class [[nodiscard]] OperationAwaiter final : private Operation, private BoundedWait {
+class [[nodiscard]] UNUM_API OperationAwaiter final : private Operation, private BoundedWait {
  public:
   OperationAwaiter(Reactor& reactor, const Wait& wait, const Request& what) noexcept
       : Operation(what), BoundedWait(reactor, wait, &on_given_up) {}
@@ -166,7 +167,7 @@ class [[nodiscard]] OperationAwaiter final : private Operation, private BoundedW
 };
 
 /// Awaits a point of time: true if it came, false if a stop was requested before.
-class [[nodiscard]] SleepAwaiter final : private BoundedWait, private Ready {
+class [[nodiscard]] UNUM_API SleepAwaiter final : private BoundedWait, private Ready {
  public:
   SleepAwaiter(Reactor& reactor, Deadline until, StopToken stop) noexcept
       : BoundedWait(reactor, {until, stop}, &on_ended) {}
@@ -181,7 +182,7 @@ class [[nodiscard]] SleepAwaiter final : private BoundedWait, private Ready {
 };
 
 /// Lets everything else that is ready run first.
-class [[nodiscard]] YieldAwaiter final : private Ready {
+class [[nodiscard]] UNUM_API YieldAwaiter final : private Ready {
  public:
   explicit YieldAwaiter(Reactor& reactor) noexcept : reactor_(reactor) {}
   bool await_ready() const noexcept { return false; }
@@ -204,7 +205,7 @@ struct WatchId {
 class WatchTable;
 class TimerHeap;
 
-class Reactor {
+class UNUM_API Reactor {
  public:
   enum class Backend : std::uint8_t {
     automatic,
@@ -351,6 +352,7 @@ class Reactor {
  private:
   friend class OperationAwaiter;
   friend class WatchTable;
+  friend std::string describe_waiting(Reactor& reactor);
   friend Reactor reactor_on(std::unique_ptr<Port> port, std::string reason);
   Reactor(std::unique_ptr<Port> port, std::string reason);
   template <class Awaitable>

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "unum/api.hpp"
 #include "unum/data_store.hpp"
 #include "unum/function.hpp"
 #include "unum/json.hpp"
@@ -36,7 +37,7 @@ struct Invocation {
 };
 
 /// Hands a payload to the platform.
-class Invoker {
+class UNUM_API Invoker {
  public:
   virtual ~Invoker() = default;
   /// Returns once the platform has accepted the invocation, and only then; throws if it has not.
@@ -55,7 +56,7 @@ struct UserCall {
 };
 
 /// What user code ended in.
-struct UserResult {
+struct UNUM_API UserResult {
   bool succeeded = true;
   json::Text value;   ///< The result, when it succeeded.
   std::string error;  ///< The error's name ("ValueError"), when it failed.
@@ -73,14 +74,14 @@ struct UserResult {
 /// The user's code. Throws an Error when the code did not end by itself (its process crashed or ran
 /// out of time): the step is then not done, and the error's `delivery()` says what becomes of it.
 /// Errors of the origin "worker" are `bounded` where their kind is `disconnected` or `timeout`.
-class UserCode {
+class UNUM_API UserCode {
  public:
   virtual ~UserCode() = default;
   virtual Task<UserResult> call(const UserCall& call, Wait wait) = 0;
 };
 
 /// The origin of an aggregator's invocation by a fan-in with this list.
-std::string fan_in_origin(const FanInSet& set);
+UNUM_API std::string fan_in_origin(const FanInSet& set);
 
 /// One fan-in a step took part in. An observer is told of only where a requested list names it.
 struct FanInReport {
@@ -136,7 +137,7 @@ struct RuntimeOptions {
 /// The runtime of one process: any number of functions, sessions and steps at once; it keeps no
 /// state of an invocation between steps. Store, invoker and code must outlive it and the steps it
 /// runs.
-class Runtime {
+class UNUM_API Runtime {
  public:
   Runtime(DataStore& store, Invoker& invoker, RuntimeOptions options = {});
 
@@ -169,17 +170,17 @@ class Runtime {
 
 /// The payload of a first invocation: any JSON value wrapped with its session, unless it is a
 /// payload. Throws `invalid` if `input` is not JSON.
-json::Text entry_payload(std::string_view input, std::string_view session);
+UNUM_API json::Text entry_payload(std::string_view input, std::string_view session);
 
 /// A payload that came from outside. Throws `invalid` if it is not JSON; whether it is a payload is
 /// for the step to say.
-json::View validate_payload(std::string_view text);
+UNUM_API json::View validate_payload(std::string_view text);
 
 /// The instance a payload is for and its session, without running anything.
 struct PayloadIdentity {
   std::string session;
   std::string instance;
 };
-PayloadIdentity identify_payload(const Function& function, json::View payload);
+UNUM_API PayloadIdentity identify_payload(const Function& function, json::View payload);
 
 }  // namespace unum

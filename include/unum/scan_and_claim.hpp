@@ -15,6 +15,7 @@
 #include <span>
 #include <vector>
 
+#include "unum/api.hpp"
 #include "unum/data_store.hpp"
 
 namespace unum {
@@ -25,7 +26,7 @@ struct FanInRecord;
 /// remembers which outcomes were found to exist, so that contributors of one process check each
 /// name about once together, in whatever order they end: 1,024 fan-ins at most, the least recent
 /// ones are checked anew. Never is it remembered that an outcome is missing.
-class ScanAndClaim {
+class UNUM_API ScanAndClaim {
  public:
   struct Options {
     /// From how many names on contributors of one process that come at the same time share checks,

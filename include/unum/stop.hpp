@@ -7,13 +7,15 @@
 #include <string>
 #include <string_view>
 
+#include "unum/api.hpp"
+
 namespace unum {
 
 class StopSource;
 class StopCallback;
 
 /// Sees whether a stop was requested. A default-made token never sees one. Copied by value.
-class StopToken {
+class UNUM_API StopToken {
  public:
   StopToken() = default;
   bool stop_requested() const noexcept;
@@ -29,7 +31,7 @@ class StopToken {
 
 /// Hears a stop request once. Called inside `StopSource::request`, or inside the constructor if the
 /// request was made before; must not throw. Unlinks itself at destruction.
-class StopCallback {
+class UNUM_API StopCallback {
  public:
   using Function = void (*)(void* context) noexcept;
 
@@ -62,7 +64,7 @@ class StopCallback {
 };
 
 /// Makes requests to stop. Made with a parent's token it passes the parent's request on.
-class StopSource {
+class UNUM_API StopSource {
  public:
   StopSource() = default;
   explicit StopSource(StopToken parent);

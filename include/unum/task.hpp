@@ -14,6 +14,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "unum/api.hpp"
 #include "unum/assert.hpp"
 
 namespace unum {
@@ -23,8 +24,8 @@ class Task;
 
 namespace detail {
 
-void* allocate_frame(std::size_t size);
-void free_frame(void* frame, std::size_t size) noexcept;
+UNUM_API void* allocate_frame(std::size_t size);
+UNUM_API void free_frame(void* frame, std::size_t size) noexcept;
 
 /// What runs when a task ends: a plain function, so that an awaiting coroutine, a group and a
 /// bounded loop can all hear of it without a wrapper frame.

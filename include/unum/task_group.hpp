@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "unum/api.hpp"
 #include "unum/assert.hpp"
 #include "unum/task.hpp"
 
@@ -15,7 +16,7 @@ namespace unum {
 
 /// Runs tasks beside each other. Every task that was spawned must have ended before the group dies:
 /// `co_await group.drain()`. To end them early request a stop of the source whose token they hold.
-class TaskGroup {
+class UNUM_API TaskGroup {
  public:
   TaskGroup() = default;
   ~TaskGroup() { UNUM_ASSERT(running_ == 0); }

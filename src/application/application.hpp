@@ -56,6 +56,9 @@ struct Application {
   const FunctionSettings* find(std::string_view function) const noexcept;
 };
 
+/// What the public class holds.
+const Application& details_of(const CheckedApplication& application) noexcept;
+
 /// Reads `directory`. Bad input becomes findings, all of them at once; an application with an error
 /// among them must not run. Blocking file reads; no user code runs.
 Application load_application(const std::filesystem::path& directory);

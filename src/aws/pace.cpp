@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "base/log.hpp"
+
 namespace unum {
 namespace {
 
@@ -112,6 +114,7 @@ void Pace::cut(Deadline now) noexcept {
   throttled_ = true;
   ++epoch_;
   ++cuts_;
+  log::info(LogArea::aws, "paced: at most {:.1f} requests a second after a refusal", rate_);
   plan_anew();
 }
 

@@ -5,6 +5,7 @@
 
 #include "aws/checksum.hpp"
 #include "aws/service_client_impl.hpp"
+#include "base/log.hpp"
 
 namespace unum::aws {
 namespace {
@@ -201,10 +202,20 @@ std::optional<Deadline> ServiceClient::Impl::when_again(const Outcome& outcome,
   std::optional<Deadline> next =
       retry.failed(*verdict.failure, now, verdict.asked, pace_.last_answer());
   if (next && opening_ && !throttled) next = when_again_in_opening(outcome, retry, *next);
+  if (next) log_retry(outcome, verdict, retry, *next - now);
   if (!next || !patient) return next;
   if (retry.is_over_quota()) pace_.lost();
   tell(outcome, verdict, retry, *next);
   return next;
+}
+
+void ServiceClient::Impl::log_retry(const Outcome& outcome, const Verdict& verdict,
+                                    const Retry& retry, Clock::duration pause) const noexcept {
+  log::debug(LogArea::aws, "{}: attempt {} failed ({}{}); again in {} ms",
+             target_->endpoint.service, retry.attempts(),
+             verdict.failure == Failure::throttling ? "throttled: " : "",
+             outcome.error ? outcome.error->code() : verdict.fault.code,
+             std::chrono::duration_cast<std::chrono::milliseconds>(pause).count());
 }
 
 std::optional<Deadline> ServiceClient::Impl::when_again_in_opening(const Outcome& outcome,

@@ -110,6 +110,8 @@ class ServiceClient::Impl {
                                      Retry& retry);
   std::optional<Deadline> when_again_in_opening(const Outcome& outcome, const Retry& retry,
                                                 Deadline next) const;
+  void log_retry(const Outcome& outcome, const Verdict& verdict, const Retry& retry,
+                 Clock::duration pause) const noexcept;
   void tell(const Outcome& outcome, const Verdict& verdict, const Retry& retry, Deadline next);
   [[noreturn]] void fail_waiting(const Call& call, const Outcome& outcome, const Verdict& verdict,
                                  const Retry& retry, const Wait& wait);

@@ -67,12 +67,15 @@ struct OfOrigin {
   const ByKind& deliveries;
 };
 
-constexpr std::array<OfOrigin, 20> kOrigins = {{
+constexpr std::array<OfOrigin, 23> kOrigins = {{
+    {"application", kOfTheStep},
     {"cli", kOfTheStep},
     {"host", kOfTheStep},
     {"ir", kOfTheStep},
     {"json", kOfTheStep},
+    {"log", kOfTheStep},
     {"payload", kOfTheStep},
+    {"run", kOfTheStep},
     {"runtime", kOfTheStep},
     {"stores", kOfTheStep},  // what was asked of a store that no store can do
     {"template", kOfTheStep},

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <limits>
 #include <sstream>
 #include <system_error>
 
@@ -147,8 +148,13 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   const CLI::App* check_command = add_check(app, check_arguments);
   const CLI::App* inspect_command = add_inspect(app, inspect_arguments);
   const CLI::App* store_command = add_store(app, store_arguments);
-  const CLI::App* doctor_command =
+  CLI::App* doctor_command =
       app.add_subcommand("doctor", "Say what this machine offers and what is used");
+  int pid = 0;
+  doctor_command
+      ->add_option("--pid", pid,
+                   "Have this `unum run` or `resume` say on its stderr what it waits for")
+      ->check(CLI::Range(1, std::numeric_limits<int>::max()));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -165,7 +171,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   if (check_command->parsed()) return check(check_arguments);
   if (inspect_command->parsed()) return inspect(inspect_arguments);
   if (store_command->parsed()) return store(store_arguments);
-  if (doctor_command->parsed()) return doctor();
+  if (doctor_command->parsed()) return pid != 0 ? ask_process(pid) : doctor();
   std::fputs(app.help().c_str(), stderr);
   return kUsage;
 }

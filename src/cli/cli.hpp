@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "application/application.hpp"
+#include "unum/application.hpp"
 #include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
 
@@ -76,6 +76,8 @@ struct StoreArguments {
 int store(const StoreArguments& arguments);
 
 int doctor();
+/// Has a running command write to its stderr what it waits for, and says where that is.
+int ask_process(int pid);
 
 /// Writes to stderr. That nobody reads it any more (a pager that was left) ends no run.
 void say(std::string_view text) noexcept;
@@ -89,26 +91,8 @@ int report_error(const Error& error);
 /// The same for whatever was thrown.
 int report_exception(const std::exception_ptr& exception);
 
-/// The application, loaded and checked; its warnings on stderr unless `quiet`. Nothing if it was
-/// refused (the errors are on stderr then).
-std::optional<Application> load_checked(const std::string& directory, bool quiet);
-
-/// Where an application's values are.
-struct StoreChoice {
-  std::string type;
-  std::string name;   ///< For fs: relative to the current directory or absolute.
-  bool named = true;  ///< It must exist; only the embedded default is made.
-};
-/// From `--store TYPE:NAME`. Throws `invalid`.
-StoreChoice parse_store(std::string_view text);
-/// From `--store` if given, else from the application.
-StoreChoice choose_store(const Application& application, const std::string& option);
-
-/// Opens the store in which a session should be. The embedded default that was never made holds
-/// none: `invalid`, as for any session that does not exist.
-Task<std::unique_ptr<DataStore>> open_for_session(Reactor& reactor, const StoreChoice& choice,
-                                                  std::string_view session,
-                                                  const StoreOptions& options = {}, Wait wait = {});
+/// The application, loaded and checked; its errors on stderr, and its warnings unless `quiet`.
+CheckedApplication load_checked(const std::string& directory, bool quiet);
 
 /// Bytes for people: "999 B", "1.5 kB", "12 MB".
 std::string readable_bytes(std::uint64_t bytes);

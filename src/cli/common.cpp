@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdio>
 
-#include "application/check.hpp"
 #include "base/secrets.hpp"
 #include "base/store_types.hpp"
 #include "cli/cli.hpp"
@@ -21,75 +20,12 @@ int report_error(const Error& error) {
   return error.kind() == ErrorKind::invalid && !place ? kUsage : kMachine;
 }
 
-std::optional<Application> load_checked(const std::string& directory, bool quiet) {
-  Application application = load_application(directory);
-  const std::vector<Finding> findings = check_application(application);
-  const bool refused = has_errors(findings);
-  for (const Finding& finding : findings) {
+CheckedApplication load_checked(const std::string& directory, bool quiet) {
+  return CheckedApplication::load(directory, [quiet](const Finding& finding) {
     if (finding.severity != Severity::error && (quiet || finding.severity == Severity::info))
-      continue;
+      return;
     say("{}: {}\n", to_string(finding.severity), finding.text());
-  }
-  if (!refused) return application;
-  say("unum: {} is refused; nothing was run\n", hide_passwords(directory));
-  return std::nullopt;
-}
-
-/// What stands before an @ may be a password, in a name whose type was forgotten.
-static std::string hidden_identity(const std::string& text) {
-  const std::size_t at = text.rfind('@');
-  return at == std::string::npos ? text : "***" + text.substr(at);
-}
-
-StoreChoice parse_store(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  StoreChoice choice{std::string(text.substr(0, colon)), colon == std::string_view::npos
-                                                             ? std::string()
-                                                             : std::string(text.substr(colon + 1))};
-  // A URL alone says its type by its scheme.
-  const bool is_url = choice.name.starts_with("//") && choice.type.starts_with("redis");
-  if (is_url && choice.type != "redis") choice = {"redis", std::string(text)};
-  const bool needs_name = choice.type != "memory";
-  if (choice.type.empty() || (needs_name && choice.name.empty())) {
-    throw Error(
-        ErrorKind::invalid, "cli", "store",
-        fmt::format("\"{}\" is no data store; write TYPE:NAME, for example fs:/srv/unum",
-                    colon == std::string_view::npos ? hidden_identity(choice.type)
-                                                    : shown_store(choice.type, choice.name)));
-  }
-  // Values in memory live and die with this process: there is nothing that could exist before.
-  if (!needs_name) {
-    choice.named = false;
-    if (choice.name.empty()) choice.name = "run";
-  }
-  return choice;
-}
-
-StoreChoice choose_store(const Application& application, const std::string& option) {
-  if (!option.empty()) return parse_store(option);
-  StoreChoice choice{std::string(to_string(application.store.type)), application.store.name,
-                     application.store.named};
-  if (choice.type == "memory") {
-    choice.named = false;
-    if (choice.name.empty()) choice.name = "run";
-  }
-  if (choice.type == "fs" && std::filesystem::path(choice.name).is_relative()) {
-    choice.name = (application.directory / choice.name).lexically_normal().string();
-  }
-  return choice;
-}
-
-Task<std::unique_ptr<DataStore>> open_for_session(Reactor& reactor, const StoreChoice& choice,
-                                                  std::string_view session,
-                                                  const StoreOptions& options, Wait wait) {
-  try {
-    co_return co_await open_store(reactor, choice.type, choice.name, options, wait);
-  } catch (const Error& error) {
-    if (choice.named || error.kind() != ErrorKind::not_found) throw;
-  }
-  throw Error(ErrorKind::invalid, "cli", "session",
-              fmt::format("there is no session {}: nothing was ever run in {}", session,
-                          shown_store(choice.type, choice.name)));
+  });
 }
 
 std::chrono::milliseconds patience_of(double seconds) {

@@ -10,8 +10,10 @@
 #include <set>
 #include <span>
 
+#include "application/application.hpp"
 #include "base/json.hpp"
 #include "cli/cli.hpp"
+#include "hosts/store_choice.hpp"
 #include "unum/task_group.hpp"
 #include "workflow/frames.hpp"
 #include "workflow/stored_outcome.hpp"
@@ -194,10 +196,10 @@ int inspect(const InspectArguments& arguments) {
   StoreChoice choice;
   Catching catching;
   if (arguments.store.empty()) {
-    const std::optional<Application> application = load_checked(arguments.directory, true);
-    if (!application) return kUsage;
-    choice = choose_store(*application, "");
-    catching = catching_functions(*application);
+    const CheckedApplication checked = load_checked(arguments.directory, true);
+    const Application& application = details_of(checked);
+    choice = choose_store(application, "");
+    catching = catching_functions(application);
   } else {
     choice = parse_store(arguments.store);
   }

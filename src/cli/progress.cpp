@@ -84,9 +84,11 @@ void Progress::delivered_again(std::string_view instance, int attempt, const Err
                    names_it ? "" : ": ", why.message(), attempt));
 }
 
-void Progress::line(std::string_view text) {
+void Progress::line(std::string_view text) { this->text(std::string(text) + '\n'); }
+
+void Progress::text(std::string_view lines) {
   erase_live();
-  say("{}\n", text);
+  say(lines);
   if (live_) refresh(false);
 }
 

@@ -10,26 +10,28 @@
 #include <unordered_map>
 #include <vector>
 
-#include "hosts/local_host.hpp"
 #include "unum/reactor.hpp"
+#include "unum/run.hpp"
 
 namespace unum::cli {
 
-class Progress final : public RunObserver {
+class Progress {
  public:
   /// `live`: redraw lines in place. `silent`: show nothing but user code's output and deliveries
   /// again.
   Progress(Reactor& reactor, bool live, bool silent);
 
-  void queued(std::string_view function, std::string_view instance) override;
-  void ended(std::string_view function, const StepReport& report) override;
-  void delivered_again(std::string_view instance, int attempt, const Error& why) override;
+  void queued(std::string_view function, std::string_view instance);
+  void ended(std::string_view function, const StepReport& report);
+  void delivered_again(std::string_view instance, int attempt, const Error& why);
 
   /// Whether a step has ended.
   bool any_ended() const noexcept { return any_ended_; }
 
   /// A line of its own above the live lines.
   void line(std::string_view text);
+  /// The same for lines that end with a newline themselves.
+  void text(std::string_view lines);
   /// Ends the live lines and shows, if wanted, how the time went, function by function.
   void finish(bool show_timeline);
 

@@ -8,19 +8,20 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "base/json.hpp"
 #include "base/limits.hpp"
-#include "base/utf8.hpp"
 #include "cli/cli.hpp"
 #include "cli/progress.hpp"
-#include "hosts/local_host.hpp"
+#include "hosts/store_choice.hpp"
 #include "reactor/children.hpp"
 #include "reactor/descriptor.hpp"
 #include "reactor/signals.hpp"
-#include "workers/worker_pool.hpp"
+#include "unum/run.hpp"
+#include "unum/task_group.hpp"
+#include "unum/waiting.hpp"
 #include "workflow/frames.hpp"
-#include "workflow/payload.hpp"
 
 namespace unum::cli {
 namespace {
@@ -85,31 +86,6 @@ std::string shell_word(const std::string& text) {
   return word + "'";
 }
 
-FunctionCode code_of(const FunctionSettings& settings) {
-  FunctionCode code;
-  code.function = settings.name();
-  const auto kind = code_kind(settings.runtime);
-  if (!kind) {
-    throw Error(
-        ErrorKind::invalid, "template", "Runtime",
-        fmt::format(
-            "function {}: Runtime is \"{}\"; it may be python3.x, nodejs2x.x, provided.* or native",
-            settings.name(), settings.runtime));
-  }
-  code.kind = *kind;
-  code.directory = std::filesystem::absolute(settings.code_dir).lexically_normal().string();
-  if (!is_utf8(code.directory)) {
-    throw Error(ErrorKind::invalid, "cli", "directory",
-                fmt::format("function {}: the path of its code is not UTF-8: {}", settings.name(),
-                            shell_word(code.directory)));
-  }
-  code.handler = settings.handler;
-  code.environment.assign(settings.environment.begin(), settings.environment.end());
-  code.memory_mb = static_cast<int>(settings.memory_mb);
-  code.timeout = std::chrono::seconds(settings.timeout_seconds);
-  return code;
-}
-
 bool is_cancelled(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
@@ -120,126 +96,106 @@ bool is_cancelled(const std::exception_ptr& error) {
   }
 }
 
-/// One run: everything it needs, in the order in which it must die.
-class ApplicationRun {
+/// One run as somebody at a terminal sees it.
+class CommandRun final : private RunObserver {
  public:
-  ApplicationRun(const RunArguments& arguments, const Application& application,
-                 std::string input_text)
+  CommandRun(const RunArguments& arguments, CheckedApplication application, std::string input_text)
       : arguments_(arguments),
-        application_(application),
-        input_(std::move(input_text)),
-        signals_({SIGINT, SIGTERM, SIGHUP}),  // before anything that starts threads or workers
-        progress_(reactor_, ::isatty(STDERR_FILENO) != 0, arguments.quiet) {}
+        application_(std::move(application)),
+        // Before anything that starts threads or workers.
+        signals_({SIGINT, SIGTERM, SIGHUP, SIGUSR1}),
+        progress_(reactor_, ::isatty(STDERR_FILENO) != 0, arguments.quiet),
+        store_choice_(choose_store(details_of(application_), arguments.store)),
+        session_(arguments.session) {
+    options_.input = std::move(input_text);
+  }
 
   int run() { return reactor_.run(run_all()); }
 
  private:
+  void began(const RunStart& start) override;
+  void queued(std::string_view function, std::string_view instance) override {
+    progress_.queued(function, instance);
+  }
+  void running(std::string_view, int) override { any_running_ = true; }
+  void ended(std::string_view function, const StepReport& report) override {
+    progress_.ended(function, report);
+  }
+  void delivered_again(std::string_view instance, int attempt, const Error& why) override {
+    progress_.delivered_again(instance, attempt, why);
+  }
+  void printed(const OutputLine& line) override;
+  void finished() override { ended_at_ = reactor_.exact_now(); }
+
   Task<int> run_all();
-  Task<std::unique_ptr<DataStore>> open();
-  Task<std::string> kept_input(DataStore& store);
-  Task<void> refuse_other_entry(DataStore& store);
-  Task<RunResult> run_in(DataStore& store, WorkerPool& pool);
-  Task<RunResult> run_workflow(DataStore& store, WorkerPool& pool);
+  void fill_options();
   Task<void> watch_signals(StopToken done);
   Task<void> reap_orphans(StopToken done);
-  void announce(const DataStore& store);
-  Wait wait() { return {deadline_, stop_.token()}; }
-  WorkerPoolOptions pool_options();
   int conclude(const RunResult& result);
   int fail(const std::exception_ptr& error) const;
-  bool can_go_on() const;
+  /// Whether the session is there to be resumed: its input is stored before its first call.
+  bool can_go_on() const {
+    return began_ && (arguments_.resume || progress_.any_ended() || any_running_);
+  }
   void print_result(const RunResult& result);
   void print_json(const RunResult& result);
   static void print_failure(const RunFailure& failure);
   std::string how_to_go_on() const;
 
   const RunArguments& arguments_;
-  const Application& application_;
-  std::string input_;
-  StoreChoice store_choice_;
+  const CheckedApplication application_;
+  RunOptions options_;
   Signals signals_;
   Reactor reactor_;
   Progress progress_;
+  const StoreChoice store_choice_;
   StopSource stop_;
   std::string session_;
-  bool resumed_ = false;
-  const WorkerPool* pool_ = nullptr;
-  Deadline begun_{};
-  Deadline deadline_ = kNoDeadline;
+  bool began_ = false;
+  bool any_running_ = false;
+  Deadline ended_at_{};
   double seconds_ = 0;
 };
 
-WorkerPoolOptions ApplicationRun::pool_options() {
-  WorkerPoolOptions options;
-  options.running_max = arguments_.workers;
-  options.output = [this](const OutputLine& line) {
-    progress_.line(
-        fmt::format("[{}] {}", line.instance.empty() ? line.function : line.instance, line.text));
-  };
-  return options;
-}
-
-Task<std::unique_ptr<DataStore>> ApplicationRun::open() {
-  StoreOptions options;
-  options.durable = arguments_.durable;
-  options.read_consistency = application_.read_consistency;
-  options.patience = patience_of(arguments_.store_patience_s);
-  if (!arguments_.quiet) {
-    options.waiting = [this](std::string_view text) { progress_.line(text); };
-    options.warn = [](std::string_view text) { say("unum: warning: {}\n", text); };
-  }
-  if (arguments_.resume) {
-    co_return co_await open_for_session(reactor_, store_choice_, arguments_.session, options,
-                                        wait());
-  }
-  // Only the embedded default may be made here, and only by a run that begins something.
-  if (!store_choice_.named) {
-    co_await create_store(reactor_, store_choice_.type, store_choice_.name, wait());
-  }
-  co_return co_await open_store(reactor_, store_choice_.type, store_choice_.name, options, wait());
-}
-
-/// What the session was begun with.
-Task<std::string> ApplicationRun::kept_input(DataStore& store) {
-  const SessionContext context = session_context(session_);
-  const ItemId item{application_.entry, ItemKind::input};
-  std::optional<std::string> kept = co_await store.get(context, item, wait());
-  if (!kept) {
-    throw Error(ErrorKind::invalid, "cli", "session",
-                fmt::format("there is no session {} of this application in {}:{}", session_,
-                            store.type(), store.name()));
-  }
-  try {
-    json::validate(*kept, fmt::format("the input that session {} was begun with", session_));
-  } catch (const Error& error) {
-    throw Error(ErrorKind::corrupt, "cli", "session", error.message());
-  }
-  // By value, so that an input that looks like a payload is not taken for one again.
-  std::string wrapped = R"({"Data":{"Source":"http","Value":)";
-  wrapped += *kept;
-  wrapped += "}}";
-  co_return wrapped;
-}
-
-/// A session that was begun at another entry belongs to another application, which may have
-/// functions of the same names. (What was begun at this one's, the runtime looks at itself.)
-Task<void> ApplicationRun::refuse_other_entry(DataStore& store) {
-  const SessionContext context = session_context(session_);
-  const std::vector<ListedItem> items = co_await store.list(context, wait());
-  for (const ListedItem& item : items) {
-    const bool begins = item.id.kind == ItemKind::input || item.id.kind == ItemKind::application;
-    if (!begins || item.id.name == application_.entry) continue;
-    throw Error(ErrorKind::invalid, "cli", "session",
-                fmt::format("session {} belongs to an application whose entry is {}, not to {}, "
-                            "which begins with {}; use another session",
-                            session_, item.id.name, application_.name, application_.entry));
+void CommandRun::began(const RunStart& start) {
+  began_ = true;
+  session_ = start.session;
+  if (arguments_.quiet) return;
+  progress_.line(fmt::format("session {}: {}, {} functions, store {}:{}", session_,
+                             application_.name(), application_.function_count(), start.store_type,
+                             start.store_name));
+  if (reactor_.backend() != Reactor::Backend::uring) {
+    progress_.line("reactor: " + reactor_.backend_reason());
   }
 }
 
-Task<void> ApplicationRun::watch_signals(StopToken done) {
+void CommandRun::printed(const OutputLine& line) {
+  progress_.line(
+      fmt::format("[{}] {}", line.instance.empty() ? line.function : line.instance, line.text));
+}
+
+void CommandRun::fill_options() {
+  options_.session = arguments_.session;
+  options_.resume = arguments_.resume;
+  options_.store = arguments_.store;
+  options_.workers = arguments_.workers;
+  options_.accept_changes = arguments_.accept_changes;
+  options_.observer = this;
+  options_.store_options.durable = arguments_.durable;
+  options_.store_options.patience = patience_of(arguments_.store_patience_s);
+  if (arguments_.quiet) return;
+  options_.store_options.waiting = [this](std::string_view text) { progress_.line(text); };
+  options_.store_options.warn = [](std::string_view text) { say("unum: warning: {}\n", text); };
+}
+
+Task<void> CommandRun::watch_signals(StopToken done) {
   bool asked_before = false;
   const Wait until_done{kNoDeadline, done};
   while (const std::optional<int> signal = co_await signals_.next(reactor_, until_done)) {
+    if (*signal == SIGUSR1) {
+      progress_.text(describe_waiting(reactor_));
+      continue;
+    }
     if (asked_before) {
       if (can_go_on()) say("unum: {}\n", how_to_go_on());
       ::_exit(kInterrupted);  // workers die with this process
@@ -253,7 +209,7 @@ Task<void> ApplicationRun::watch_signals(StopToken done) {
 
 /// As process 1 of a container this process is the parent of all that its workers leave behind.
 /// Who is not waited for stays a zombie and counts against the limit of processes.
-Task<void> ApplicationRun::reap_orphans(StopToken done) {
+Task<void> CommandRun::reap_orphans(StopToken done) {
   constexpr std::chrono::milliseconds kAgain{20};
   Signals ended({SIGCHLD});
   while (true) {
@@ -264,84 +220,29 @@ Task<void> ApplicationRun::reap_orphans(StopToken done) {
   }
 }
 
-void ApplicationRun::announce(const DataStore& store) {
-  if (arguments_.quiet) return;
-  progress_.line(fmt::format("session {}: {}, {} functions, store {}:{}", session_,
-                             application_.name, application_.functions.size(), store.type(),
-                             store.name()));
-  if (reactor_.backend() != Reactor::Backend::uring) {
-    progress_.line("reactor: " + reactor_.backend_reason());
-  }
-}
-
-Task<RunResult> ApplicationRun::run_workflow(DataStore& store, WorkerPool& pool) {
-  LocalHostOptions options;
-  options.observer = &progress_;
-  ApplicationIdentity& identity = options.runtime.application.emplace();
-  identity.name = application_.name;
-  identity.accept_changes = arguments_.accept_changes;
-  std::vector<Function> functions;
-  for (const FunctionSettings& settings : application_.functions) {
-    functions.emplace_back(settings.ir);
-    identity.functions.emplace(settings.name(), functions.back().digest());
-  }
-  LocalHost host(reactor_, store, options);
-  for (Function& function : functions) host.add(std::move(function), pool);
-  co_return co_await host.run(session_, input_, wait());
-}
-
-Task<RunResult> ApplicationRun::run_in(DataStore& store, WorkerPool& pool) {
-  if (arguments_.resume) {
-    input_ = co_await kept_input(store);
-    resumed_ = true;
-  } else if (session_.empty()) {
-    // It is JSON: read_input has seen to that.
-    const auto payload = parse_if_payload(json::View::trusted(json::trim(input_)));
-    if (payload) session_ = payload->session;
-  }
-  if (session_.empty()) {
-    session_ = create_session_context(store).session();
-  } else {
-    co_await refuse_other_entry(store);
-  }
-  announce(store);
-  co_return co_await run_workflow(store, pool);
-}
-
-Task<int> ApplicationRun::run_all() {
-  std::vector<FunctionCode> codes;
-  codes.reserve(application_.functions.size());
-  for (const FunctionSettings& settings : application_.functions)
-    codes.push_back(code_of(settings));
-  session_ = arguments_.session;
-  store_choice_ = choose_store(application_, arguments_.store);
-  WorkerPool pool(reactor_, std::move(codes), pool_options());
-  pool_ = &pool;
-  pool.prepare();
+Task<int> CommandRun::run_all() {
+  fill_options();
   StopSource done;
   TaskGroup watchers;
   watchers.spawn(watch_signals(done.token()));
   if (children::adopts_orphans()) watchers.spawn(reap_orphans(done.token()));
-  begun_ = reactor_.exact_now();
+  const Deadline begun = reactor_.exact_now();
+  Wait wait{kNoDeadline, stop_.token()};
   if (arguments_.timeout_s > 0) {
-    deadline_ = begun_ + std::chrono::duration_cast<Clock::duration>(
-                             std::chrono::duration<double>(arguments_.timeout_s));
+    wait.deadline = begun + std::chrono::duration_cast<Clock::duration>(
+                                std::chrono::duration<double>(arguments_.timeout_s));
   }
-  std::unique_ptr<DataStore> store;
   std::optional<RunResult> result;
   std::exception_ptr error;
   try {
-    store = co_await open();
-    result = co_await run_in(*store, pool);
+    result = co_await run_application(reactor_, application_, options_, wait);
   } catch (...) {
     error = std::current_exception();
   }
-  seconds_ = std::chrono::duration<double>(reactor_.exact_now() - begun_).count();
+  seconds_ = std::chrono::duration<double>(ended_at_ - begun).count();
   progress_.finish(!error);
-  co_await pool.shutdown();
   done.request("done");
   co_await watchers.drain();
-  if (store) co_await store->close();
   if (error && stop_.requested() && is_cancelled(error)) {
     say("unum: interrupted before anything ran\n");
     co_return kInterrupted;
@@ -355,13 +256,8 @@ Task<int> ApplicationRun::run_all() {
   co_return fail(error);
 }
 
-/// Whether the session is there to be resumed: its input is stored before its first call.
-bool ApplicationRun::can_go_on() const {
-  return resumed_ || progress_.any_ended() || pool_->counters().calls > 0;
-}
-
 /// What was stored before stays: says how to go on where there is something to go on with.
-int ApplicationRun::fail(const std::exception_ptr& error) const {
+int CommandRun::fail(const std::exception_ptr& error) const {
   const int code = report_exception(error);
   if (code == kMachine && can_go_on()) {
     say("unum: what is stored stays; once the cause is mended, {}\n", how_to_go_on());
@@ -370,7 +266,7 @@ int ApplicationRun::fail(const std::exception_ptr& error) const {
 }
 
 /// The end of a sentence.
-std::string ApplicationRun::how_to_go_on() const {
+std::string CommandRun::how_to_go_on() const {
   if (store_choice_.type == "memory") return "nothing of it is kept in memory";
   std::string command = "go on with: unum resume ";
   std::string password;
@@ -384,7 +280,7 @@ std::string ApplicationRun::how_to_go_on() const {
   return command + shell_word(session_) + ' ' + shell_word(arguments_.directory) + password;
 }
 
-int ApplicationRun::conclude(const RunResult& result) {
+int CommandRun::conclude(const RunResult& result) {
   if (arguments_.json) print_json(result);
   switch (result.status) {
     case RunResult::Status::succeeded:
@@ -408,7 +304,7 @@ int ApplicationRun::conclude(const RunResult& result) {
   return kWorkflowFailed;
 }
 
-void ApplicationRun::print_result(const RunResult& result) {
+void CommandRun::print_result(const RunResult& result) {
   std::fwrite(result.result.data(), 1, result.result.size(), stdout);
   std::fputc('\n', stdout);
   if (std::fflush(stdout) != 0) {
@@ -416,7 +312,7 @@ void ApplicationRun::print_result(const RunResult& result) {
   }
 }
 
-void ApplicationRun::print_failure(const RunFailure& failure) {
+void CommandRun::print_failure(const RunFailure& failure) {
   std::string who = "the run";
   if (!failure.instance.empty()) {
     const auto name = parse_instance_name(failure.instance);
@@ -427,7 +323,7 @@ void ApplicationRun::print_failure(const RunFailure& failure) {
       failure.cause.ends_with('\n') ? "" : "\n");
 }
 
-void ApplicationRun::print_json(const RunResult& result) {
+void CommandRun::print_json(const RunResult& result) {
   std::string out = R"({"session":)";
   json::append_string(out, session_);
   const bool succeeded = result.status == RunResult::Status::succeeded;
@@ -459,11 +355,10 @@ void ApplicationRun::print_json(const RunResult& result) {
 }  // namespace
 
 int run(const RunArguments& arguments) {
-  const std::optional<Application> application = load_checked(arguments.directory, arguments.quiet);
-  if (!application) return kUsage;
+  CheckedApplication application = load_checked(arguments.directory, arguments.quiet);
   // Before signals are taken: whoever waits for stdin can still be interrupted.
   std::string input = arguments.input ? read_input_option(*arguments.input) : "{}";
-  return ApplicationRun(arguments, *application, std::move(input)).run();
+  return CommandRun(arguments, std::move(application), std::move(input)).run();
 }
 
 }  // namespace unum::cli

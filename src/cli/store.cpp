@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/cli.hpp"
+#include "hosts/store_choice.hpp"
 
 namespace unum::cli {
 namespace {

@@ -5,6 +5,8 @@
 #include <set>
 #include <tuple>
 
+#include "base/activity.hpp"
+#include "base/log.hpp"
 #include "unum/application.hpp"
 #include "workflow/ir.hpp"
 
@@ -25,8 +27,10 @@ bool may_pass_at_once(ErrorKind kind) {
 /// User code that hears of the run's end; stores do not, so that what was computed is still kept.
 class LocalHost::StoppableCode final : public UserCode {
  public:
-  StoppableCode(UserCode& code, StopToken stop) : code_(code), stop_(stop) {}
+  StoppableCode(UserCode& code, StopToken stop, RunObserver* observer)
+      : code_(code), stop_(stop), observer_(observer) {}
   Task<UserResult> call(const UserCall& call, Wait wait) override {
+    if (observer_ != nullptr) observer_->running(call.instance, call.attempt);
     wait.stop = stop_;
     return code_.call(call, wait);
   }
@@ -34,6 +38,7 @@ class LocalHost::StoppableCode final : public UserCode {
  private:
   UserCode& code_;
   StopToken stop_;
+  RunObserver* observer_;
 };
 
 LocalHost::LocalHost(Reactor& reactor, DataStore& store, const LocalHostOptions& options)
@@ -76,11 +81,20 @@ Task<void> LocalHost::invoke(Invocation invocation, Wait) {
     }
     co_return;
   }
+  log::debug(LogArea::host, {session_, invocation.instance}, "accepted from {}", invocation.origin);
   if (options_.observer != nullptr)
     options_.observer->queued(invocation.function, invocation.instance);
   queue_.push_back(
       {&found->second, std::move(invocation.instance), std::move(invocation.payload), 1});
   start_queued();
+}
+
+std::string LocalHost::describe(const void* host_address) {
+  const auto& host = *static_cast<const LocalHost*>(host_address);
+  return std::to_string(host.steps_in_flight_) + " steps in flight, " +
+         std::to_string(host.queue_.size()) + " invocations queued, " +
+         std::to_string(host.instances_) + " instances done" +
+         (host.store_.is_held_back() ? "; the data store holds new ones back" : "");
 }
 
 /// Begins queued steps as far as the bound allows. Not nested: a step that begins here may invoke.
@@ -119,7 +133,7 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
   while (true) {
     std::optional<Error> failure;
     try {
-      StoppableCode code(*first.entry->code, stop_->token());
+      StoppableCode code(*first.entry->code, stop_->token(), options_.observer);
       StepReport report =
           co_await runtime_.step(first.entry->function, first.payload, code, attempt, wait);
       record(*first.entry, std::move(report), attempt);
@@ -146,6 +160,8 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
       co_return;
     }
     ++attempt;
+    log::warn(LogArea::host, {session_, first.instance}, "delivered again, attempt {}: {}", attempt,
+              failure->code());
     if (options_.observer != nullptr)
       options_.observer->delivered_again(first.instance, attempt, *failure);
   }
@@ -237,6 +253,8 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
   stores_stop_ = std::make_unique<StopSource>();
   StopSource run_ended;
   StopSource told_to_end(stop_->token());
+  Activity activity("run", entry_->function.name(), session_);
+  activity.describe_by(&LocalHost::describe, this);
   TaskGroup watchdogs;
   if (wait.deadline != kNoDeadline) {
     watchdogs.spawn(watch_time(wait.deadline, run_ended.token()));
@@ -271,6 +289,7 @@ Task<void> LocalHost::run_steps(const json::Text& payload) {
       has_new |= told_again.insert(std::move(aggregator)).second;
     }
     if (!has_new) break;
+    log::info(LogArea::host, {session_, {}}, "a second look: fan-ins are complete and unclaimed");
     origins_.clear();
     finals_.clear();
     instances_ = 0;

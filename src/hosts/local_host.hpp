@@ -18,36 +18,11 @@
 #include <vector>
 
 #include "base/limits.hpp"
+#include "unum/run.hpp"
 #include "unum/runtime.hpp"
 #include "unum/task_group.hpp"
 
 namespace unum {
-
-/// A failure of an instance, or (with an empty instance) of the run as a whole.
-struct RunFailure {
-  std::string instance;
-  std::string error;
-  std::string cause;
-  int attempt = 1;
-};
-
-struct RunResult {
-  enum class Status : std::uint8_t { succeeded, failed, interrupted, timed_out };
-  Status status = Status::succeeded;
-  std::string result;                ///< JSON text, when it succeeded.
-  std::vector<RunFailure> failures;  ///< Sorted by instance.
-  std::size_t instances = 0;         ///< How many have an outcome.
-  std::size_t user_code_runs = 0;    ///< How often user code ran to its end.
-};
-
-/// Sees a run as it goes, for progress. Called on the reactor's thread.
-class RunObserver {
- public:
-  virtual ~RunObserver() = default;
-  virtual void queued(std::string_view function, std::string_view instance) = 0;
-  virtual void ended(std::string_view function, const StepReport& report) = 0;
-  virtual void delivered_again(std::string_view instance, int attempt, const Error& why) = 0;
-};
 
 struct LocalHostOptions {
   /// When nothing is left to run, whether everything is delivered once more for fan-ins that have
@@ -112,6 +87,7 @@ class LocalHost final : private Invoker {
   class StoppableCode;
 
   Task<void> invoke(Invocation invocation, Wait wait) override;
+  static std::string describe(const void* host);
   void start_queued();
   Task<void> deliver(Delivery delivery);
   Task<void> deliver_once(const Delivery& delivery);

@@ -3,10 +3,12 @@
 // UringPort and EpollPort behave the same and pass the same tests. A port never runs anybody's
 // code: it moves completed operations to a queue, and the reactor runs them. Nothing else in the
 // process asks a clock or the kernel's generator, so that a port of a test's own drives time and
-// chance.
+// chance; but for the log and the list of what waits, which are for people and decide nothing.
 #pragma once
 
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -87,6 +89,7 @@ class Port {
   void submit(Operation& operation) noexcept {
     operation.state = Operation::State::queued;
     operation.cancelling = Operation::Cancel::none;
+    changed(operation, 1);
     queue_of(operation).push_back(operation);
   }
   /// Asks for the end of an operation that was submitted and is not done. It completes in any case,
@@ -123,7 +126,20 @@ class Port {
   Reactor::Counters counters{};
   ReadyQueue ready;  ///< What has completed and what was posted; the reactor runs it.
 
+  /// Operations of one kind that were submitted and are not done, for people.
+  struct UnderWay {
+    std::int32_t count = 0;
+    std::chrono::nanoseconds changed{};  ///< The tick in which one last began or ended.
+  };
+  std::array<UnderWay, static_cast<std::size_t>(Opcode::poll) + 1> under_way{};
+  std::chrono::nanoseconds tick_began{};  ///< Coarse time, set by the reactor.
+
  protected:
+  void changed(const Operation& operation, std::int32_t by) noexcept {
+    UnderWay& kind = under_way[static_cast<std::size_t>(operation.request.opcode)];
+    kind.count += by;
+    kind.changed = tick_began;
+  }
   virtual void cancel_in_flight(Operation& operation) noexcept = 0;
 
   OperationList& queue_of(const Operation& operation) noexcept {
@@ -141,6 +157,7 @@ class Port {
     operation.result = result;
     operation.state = Operation::State::done;
     ++counters.operations;
+    changed(operation, -1);
     ready.push(operation);
   }
   /// The last step of one that is.

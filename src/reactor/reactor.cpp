@@ -5,7 +5,10 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "base/activity.hpp"
+#include "base/log.hpp"
 #include "reactor/port.hpp"
+#include "reactor/slow_tick.hpp"
 #include "reactor/timer_heap.hpp"
 #include "reactor/watch_table.hpp"
 #include "unum/error.hpp"
@@ -66,11 +69,14 @@ PortAttempt choose_port(const Reactor::Options& options) {
 }  // namespace
 
 Reactor::Reactor(const Options& options) : timers_(std::make_unique<TimerHeap>()) {
+  log::read_environment();
   ignore_broken_pipes();
   PortAttempt attempt = choose_port(options);
   port_ = std::move(attempt.port);
   backend_reason_ = std::move(attempt.reason);
   watches_ = std::make_unique<WatchTable>(*this);
+  port_->tick_began = coarse_time();
+  log::info(LogArea::reactor, "begins: {}", backend_reason_);
 }
 
 Reactor::Reactor(std::unique_ptr<Port> port, std::string reason)
@@ -78,7 +84,10 @@ Reactor::Reactor(std::unique_ptr<Port> port, std::string reason)
       port_(std::move(port)),
       watches_(std::make_unique<WatchTable>(*this)),
       backend_reason_(std::move(reason)) {
+  log::read_environment();
   ignore_broken_pipes();
+  port_->tick_began = coarse_time();
+  log::info(LogArea::reactor, "begins: {}", backend_reason_);
 }
 
 Reactor reactor_on(std::unique_ptr<Port> port, std::string reason) {
@@ -136,6 +145,8 @@ bool Reactor::run_once(Deadline until) {
     port_->wait(kAlreadyPassed);
   }
   now_is_known_ = false;
+  port_->tick_began = coarse_time();
+  const SlowTick slow_tick(*port_);
   // Only those there are now: one that sets itself again for "at once" runs in the next tick.
   for (std::size_t count = timers_->size(); count > 0; --count) {
     Timer* timer = timers_->pop_due(now());

@@ -10,7 +10,9 @@
 #include <exception>
 #include <utility>
 
+#include "base/activity.hpp"
 #include "base/json.hpp"
+#include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "runtime/session_owner.hpp"
 #include "unum/task_group.hpp"
@@ -83,6 +85,11 @@ json::Text array_of(const std::vector<json::View>& values) {
   return json::Text::trusted(std::move(out));
 }
 
+constexpr std::string_view to_text(FanInState::Status status) {
+  constexpr std::array<std::string_view, 4> kTexts = {"incomplete", "claimed", "taken", "mismatch"};
+  return kTexts[static_cast<std::size_t>(status)];
+}
+
 Payload read_payload(const FunctionIr& ir, json::View text) {
   if (!ir.start) return parse_payload(text);
   if (std::optional<Payload> payload = parse_if_payload(text)) return std::move(*payload);
@@ -97,15 +104,21 @@ Payload read_payload(const FunctionIr& ir, json::View text) {
 Runtime::Runtime(DataStore& store, Invoker& invoker, RuntimeOptions options)
     : store_(store), invoker_(invoker), options_(std::move(options)) {}
 
-/// The state of one step; lives in the frame of the call that runs it.
-struct Runtime::Step {
+/// The state of one step; lives in the frame of the call that runs it. Of a public class, and no
+/// business of the shared library's users.
+struct [[gnu::visibility("hidden")]] Runtime::Step {
   Runtime& runtime;
   const Function& function;
   const Payload& payload;
   SessionContext context;
   Wait wait;
   StepReport report{};
+  Activity* activity = nullptr;  ///< Of the call that runs it.
 
+  log::About about() const { return {report.session, report.instance}; }
+  void waits_for(std::string_view what, std::size_t number = 0) {
+    activity->waits_for(what, number);
+  }
   DataStore& store() const { return runtime.store_; }
   const FunctionIr& ir() const { return function.ir(); }
   ItemId own_item(ItemKind kind) const { return {report.instance, kind}; }
@@ -127,6 +140,7 @@ struct Runtime::Step {
   Task<void> fail(std::string error, std::string cause, int attempt);
   Task<void> report_failure(int attempt);
   void finish(json::View result);
+  void tell_end() const;
 };
 
 /// Names the instance a payload is for and binds the step to its session.
@@ -150,7 +164,11 @@ Task<StepReport> Runtime::step(const Function& function, json::View payload_text
                                int attempt, Wait wait) {
   const Payload payload = read_payload(function.ir(), payload_text);
   Step step = begin(function, payload, wait);
+  Activity activity("step", step.report.instance, step.report.session);
+  step.activity = &activity;
+  log::debug(LogArea::runtime, step.about(), "step begins, attempt {}", attempt);
   co_await step.run(code, attempt);
+  step.tell_end();
   co_return std::move(step.report);
 }
 
@@ -159,6 +177,9 @@ Task<StepReport> Runtime::give_up(const Function& function, json::View payload_t
                                   Wait wait) {
   const Payload payload = read_payload(function.ir(), payload_text);
   Step step = begin(function, payload, wait);
+  Activity activity("step", step.report.instance, step.report.session);
+  step.activity = &activity;
+  log::warn(LogArea::runtime, step.about(), "given up after attempt {}: {}", attempt, error);
   const std::optional<std::string> outcome =
       co_await store_.get(step.context, step.own_item(ItemKind::outcome), wait);
   if (outcome) {
@@ -172,7 +193,9 @@ Task<StepReport> Runtime::give_up(const Function& function, json::View payload_t
 }
 
 Task<void> Runtime::Step::run(UserCode& code, int attempt) {
+  waits_for("the store: its session");
   if (ir().start && payload.frames.empty()) co_await begin_session();
+  waits_for("the store: whether it has an outcome");
   std::optional<std::string> outcome =
       co_await store().get(context, own_item(ItemKind::outcome), wait);
   co_await or_report(go_on(std::move(outcome), code, attempt), attempt);
@@ -257,6 +280,7 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(json::Text&
   std::vector<Pointer> pointers;
   pointers.reserve(data.names.size());
   data.names.for_each([&](std::string_view name) { pointers.push_back(pointer(context, name)); });
+  waits_for("the store: inputs,", pointers.size());
   const std::vector<std::string> stored = co_await read_input(store(), context, pointers, wait);
   std::vector<json::View> values;
   values.reserve(stored.size());
@@ -307,6 +331,7 @@ json::Text Runtime::Step::input_of(const std::vector<json::View>& values) const 
 Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, json::View input) {
   const UserCall call{function.name(), report.instance,     report.session,
                       input,           payload.traceparent, attempt};
+  waits_for("user code");
   UserResult result = co_await code.call(call, wait);
   report.user_code_ran = true;
   if (!result.succeeded) {
@@ -328,6 +353,7 @@ Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, json::View
 /// is adopted, to its end.
 Task<bool> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
   const std::vector<FanIn> fan_ins = fan_ins_of(plan);
+  waits_for("the store: its outcome to be written");
   CommitResult written = co_await store().commit(context, outcome, fan_ins, wait);
   if (written.write.status == WriteResult::Status::already_there &&
       written.write.stored != outcome) {
@@ -357,6 +383,7 @@ Task<void> Runtime::Step::adopt(std::string stored) {
   }
   const std::vector<FanIn> fan_ins = fan_ins_of(plan);
   std::vector<FanInState> states;
+  waits_for("the store: its fan-ins,", fan_ins.size());
   if (!fan_ins.empty()) states = co_await store().join(context, fan_ins, wait);
   co_await follow(plan, std::move(states));
   finish(outcome.value);
@@ -366,6 +393,7 @@ Task<void> Runtime::Step::adopt(std::string stored) {
 /// fails.
 Task<void> Runtime::Step::follow(const Plan& plan, std::vector<FanInState> states) {
   EdgeErrors errors;
+  waits_for("the platform: invocations,", plan.children.size());
   try {
     co_await invoke_children(plan);
   } catch (...) {
@@ -391,7 +419,10 @@ Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState s
                                    " disagree about its fan-in: " + report.instance + " has " +
                                    set->summary() + ", another one has " + state.detail);
   }
+  log::debug(LogArea::runtime, about(), "fan-in of {} values for {}: {}", set->size(),
+             fan_in.aggregator, to_text(state.status));
   if (state.status != FanInState::Status::claimed) co_return;
+  waits_for("the platform: an aggregator's invocation");
   // Both kinds of set are lists of this runtime's: FanInListReader made the observer's.
   const auto& list = static_cast<const FanInList&>(*set);
   Invocation invocation{*fan_in.target, fan_in.aggregator, fan_in_origin(*set),
@@ -447,9 +478,21 @@ Task<void> Runtime::Step::fail(std::string error, std::string cause, int attempt
 
 Task<void> Runtime::Step::report_failure(int attempt) {
   report.status = StepReport::Status::failed;
+  waits_for("the store: its report of a failure");
   std::string text = failure_json(report.error, report.cause).text();
   text.insert(text.size() - 1, ",\"Attempt\":" + std::to_string(attempt));
   co_await store().put(context, own_item(ItemKind::report), text, wait);
+}
+
+void Runtime::Step::tell_end() const {
+  constexpr std::array<std::string_view, 3> kEndings = {"succeeded", "caught a failure", "failed"};
+  const LogLevel level =
+      report.status == StepReport::Status::failed ? LogLevel::warn : LogLevel::debug;
+  log::event(level, LogArea::runtime, about(),
+             "step {}{}{}{}: {} invocations, {} fan-ins, {} bytes",
+             kEndings[static_cast<std::size_t>(report.status)],
+             report.adopted ? ", its outcome was there" : "", report.error.empty() ? "" : ", ",
+             report.error, report.invocations, report.fan_ins.size(), report.result_bytes);
 }
 
 void Runtime::Step::finish(json::View result) {

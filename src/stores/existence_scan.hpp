@@ -24,7 +24,7 @@ namespace unum {
 /// the list is still missing, a scan meets it after a number of steps that depends on the stretch's
 /// share alone. Contributors in many processes, which cannot share a scan, then also cost n log n
 /// checks together.
-struct ScanAndClaim::Scan {
+struct [[gnu::visibility("hidden")]] ScanAndClaim::Scan {
   std::string digest;
   std::size_t size = 0;
   std::size_t start = 0;
@@ -47,7 +47,7 @@ struct ScanAndClaim::Scan {
 };
 
 /// The scans of the fan-ins that were checked last.
-class ScanAndClaim::Scans {
+class [[gnu::visibility("hidden")]] ScanAndClaim::Scans {
  public:
   std::shared_ptr<Scan> at(const SessionContext& context, const FanIn& fan_in, std::string digest) {
     std::string key = std::to_string(context.session().size());

@@ -3,6 +3,7 @@
 #include <array>
 #include <cctype>
 
+#include "base/log.hpp"
 #include "base/store_types.hpp"
 #include "base/suggest.hpp"
 #include "reactor/redis/address.hpp"
@@ -104,6 +105,7 @@ void check_name(std::string_view type, std::string_view name) {
 
 Task<StorePtr> open_named(Reactor& reactor, const StoreTypeInfo& type, std::string name,
                           StoreOptions options, Wait wait) {
+  log::info(LogArea::store, "opens {}", shown_store(type.word, name));
   try {
     StorePtr opened = co_await makers_of(type.type).open(reactor, name, options, wait);
     co_return checked(std::move(opened));

@@ -1,10 +1,13 @@
 // Any program as a function: one process an invocation, JSON on stdin, JSON on stdout.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
-#include "workers/worker_pool.hpp"
+#include "unum/output.hpp"
+#include "unum/reactor.hpp"
+#include "unum/runtime.hpp"
 #include "workers/worker_programs.hpp"
 
 namespace unum {

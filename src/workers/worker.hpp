@@ -9,10 +9,11 @@
 #include <string_view>
 
 #include "reactor/wait_list.hpp"
+#include "unum/output.hpp"
+#include "unum/runtime.hpp"
 #include "unum/task_group.hpp"
 #include "workers/answer_buffer.hpp"
 #include "workers/worker_output.hpp"
-#include "workers/worker_pool.hpp"
 #include "workers/worker_process.hpp"
 #include "workers/worker_programs.hpp"
 #include "workers/worker_protocol.hpp"

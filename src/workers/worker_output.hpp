@@ -4,7 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "workers/worker_pool.hpp"
+#include "unum/output.hpp"
+#include "unum/runtime.hpp"
 
 namespace unum {
 

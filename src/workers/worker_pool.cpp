@@ -8,17 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <map>
 #include <thread>
 
+#include "base/log.hpp"
 #include "reactor/descriptor_limit.hpp"
-#include "reactor/wait_list.hpp"
 #include "unum/error.hpp"
-#include "unum/task_group.hpp"
 #include "workers/executable_worker.hpp"
-#include "workers/shortage.hpp"
-#include "workers/worker.hpp"
-#include "workers/worker_programs.hpp"
+#include "workers/worker_pool_impl.hpp"
 
 namespace unum {
 namespace {
@@ -33,17 +29,6 @@ constexpr std::size_t kDescriptorsOfWorker = 5;
 constexpr std::chrono::seconds kAlonePatience{8};
 constexpr std::chrono::milliseconds kAlonePause{50};
 
-using SharedWorker = std::shared_ptr<Worker>;
-
-/// A function and what is known about running it.
-struct Entry {
-  FunctionCode code;
-  Variables variables;
-  std::vector<std::string> command;  ///< Empty until it was looked for.
-  bool forked = false;               ///< Its workers come from the fork server.
-  bool begun = false;                ///< It has had a worker.
-};
-
 unsigned weight_of(const Worker& worker) {
   return worker.code()->kind == CodeKind::node ? kNodeWeight : 1;
 }
@@ -56,74 +41,7 @@ Error cancelled(const UserCall& call, std::string_view reason) {
 
 }  // namespace
 
-class WorkerPool::Impl {
- public:
-  Impl(Reactor& reactor, std::vector<FunctionCode> functions, WorkerPoolOptions options);
-
-  void prepare();
-  Task<UserResult> call(const UserCall& call, Wait wait);
-  Task<void> shutdown();
-  WorkerPoolCounters counters() const noexcept;
-
- private:
-  struct Place;
-  struct RunningProgram;
-
-  Entry& entry_of(std::string_view function);
-  void look_up(Entry& entry);
-
-  Task<void> wait_for_place(const UserCall& call, Wait wait);
-  void release_place(bool hand_over_here) noexcept;
-
-  Task<UserResult> call_worker(Entry& entry, const UserCall& call, Wait wait);
-  Task<UserResult> call_executable(Entry& entry, const UserCall& call, Wait wait);
-  void settle_fault(const SharedWorker& worker, const Error& error);
-
-  Task<SharedWorker> obtain_worker(Entry& entry, const UserCall& call, Wait wait);
-  bool is_full() const noexcept;
-  bool evict_one();
-  Task<void> make_room(const UserCall& call, std::optional<ShortageError> why, Wait wait);
-  Task<bool> wait_alone(ShortageError why, Wait wait);
-
-  SharedWorker take_idle(const Entry& entry);
-  void keep_idle(SharedWorker worker);
-  Task<SharedWorker> start_worker(Entry& entry);
-  SharedWorker spawn_worker(const Entry& entry);
-  Task<SharedWorker> fork_worker(const Entry& entry);
-  Task<void> watch_fork_server(std::shared_ptr<ForkServer> server);
-  SharedWorker adopt(WorkerProcess process, WorkerPipes pipes);
-  Task<void> live(SharedWorker worker);
-  void want_spare();
-  Task<void> add_spare();
-  void forget(const SharedWorker& worker);
-
-  Reactor& reactor_;
-  WorkerPoolOptions options_;
-  std::map<std::string, Entry, std::less<>> entries_;
-  Descriptor null_;
-  WaitList places_;
-  WaitList room_;   ///< Calls that could not start a process.
-  WaitList ended_;  ///< Waits for the end of calls, and of a shutdown that is under way.
-  WorkerPoolCounters counters_{};
-  bool handing_over_ = false;
-  std::vector<SharedWorker> all_;
-  std::vector<SharedWorker> idle_;  ///< The one idle longest first.
-  unsigned idle_weight_ = 0;
-  std::size_t processes_max_ = 0;
-  std::size_t programs_running_ = 0;     ///< Processes of executables.
-  std::optional<Deadline> alone_since_;  ///< No process could be started, and there is none.
-  SharedWorker spare_;                   ///< Forked ahead, nobody's yet.
-  bool adding_spare_ = false;
-  std::size_t forkable_not_begun_ = 0;
-  std::shared_ptr<ForkServer> fork_server_;
-  bool fork_server_useless_ = false;
-  StopSource stop_;
-  enum class Shutdown : std::uint8_t { no, running, done } shutdown_ = Shutdown::no;
-  TaskGroup tasks_;
-};
-
-// --- The pool's face
-// ---------------------------------------------------------------------------------------
+// --- The pool's face -----------------------------------------------------------------------------
 
 WorkerPool::WorkerPool(Reactor& reactor, std::vector<FunctionCode> functions,
                        WorkerPoolOptions options)
@@ -141,6 +59,8 @@ WorkerPool::Impl::Impl(Reactor& reactor, std::vector<FunctionCode> functions,
     : reactor_(reactor),
       options_(std::move(options)),
       null_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {
+  activity_.describe_by([](const void* pool) { return static_cast<const Impl*>(pool)->describe(); },
+                        this);
   if (!null_) throw system_error("worker", errno, "opening /dev/null");
   if (options_.running_max == 0) {
     options_.running_max = std::max(1u, std::thread::hardware_concurrency());
@@ -166,12 +86,20 @@ WorkerPoolCounters WorkerPool::Impl::counters() const noexcept {
   return counters;
 }
 
+std::string WorkerPool::Impl::describe() const {
+  std::string text = fmt::format(
+      "{} of at most {} calls run, {} wait for their turn; {} processes, {} idle",
+      counters_.running, options_.running_max, places_.size(), all_.size(), idle_.size());
+  if (!room_.empty()) text += "; some wait for a process to end, since no more can be started";
+  return text;
+}
+
 void WorkerPool::Impl::prepare() {
   for (auto& [name, entry] : entries_) look_up(entry);
   want_spare();
 }
 
-Entry& WorkerPool::Impl::entry_of(std::string_view function) {
+WorkerEntry& WorkerPool::Impl::entry_of(std::string_view function) {
   const auto found = entries_.find(function);
   if (found == entries_.end()) {
     throw Error(ErrorKind::not_found, "worker", "Unum.NoWorker",
@@ -186,8 +114,7 @@ void WorkerPool::Impl::look_up(Entry& entry) {
   entry.command = worker_command(entry.code);
 }
 
-// --- Places: how many calls run at once
-// -----------------------------------------------------------------
+// --- Places: how many calls run at once ----------------------------------------------------------
 
 /// Holds a place while it lives.
 struct WorkerPool::Impl::Place {
@@ -227,16 +154,17 @@ void WorkerPool::Impl::release_place(bool hand_over_here) noexcept {
   if (shutdown_ != Shutdown::no) ended_.wake_all();
 }
 
-// --- Calls
-// ------------------------------------------------------------------------------------------------
+// --- Calls ---------------------------------------------------------------------------------------
 
 Task<UserResult> WorkerPool::Impl::call(const UserCall& call, Wait wait) {
   Entry& entry = entry_of(call.function);
   if (shutdown_ != Shutdown::no) throw cancelled(call, stop_.reason());
   if (wait.stop.stop_requested()) throw cancelled(call, wait.stop.reason());
+  Activity activity("call of", call.instance, call.session);
   if (counters_.running < options_.running_max && places_.empty()) {
     ++counters_.running;
   } else {
+    activity.waits_for("its turn");
     co_await wait_for_place(call, wait);
   }
   Place place{this};
@@ -244,9 +172,10 @@ Task<UserResult> WorkerPool::Impl::call(const UserCall& call, Wait wait) {
   look_up(entry);
   UserResult result;
   if (entry.code.kind == CodeKind::executable) {
+    activity.waits_for("its program");
     result = co_await call_executable(entry, call, wait);
   } else {
-    result = co_await call_worker(entry, call, wait);
+    result = co_await call_worker(entry, call, activity, wait);
   }
   place.hand_over();
   co_return result;
@@ -304,19 +233,25 @@ Task<UserResult> WorkerPool::Impl::call_executable(Entry& entry, const UserCall&
   }
 }
 
-Task<UserResult> WorkerPool::Impl::call_worker(Entry& entry, const UserCall& call, Wait wait) {
+Task<UserResult> WorkerPool::Impl::call_worker(Entry& entry, const UserCall& call,
+                                               Activity& activity, Wait wait) {
   for (int start = 1;; ++start) {
+    activity.waits_for("a worker process");
     SharedWorker worker = co_await obtain_worker(entry, call, wait);
     if (shutdown_ != Shutdown::no) {
       worker->kill();
       throw cancelled(call, stop_.reason());
     }
+    activity.waits_for("worker process", static_cast<std::size_t>(worker->pid()));
     try {
       UserResult result = co_await worker->call(call, wait);
       keep_idle(std::move(worker));
       co_return result;
     } catch (const Error& error) {
       settle_fault(worker, error);
+      const bool stopped = error.kind() == ErrorKind::cancelled;
+      log::event(stopped ? LogLevel::debug : LogLevel::warn, LogArea::worker,
+                 {call.session, call.instance}, "lost process {}: {}", worker->pid(), error.code());
       if (!worker->call_never_began() || start == kStartsMax) throw;
     }
   }
@@ -334,8 +269,7 @@ void WorkerPool::Impl::settle_fault(const SharedWorker& worker, const Error& err
   }
 }
 
-// --- Workers
-// ---------------------------------------------------------------------------------------------
+// --- Workers -------------------------------------------------------------------------------------
 
 SharedWorker WorkerPool::Impl::take_idle(const Entry& entry) {
   // The one used last: its caches are warm, and the others may be given up.
@@ -518,12 +452,14 @@ SharedWorker WorkerPool::Impl::adopt(WorkerProcess process, WorkerPipes pipes) {
       std::make_shared<Worker>(reactor_, std::move(process), std::move(pipes), options_.output);
   all_.push_back(worker);
   ++counters_.started;
+  log::info(LogArea::worker, "process {} was started, one of {}", worker->pid(), all_.size());
   tasks_.spawn(live(worker));
   return worker;
 }
 
 Task<void> WorkerPool::Impl::live(SharedWorker worker) {
   co_await worker->tend();
+  log::info(LogArea::worker, "process {} ended", worker->pid());
   forget(worker);
 }
 
@@ -565,8 +501,7 @@ Task<void> WorkerPool::Impl::add_spare() {
   if (shutdown_ != Shutdown::no) ended_.wake_all();
 }
 
-// --- The end
-// -----------------------------------------------------------------------------------------------
+// --- The end -------------------------------------------------------------------------------------
 
 Task<void> WorkerPool::Impl::shutdown() {
   if (shutdown_ != Shutdown::no) {

@@ -10,66 +10,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
+#include "unum/output.hpp"
 #include "unum/reactor.hpp"
 #include "unum/runtime.hpp"
 #include "unum/task.hpp"
+#include "workers/function_code.hpp"
 
 namespace unum {
-
-enum class CodeKind : std::uint8_t {
-  python,      ///< `lambda_handler(event, context)`, Python >= 3.8.
-  node,        ///< `exports.handler`, Node >= 18.
-  executable,  ///< Any program: a process an invocation, JSON on stdin, JSON on stdout.
-  native,      ///< A shared object with the entry point of unum/native.h.
-};
-
-/// What a template's `Runtime` runs as: "python3.12", "nodejs20.x", "provided.al2023", "native";
-/// nothing for others.
-std::optional<CodeKind> code_kind(std::string_view runtime);
-
-/// What to run for a function.
-struct FunctionCode {
-  std::string function;
-  CodeKind kind = CodeKind::python;
-  /// The directory of the code (`CodeUri`): the worker's working directory and first place of
-  /// import. Absolute.
-  std::string directory;
-  /// python: `app.lambda_handler`, `pkg/mod.handler`. node: `index.handler`. executable: a path in
-  /// the directory (if there is no such file: `bootstrap`). native: `libcount.so` or
-  /// `libcount.so:symbol`.
-  std::string handler = "app.lambda_handler";
-  /// Added to the environment of the host. The AWS_LAMBDA_* and UNUM_* variables come from the
-  /// pool.
-  std::vector<std::pair<std::string, std::string>> environment;
-  int memory_mb = 512;  ///< Told to the code; not enforced.
-  /// Of one call, counted from when a worker has it. Zero: none.
-  std::chrono::milliseconds timeout{60'000};
-};
-
-/// A line that user code wrote to stdout or stderr (they share one pipe, so the order is the
-/// program's own). Views die when the sink returns.
-struct OutputLine {
-  std::string_view function;
-  std::string_view
-      instance;  ///< Whose call was running; empty before the first call and between calls.
-  std::string_view session;
-  std::string_view text;  ///< Without the newline; any bytes.
-  /// The line goes on in the next one: it is longer than kOutputLineBytesMax.
-  bool continues = false;
-};
-/// Called on the reactor's thread, before the call that wrote the line returns. Must not throw.
-using OutputSink = std::function<void(const OutputLine&)>;
-
-/// A longer line is handed on in pieces: what is held for a line that never ends is bounded.
-inline constexpr std::size_t kOutputLineBytesMax = 16 * 1024;
 
 struct WorkerPoolOptions {
   /// Calls running at once, over all functions; 0: as many as there are cores.

@@ -74,14 +74,6 @@ std::string executable_of(const FunctionCode& code) {
 
 }  // namespace
 
-std::optional<CodeKind> code_kind(std::string_view runtime) {
-  if (runtime.starts_with("python")) return CodeKind::python;
-  if (runtime.starts_with("nodejs")) return CodeKind::node;
-  if (runtime.starts_with("provided")) return CodeKind::executable;
-  if (runtime == "native") return CodeKind::native;
-  return std::nullopt;
-}
-
 std::vector<std::string> worker_command(const FunctionCode& code) {
   switch (code.kind) {
     case CodeKind::python:

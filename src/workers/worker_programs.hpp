@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "workers/worker_pool.hpp"
+#include "workers/function_code.hpp"
 
 namespace unum {
 

@@ -31,7 +31,8 @@
 #include <string>
 #include <string_view>
 
-#include "workers/worker_pool.hpp"
+#include "unum/runtime.hpp"
+#include "workers/function_code.hpp"
 
 namespace unum::worker {
 

@@ -3,6 +3,7 @@
 
 #include <strings.h>
 
+#include "base/activity.hpp"
 #include "reactor/gate.hpp"
 #include "reactor/http/dispatcher.hpp"
 #include "reactor/http/error.hpp"
@@ -54,6 +55,8 @@ Task<Response> Client::send(Request request, Wait wait) {
     throw SendError(kind_of(kCode), symbol_of(kCode),
                     name_of(request) + ": the HTTP client was closed", false);
   }
+  Activity activity("request to", request.origin);
+  activity.waits_for("its answer");
   Transfer transfer(*dispatcher_, std::move(request), wait);
   co_return co_await transfer;
 }

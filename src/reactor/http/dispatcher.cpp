@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "base/log.hpp"
 #include "reactor/descriptor_limit.hpp"
 #include "unum/assert.hpp"
 
@@ -211,6 +212,8 @@ bool Dispatcher::on_request(Transfer& transfer) noexcept {
     transfer.end_ = End::source_was_read;
     return false;
   }
+  log::debug(LogArea::http, "sent again to {}: the connection had been closed",
+             transfer.request_.origin);
   transfer.response_.sent_again = true;
   return true;
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "base/log.hpp"
 #include "unum/assert.hpp"
 #include "unum/error.hpp"
 
@@ -132,6 +133,7 @@ curl_socket_t Multi::on_open(void* self, curlsocktype, curl_sockaddr* address) n
     return CURL_SOCKET_BAD;
   }
   ++multi.sockets_opened_;
+  log::debug(LogArea::http, "opens connection {}", multi.sockets_opened_);
   return fd;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/log.hpp"
 #include "reactor/redis/client_impl.hpp"
 #include "reactor/redis/slots.hpp"
 #include "unum/assert.hpp"
@@ -294,6 +295,8 @@ Task<void> Client::wait_to_retry(Attempts& attempts, const Error& failure) {
                     " from the first failure on)");
   }
   ++counters_.retries;
+  log::debug(LogArea::redis, "a command to {} failed ({}); sent again", endpoints(),
+             failure.code());
   tell_waiting(attempts, failure.message());
   const bool came = co_await reactor_.sleep_until(next, attempts.wait.stop);
   if (!came) throw_wait_ended(-ECANCELED, attempts.wait, "a command to " + endpoints());

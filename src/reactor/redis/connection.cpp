@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.hpp"
 #include "unum/assert.hpp"
 #include "unum/error.hpp"
 
@@ -144,6 +145,7 @@ Task<std::shared_ptr<Connection>> Connection::open(Reactor& reactor, const Addre
   std::shared_ptr<Connection> connection(
       new Connection(reactor, address.endpoint(), address.tls, std::move(context)));
   co_await connection->introduce(address, wait);
+  log::info(LogArea::redis, "connected to {}", connection->endpoint_);
   co_return connection;
 }
 
@@ -229,6 +231,7 @@ void Connection::on_write_wanted() noexcept {
 /// hiredis is about to free the context, whoever wanted that.
 void Connection::on_cleanup() noexcept {
   if (std::exchange(alive_, false)) reason_ = hiredis_reason();
+  log::info(LogArea::redis, "the connection to {} ended: {}", endpoint_, reason_);
   reactor_.unwatch(watch_);
   context_ = nullptr;
   for (Call* const call : std::exchange(waiting_, {})) call->end(Outcome::Status::lost);

@@ -1,0 +1,239 @@
+// An application from its directory to its result: store, workers, host, and their end.
+#include "unum/run.hpp"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "application/application.hpp"
+#include "base/activity.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "base/utf8.hpp"
+#include "hosts/local_host.hpp"
+#include "hosts/store_choice.hpp"
+#include "workers/worker_pool.hpp"
+#include "workflow/payload.hpp"
+
+namespace unum {
+
+RunObserver::~RunObserver() = default;
+void RunObserver::began(const RunStart&) {}
+void RunObserver::queued(std::string_view, std::string_view) {}
+void RunObserver::running(std::string_view, int) {}
+void RunObserver::ended(std::string_view, const StepReport&) {}
+void RunObserver::delivered_again(std::string_view, int, const Error&) {}
+void RunObserver::printed(const OutputLine&) {}
+void RunObserver::finished() {}
+
+namespace {
+
+FunctionCode code_of(const FunctionSettings& settings) {
+  FunctionCode code;
+  code.function = settings.name();
+  const auto kind = code_kind(settings.runtime);
+  if (!kind) {
+    throw Error(
+        ErrorKind::invalid, "template", "Runtime",
+        fmt::format(
+            "function {}: Runtime is \"{}\"; it may be python3.x, nodejs2x.x, provided.* or native",
+            settings.name(), settings.runtime));
+  }
+  code.kind = *kind;
+  code.directory = std::filesystem::absolute(settings.code_dir).lexically_normal().string();
+  if (!is_utf8(code.directory)) {
+    throw Error(ErrorKind::invalid, "run", "directory",
+                fmt::format("function {}: the path of its code is not UTF-8: '{}'", settings.name(),
+                            code.directory));
+  }
+  code.handler = settings.handler;
+  code.environment.assign(settings.environment.begin(), settings.environment.end());
+  code.memory_mb = static_cast<int>(settings.memory_mb);
+  code.timeout = std::chrono::seconds(settings.timeout_seconds);
+  return code;
+}
+
+std::vector<FunctionCode> codes_of(const Application& application) {
+  std::vector<FunctionCode> codes;
+  codes.reserve(application.functions.size());
+  for (const FunctionSettings& settings : application.functions) codes.push_back(code_of(settings));
+  return codes;
+}
+
+/// One run: what it needs, in the order in which it must die.
+class ApplicationRun {
+ public:
+  ApplicationRun(Reactor& reactor, const Application& application, const RunOptions& options,
+                 Wait wait)
+      : reactor_(reactor),
+        application_(application),
+        options_(options),
+        wait_(wait),
+        choice_(choose_store(application, options.store)),
+        input_(options.input),
+        session_(options.session),
+        pool_(reactor, codes_of(application), pool_options()) {
+    pool_.prepare();
+  }
+
+  Task<RunResult> run();
+
+ private:
+  WorkerPoolOptions pool_options() const;
+  Task<std::unique_ptr<DataStore>> open();
+  Task<std::string> kept_input(DataStore& store);
+  Task<void> refuse_other_entry(DataStore& store);
+  Task<RunResult> run_in(DataStore& store);
+  Task<RunResult> run_workflow(DataStore& store);
+
+  Reactor& reactor_;
+  const Application& application_;
+  const RunOptions& options_;
+  const Wait wait_;
+  const StoreChoice choice_;
+  std::string input_;
+  std::string session_;
+  WorkerPool pool_;
+};
+
+WorkerPoolOptions ApplicationRun::pool_options() const {
+  WorkerPoolOptions options;
+  options.running_max = options_.workers;
+  if (options_.observer != nullptr) {
+    options.output = [observer = options_.observer](const OutputLine& line) {
+      observer->printed(line);
+    };
+  }
+  return options;
+}
+
+Task<std::unique_ptr<DataStore>> ApplicationRun::open() {
+  StoreOptions options = options_.store_options;
+  options.read_consistency = application_.read_consistency;
+  if (options_.resume) {
+    co_return co_await open_for_session(reactor_, choice_, session_, options, wait_);
+  }
+  // Only the embedded default may be made here, and only by a run that begins something.
+  if (!choice_.named) {
+    co_await create_store(reactor_, choice_.type, choice_.name, wait_);
+  }
+  co_return co_await open_store(reactor_, choice_.type, choice_.name, options, wait_);
+}
+
+/// What the session was begun with.
+Task<std::string> ApplicationRun::kept_input(DataStore& store) {
+  const SessionContext context = session_context(session_);
+  const ItemId item{application_.entry, ItemKind::input};
+  std::optional<std::string> kept = co_await store.get(context, item, wait_);
+  if (!kept) {
+    throw Error(ErrorKind::invalid, "run", "session",
+                fmt::format("there is no session {} of this application in {}:{}", session_,
+                            store.type(), store.name()));
+  }
+  try {
+    json::validate(*kept, fmt::format("the input that session {} was begun with", session_));
+  } catch (const Error& error) {
+    throw Error(ErrorKind::corrupt, "run", "session", error.message());
+  }
+  // By value, so that an input that looks like a payload is not taken for one again.
+  std::string wrapped = R"({"Data":{"Source":"http","Value":)";
+  wrapped += *kept;
+  wrapped += "}}";
+  co_return wrapped;
+}
+
+/// A session that was begun at another entry belongs to another application, which may have
+/// functions of the same names. (What was begun at this one's, the runtime looks at itself.)
+Task<void> ApplicationRun::refuse_other_entry(DataStore& store) {
+  const SessionContext context = session_context(session_);
+  const std::vector<ListedItem> items = co_await store.list(context, wait_);
+  for (const ListedItem& item : items) {
+    const bool begins = item.id.kind == ItemKind::input || item.id.kind == ItemKind::application;
+    if (!begins || item.id.name == application_.entry) continue;
+    throw Error(ErrorKind::invalid, "run", "session",
+                fmt::format("session {} belongs to an application whose entry is {}, not to {}, "
+                            "which begins with {}; use another session",
+                            session_, item.id.name, application_.name, application_.entry));
+  }
+}
+
+Task<RunResult> ApplicationRun::run_workflow(DataStore& store) {
+  LocalHostOptions options;
+  options.observer = options_.observer;
+  ApplicationIdentity& identity = options.runtime.application.emplace();
+  identity.name = application_.name;
+  identity.accept_changes = options_.accept_changes;
+  std::vector<Function> functions;
+  for (const FunctionSettings& settings : application_.functions) {
+    functions.emplace_back(settings.ir);
+    identity.functions.emplace(settings.name(), functions.back().digest());
+  }
+  LocalHost host(reactor_, store, options);
+  for (Function& function : functions) host.add(std::move(function), pool_);
+  co_return co_await host.run(session_, input_, wait_);
+}
+
+Task<RunResult> ApplicationRun::run_in(DataStore& store) {
+  if (options_.resume) {
+    input_ = co_await kept_input(store);
+  } else if (session_.empty()) {
+    // It is JSON: run_application has seen to that.
+    const auto payload = parse_if_payload(json::View::trusted(json::trim(input_)));
+    if (payload) session_ = payload->session;
+  }
+  if (session_.empty()) {
+    session_ = create_session_context(store).session();
+  } else {
+    co_await refuse_other_entry(store);
+  }
+  log::info(LogArea::host, {session_, {}}, "run of {} begins in {}:{}", application_.name,
+            store.type(), store.name());
+  if (options_.observer != nullptr) {
+    const RunStart start{session_, store.type(), store.name()};
+    options_.observer->began(start);
+  }
+  co_return co_await run_workflow(store);
+}
+
+Task<RunResult> ApplicationRun::run() {
+  Activity activity("run of", application_.name);
+  std::unique_ptr<DataStore> store;
+  RunResult result;
+  std::exception_ptr error;
+  try {
+    activity.waits_for("its store to open");
+    store = co_await open();
+    activity.waits_for("its steps");
+    result = co_await run_in(*store);
+    result.session = session_;
+  } catch (...) {
+    error = std::current_exception();
+  }
+  log::info(LogArea::host, {session_, {}}, "run of {} ended", application_.name);
+  if (options_.observer != nullptr) options_.observer->finished();
+  activity.waits_for("its workers to end");
+  co_await pool_.shutdown();
+  activity.waits_for("its store to close");
+  if (store) co_await store->close();
+  if (store) log::info(LogArea::store, "closed {}", shown_store(choice_.type, choice_.name));
+  if (error) std::rethrow_exception(error);
+  co_return result;
+}
+
+}  // namespace
+
+Task<RunResult> run_application(Reactor& reactor, const CheckedApplication& application,
+                                const RunOptions& options, Wait wait) {
+  if (options.resume && options.session.empty()) {
+    throw Error(ErrorKind::invalid, "run", "session", "a session to go on with must be named");
+  }
+  const CheckedApplication kept = application;
+  json::validate(options.input, "the input", kPayloadLevels);
+  ApplicationRun run(reactor, details_of(kept), options, wait);
+  co_return co_await run.run();
+}
+
+}  // namespace unum
