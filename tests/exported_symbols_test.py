@@ -72,7 +72,8 @@ class ExportedSymbols(unittest.TestCase):
                 seen += 1
                 # A plain struct whose functions all have bodies needs no symbol.
                 needs = not re.match(r"struct|class", statement) or "virtual " in body or re.search(
-                    r"^  (?! |friend|using|template)[\w:&*<>, ]+\((?!\*)[^{};]*\)( const)?( noexcept)?;$", body, re.MULTILINE)
+                    r"^  (?! |friend|using|template)[\w:&*<>, ]+\((?!\*)[^{};]*\)( const)?( noexcept)?;$", body,
+                    re.MULTILINE)
                 if needs and "UNUM_API" not in statement:
                     missing.append(f"{os.path.basename(header)}: {statement}")
         self.assertGreater(seen, 40)

@@ -204,22 +204,24 @@ UNUM_API Pointer pointer(const SessionContext& context, std::string_view instanc
 /// Creates the outcome of the instance the context is bound to, unless it has one. When it returns,
 /// the value is as durable as the store's settings say.
 UNUM_API Task<WriteResult> write_return_value(DataStore& store, const SessionContext& context,
-                                     std::string_view value, Wait wait = {});
+                                              std::string_view value, Wait wait = {});
 /// The values in the pointers' order, read in parallel, a bounded number in flight. Missing ones
 /// are all named in one `not_found` error, code "Unum.MissingInput".
 UNUM_API Task<std::vector<std::string>> read_input(DataStore& store, const SessionContext& context,
-                                          std::span<const Pointer> pointers, Wait wait = {});
+                                                   std::span<const Pointer> pointers,
+                                                   Wait wait = {});
 /// The same, one by one in order through `consume(place, value)`, holding at most 64 values at a
 /// time: for inputs larger than memory should hold.
 UNUM_API Task<void> read_input_stream(DataStore& store, const SessionContext& context,
-                             std::span<const Pointer> pointers,
-                             std::function<void(std::size_t, std::string)> consume, Wait wait = {});
+                                      std::span<const Pointer> pointers,
+                                      std::function<void(std::size_t, std::string)> consume,
+                                      Wait wait = {});
 /// Whether the value exists. Strongly consistent. `pointer` must live until the task has ended.
 UNUM_API Task<bool> check_value_exist(DataStore& store, const SessionContext& context,
-                             const Pointer& pointer, Wait wait = {});
+                                      const Pointer& pointer, Wait wait = {});
 /// Whether all exist. Strongly consistent; stops at the first that does not.
 UNUM_API Task<bool> check_values_exist(DataStore& store, const SessionContext& context,
-                              std::span<const Pointer> pointers, Wait wait = {});
+                                       std::span<const Pointer> pointers, Wait wait = {});
 
 // --- Opening ------------------------------------------------------------------------------------
 
@@ -258,7 +260,7 @@ UNUM_API void check_wait(const DataStore& store, std::string_view doing, const W
 /// `commit` in two steps, `create` and then `join`. No fan-in is looked into when another value
 /// stands.
 UNUM_API Task<CommitResult> write_then_join(DataStore& store, const SessionContext& context,
-                                   std::string_view value, std::span<const FanIn> fan_ins,
-                                   Wait wait = {});
+                                            std::string_view value, std::span<const FanIn> fan_ins,
+                                            Wait wait = {});
 
 }  // namespace unum

@@ -389,7 +389,8 @@ TEST_CASE(
   NativeApp app = map_and_fan_in();
   world.step(app, "M", entry_payload("[1, 2]", "s"));
   REQUIRE(world.step(app, "M", entry_payload(" [1,\n2 ] ", "s")).adopted);
-  REQUIRE(error_of(world, app, "M", entry_payload("[1,3]", "s").view()).code() == "Unum.OtherInput");
+  const json::Text other = entry_payload("[1,3]", "s");
+  REQUIRE(error_of(world, app, "M", other.view()).code() == "Unum.OtherInput");
   REQUIRE(world.get("M", ItemKind::input) == "[1, 2]");
 }
 
