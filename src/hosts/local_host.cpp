@@ -172,7 +172,7 @@ Task<bool> LocalHost::store_answers() {
   const Wait wait{reactor_.now() + options_.store_grace, stop_->token()};
   const ItemId item{entry_->function.name(), ItemKind::outcome};
   try {
-    const SessionContext context = store_.session_context(session_);
+    const SessionContext context = session_context(session_);
     co_await store_.get(context, item, wait);
   } catch (const Error&) {
     co_return false;

@@ -143,6 +143,7 @@ StoreUnderTest redis_store(const char* label, const char* variable, const char* 
 /// fan-ins made of single calls, so that these meet in ever other orders.
 StoreUnderTest decorated(StoreUnderTest subject, bool stepping) {
   subject.label += stepping ? ", decorated, call by call" : ", decorated";
+  subject.fan_in_width_max = 1'000;
   subject.open = [inner = subject.open, stepping](Reactor& reactor) {
     std::unique_ptr<DataStore> stack = std::make_unique<DelayedStore>(inner(reactor), 4711);
     stack = std::make_unique<TracedStore>(std::move(stack));

@@ -73,7 +73,7 @@ RedisStore::RedisStore(Reactor& reactor, std::string_view name, std::vector<Addr
       part_{part_script()},
       remove_{remove_script(expiry)},
       list_{list_script()},
-      writer_(create_session_context().session()) {}
+      writer_(create_session_context(*this).session()) {}
 
 Task<void> RedisStore::open(const StoreOptions& options, Wait wait) {
   const std::string store = "the data store redis:" + name_;

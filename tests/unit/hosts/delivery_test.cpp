@@ -115,7 +115,7 @@ struct Sessions {
 
   std::string prepare(const std::string& function) {
     const std::string session = "s" + std::to_string(++count);
-    const SessionContext context = (*store).session_context(session);
+    const SessionContext context = session_context(session);
     if (function != "M") write(context, "M", "[1,2]");
     if (function == "A") write(context, "F-unumIndex-0", "1");
     if (function != "M") write(context, "F-unumIndex-1", "2");
@@ -123,10 +123,10 @@ struct Sessions {
   }
   void write(const SessionContext& context, const char* instance, const char* value) {
     const SessionContext bound = context.bound_to(instance);
-    reactor.run((*store).write_return_value(bound, value));
+    reactor.run(write_return_value(*store, bound, value));
   }
   static std::string payload(const std::string& function, const std::string& session) {
-    if (function == "M") return entry_payload("[1,2]", session);
+    if (function == "M") return entry_payload("[1,2]", session).text();
     if (function == "F")
       return R"({"Data":{"Source":"http","Value":1},"Session":")" + session +
              R"(","Fan-out":{"Type":"Map","Index":0,"Size":2}})";
@@ -134,7 +134,7 @@ struct Sessions {
            session + R"("})";
   }
   bool has_report(const std::string& session) {
-    const SessionContext context = (*store).session_context(session);
+    const SessionContext context = session_context(session);
     for (const ListedItem& item : reactor.run((*store).list(context))) {
       if (item.id.kind == ItemKind::report) return true;
     }
@@ -151,6 +151,7 @@ bool fails_once(Sessions& sessions, const std::string& function, int operation, 
   INFO(function << ", operation " << operation);
   const std::string session = sessions.prepare(function);
   const std::string payload = Sessions::payload(function, session);
+  const json::View valid = validate_payload(payload);
   FailingStore store(*sessions.store, operation, how, error);
   AcceptingInvoker invoker;
   RuntimeOptions options;
@@ -158,7 +159,7 @@ bool fails_once(Sessions& sessions, const std::string& function, int operation, 
   Runtime runtime(store, invoker, options);
   const auto deliver = [&](int attempt) {
     return sessions.reactor.run(
-        runtime.step(sessions.app.function(function), payload, sessions.app, attempt));
+        runtime.step(sessions.app.function(function), valid, sessions.app, attempt));
   };
   std::optional<StepReport> report;
   try {
@@ -211,7 +212,7 @@ TEST_CASE("an edge that cannot be run does not hide one whose next delivery may 
     int asked_ = 0;
   } invoker(refused);
   Runtime runtime(*store, invoker);
-  const std::string payload = entry_payload("1", "s");
+  const json::Text payload = entry_payload("1", "s");
   const auto deliver = [&] { return reactor.run(runtime.step(app.function("S"), payload, app)); };
   CHECK_THROWS_WITH(deliver(), "slower");
   const StepReport report = deliver();

@@ -203,8 +203,7 @@ TEST_CASE("case 7: 1,000 invocations interleaved in one process do not see each 
   for (int i = 0; i < 1000; ++i)
     payloads.push_back(entry_payload("1", "session-" + std::to_string(i)));
   std::vector<Task<StepReport>> steps;
-  for (const json::Text& payload : payloads)
-    steps.push_back(runtime.step(function, payload, code));
+  for (const json::Text& payload : payloads) steps.push_back(runtime.step(function, payload, code));
   const auto reports = reactor.run(when_all(std::move(steps), 1000));
   for (int i = 0; i < 1000; ++i) {
     const std::string session = "session-" + std::to_string(i);
@@ -389,8 +388,8 @@ TEST_CASE(
   NativeApp app = map_and_fan_in();
   world.step(app, "M", entry_payload("[1, 2]", "s"));
   REQUIRE(world.step(app, "M", entry_payload(" [1,\n2 ] ", "s")).adopted);
-  const json::Text other = entry_payload("[1,3]", "s");
-  REQUIRE(error_of(world, app, "M", other.view()).code() == "Unum.OtherInput");
+  REQUIRE(error_of(world, app, "M", entry_payload("[1,3]", "s").view()).code() ==
+          "Unum.OtherInput");
   REQUIRE(world.get("M", ItemKind::input) == "[1, 2]");
 }
 

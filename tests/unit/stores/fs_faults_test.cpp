@@ -134,15 +134,15 @@ Task<void> get_old(DataStore& store, SessionContext session) {
   CHECK(value == kOld);
 }
 Task<void> read_both(DataStore& store, SessionContext session) {
-  const std::vector<Pointer> pointers{store.pointer(session, "Old"),
-                                      store.pointer(session, "Older")};
-  const std::vector<std::string> values = co_await store.read_input(session, pointers);
+  const std::vector<Pointer> pointers{pointer(session, "Old"),
+                                      pointer(session, "Older")};
+  const std::vector<std::string> values = co_await read_input(store, session, pointers);
   CHECK(values == std::vector<std::string>{kOld, kOld});
 }
 Task<void> look_for_both(DataStore& store, SessionContext session) {
-  const std::vector<Pointer> pointers{store.pointer(session, "Old"),
-                                      store.pointer(session, "Older")};
-  const bool there = co_await store.check_values_exist(session, pointers);
+  const std::vector<Pointer> pointers{pointer(session, "Old"),
+                                      pointer(session, "Older")};
+  const bool there = co_await check_values_exist(store, session, pointers);
   CHECK(there);
 }
 Task<void> list_items(DataStore& store, SessionContext session) {
@@ -157,7 +157,7 @@ Task<void> remove_old(DataStore& store, SessionContext session) {
   co_await store.remove(session, std::span(&kOlderOutcome, 1));
 }
 Task<void> create_in_new_session(DataStore& store, SessionContext) {
-  const SessionContext session = store.session_context("another-session");
+  const SessionContext session = session_context("another-session");
   const WriteResult result = co_await store.create(session, kNewOutcome, kNew);
   const bool stands = result.status == WriteResult::Status::written || result.stored == kNew;
   CHECK(stands);
@@ -201,7 +201,7 @@ bool run_with_fault(Reactor& reactor, const StoreCall& operation, Plan fault) {
   fs_std::create_directory(root);
   Plan plan;
   const std::unique_ptr<DataStore> store = open_with(reactor, root, plan);
-  const SessionContext session = store->session_context("the-session");
+  const SessionContext session = session_context("the-session");
   for (const ItemId& item : {kOldOutcome, kOlderOutcome}) {
     reactor.run(store->create(session, item, kOld));
   }
@@ -268,7 +268,7 @@ TEST_CASE("a value is whole although each write takes only a part of it") {
   Plan plan;
   plan.short_writes = true;
   const std::unique_ptr<DataStore> store = open_with(reactor, scratch / "store", plan);
-  const SessionContext session = store->session_context("S");
+  const SessionContext session = session_context("S");
   reactor.run(create_new(*store, session));
   CHECK(reactor.run(store->get(session, kNewOutcome)) == kNew);
 }
@@ -280,7 +280,7 @@ TEST_CASE("a disk error at the last moment leaves a value that is whole, and is 
   fs_std::create_directory(scratch / "store");
   Plan plan;
   const std::unique_ptr<DataStore> store = open_with(reactor, scratch / "store", plan);
-  const SessionContext session = store->session_context("S");
+  const SessionContext session = session_context("S");
   reactor.run(store->create(session, ItemId{"F", ItemKind::claim}, "made the directory"));
   plan.error = ENOSPC;
   plan.fail_from = 4;  // opened, written, flushed, linked: the directory's own flush is left
@@ -297,11 +297,11 @@ TEST_CASE("a session's id and its times are made of the port's bytes and the por
   reactor.run(create_store(reactor, "memory", "ports"));
   const std::unique_ptr<DataStore> store = reactor.run(open_store(reactor, "memory", "ports"));
   script.next_byte = 0;
-  CHECK(store->create_session_context().session() == "00010203-0405-4607-8809-0a0b0c0d0e0f");
-  CHECK(store->create_session_context().session() == "10111213-1415-4617-9819-1a1b1c1d1e1f");
+  CHECK(create_session_context(*store).session() == "00010203-0405-4607-8809-0a0b0c0d0e0f");
+  CHECK(create_session_context(*store).session() == "10111213-1415-4617-9819-1a1b1c1d1e1f");
   script.wall_time = WallTime(std::chrono::seconds(1'900'000'000));
-  const SessionContext session = store->session_context("S");
-  reactor.run(store->write_return_value(session.bound_to("F"), "1"));
+  const SessionContext session = session_context("S");
+  reactor.run(write_return_value(*store, session.bound_to("F"), "1"));
   const std::vector<ListedItem> items = reactor.run(store->list(session));
   REQUIRE(items.size() == 1);
   CHECK(items[0].modified_unix_ns == 1'900'000'000'000'000'000);

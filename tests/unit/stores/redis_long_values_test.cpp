@@ -81,17 +81,17 @@ TEST_CASE("a value of 64 MB is written and read back, in little memory beside it
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
   const std::unique_ptr<DataStore> store = open(reactor, server);
-  const SessionContext context = store->create_session_context().bound_to("F");
+  const SessionContext context = create_session_context(*store).bound_to("F");
   const std::string value = long_value(64 * kMegabyte);
   const std::size_t before = peak_kib();
-  CHECK(reactor.run(store->write_return_value(context, value)).status ==
+  CHECK(reactor.run(write_return_value(*store, context, value)).status ==
         WriteResult::Status::written);
   CHECK(peak_kib() - before < 16u * 1024);
   CHECK(parts_in(server).empty());
   const ItemId item = id("F", ItemKind::outcome);
   CHECK((reactor.run(store->get(context, item)) == value));
   CHECK(server.command({"PTTL", "unum:{" + context.session() + "}:F-output"}) == "-1");
-  const WriteResult again = reactor.run(store->write_return_value(context, value));
+  const WriteResult again = reactor.run(write_return_value(*store, context, value));
   CHECK(again.status == WriteResult::Status::already_there);
   CHECK((again.stored == value));
   CHECK(parts_in(server).empty());
@@ -101,7 +101,7 @@ TEST_CASE("a report is replaced by a long one, and that by a short one", "[redis
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
   const std::unique_ptr<DataStore> store = open(reactor, server);
-  const SessionContext context = store->create_session_context();
+  const SessionContext context = create_session_context(*store);
   const ItemId report = id("F", ItemKind::report);
   for (const std::string& value : {std::string("1"), long_value(3 * kMegabyte + 5),
                                    long_value(2 * kMegabyte), std::string("2")}) {
@@ -116,7 +116,7 @@ TEST_CASE("a long value and its fan-ins are one step", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
   const std::unique_ptr<DataStore> store = open(reactor, server);
-  const SessionContext context = store->create_session_context();
+  const SessionContext context = create_session_context(*store);
   const test::Names names("F", 2);
   const std::string value = long_value(kMegabyte);
   const auto commit = [&](std::size_t place) {
@@ -137,7 +137,7 @@ TEST_CASE("a server that is stopped in the middle of a long value gets the rest 
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
   const std::unique_ptr<DataStore> store = open(reactor, server);
-  const SessionContext context = store->create_session_context().bound_to("F");
+  const SessionContext context = create_session_context(*store).bound_to("F");
   const std::string value = long_value(32 * kMegabyte);
   Writing writing(reactor, *store, context, value);
   writing.until_it_has_begun(server);
@@ -164,7 +164,7 @@ TEST_CASE("a long value is whole although its server was killed, or lost parts, 
   };
   const std::function<void()> lose = [&] { server.command({"FLUSHALL"}); };
   for (const auto& harm : {kill, lose}) {
-    const SessionContext context = store->create_session_context().bound_to("F");
+    const SessionContext context = create_session_context(*store).bound_to("F");
     Writing writing(reactor, *store, context, value);
     writing.until_it_has_begun(server);
     harm();
@@ -180,7 +180,7 @@ TEST_CASE("a writer that is killed leaves parts that expire, one that gives up l
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
   const std::unique_ptr<DataStore> store = open(reactor, server);
-  const SessionContext context = store->create_session_context().bound_to("F");
+  const SessionContext context = create_session_context(*store).bound_to("F");
   const std::string value = long_value(64 * kMegabyte);
   {
     Writing writing(reactor, *store, context, value);
@@ -213,7 +213,7 @@ TEST_CASE("commands that wait for room in the send buffer keep their order and t
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
   const std::unique_ptr<DataStore> store = open(reactor, server);
-  const SessionContext context = store->create_session_context();
+  const SessionContext context = create_session_context(*store);
   const std::string value = long_value(16 * kMegabyte);
   server.stop();
   Writing writing(reactor, *store, context, value);

@@ -438,7 +438,7 @@ TEST_CASE("what the server's settings put at risk is told once, at open", "[redi
   CHECK(told.size() == 2);
 }
 
-TEST_CASE("somebody else's key in the place of a value is a conflict", "[redis]") {
+TEST_CASE("somebody else's key in the place of a value is corrupt", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
   const std::unique_ptr<DataStore> store = open(reactor, server.address());
