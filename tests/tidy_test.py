@@ -294,7 +294,7 @@ class Errors(unittest.TestCase):
     """Every error that the source throws has its place in the table of what it means for a delivery."""
     maxDiff = None
     # What stands for an origin that is known only when it runs.
-    STORE = ("type()", "target_->endpoint.service", "endpoint.service")
+    STORE = ("type()", "store.type()", "store_.type()", "target_->endpoint.service", "endpoint.service")
     PASSED_ON = ("error.origin()", "failure.origin()", "failed->origin()", "origin", "origin_")
     # Texts for people say more where the code is known.
     EXPLAINED = ("src/aws/service_answers.cpp", "src/stores/redis/redis_open.cpp", "src/stores/s3/s3_read.cpp",
