@@ -412,11 +412,11 @@ TEST_CASE("the aggregator of a wide fan-in is given a payload of less than 1 KB"
   World world(type);
   NativeApp app = map_and_fan_in();
   constexpr int kWidth = 10'000;
-  const SessionContext context = (*world.store).session_context("s");
+  const SessionContext context = session_context("s");
   const auto store_result = [&](std::size_t i) -> Task<void> {
     const std::string value = std::to_string(i);
     const SessionContext branch = context.bound_to("F-unumIndex-" + value);
-    co_await (*world.store).write_return_value(branch, value);
+    co_await write_return_value(*world.store, branch, value);
   };
   world.reactor.run(for_each_bounded(kWidth - 1, 64, store_result));
   Catcher catcher;

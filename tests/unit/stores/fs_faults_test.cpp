@@ -134,14 +134,12 @@ Task<void> get_old(DataStore& store, SessionContext session) {
   CHECK(value == kOld);
 }
 Task<void> read_both(DataStore& store, SessionContext session) {
-  const std::vector<Pointer> pointers{pointer(session, "Old"),
-                                      pointer(session, "Older")};
+  const std::vector<Pointer> pointers{pointer(session, "Old"), pointer(session, "Older")};
   const std::vector<std::string> values = co_await read_input(store, session, pointers);
   CHECK(values == std::vector<std::string>{kOld, kOld});
 }
 Task<void> look_for_both(DataStore& store, SessionContext session) {
-  const std::vector<Pointer> pointers{pointer(session, "Old"),
-                                      pointer(session, "Older")};
+  const std::vector<Pointer> pointers{pointer(session, "Old"), pointer(session, "Older")};
   const bool there = co_await check_values_exist(store, session, pointers);
   CHECK(there);
 }
