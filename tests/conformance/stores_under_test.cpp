@@ -20,7 +20,7 @@ StoreUnderTest fs_store(const char* label, const char* mode, bool durable) {
   subject.home = home;
   subject.cheap_writes = !durable;
   if (std::string_view(mode) == "nfs") {
-    subject.fan_in_width_max = 1'000;
+    subject.fan_in_width_max = 100;
     subject.cheap_writes = false;
   }
   const std::string name = *home / "store";
@@ -98,7 +98,7 @@ StoreUnderTest dynamodb_store() {
                                                    "-" + std::to_string(count++));
   subject.home = home;
   // A local server takes about a millisecond a call, one at a time.
-  subject.fan_in_width_max = 1'000;
+  subject.fan_in_width_max = 100;
   subject.cheap_writes = false;
   if (const char* width = std::getenv("UNUM_TEST_DYNAMODB_WIDTH")) {
     subject.fan_in_width_max = std::strtoul(width, nullptr, 10);
@@ -143,7 +143,7 @@ StoreUnderTest redis_store(const char* label, const char* variable, const char* 
 /// fan-ins made of single calls, so that these meet in ever other orders.
 StoreUnderTest decorated(StoreUnderTest subject, bool stepping) {
   subject.label += stepping ? ", decorated, call by call" : ", decorated";
-  subject.fan_in_width_max = 1'000;
+  subject.fan_in_width_max = 100;
   subject.open = [inner = subject.open, stepping](Reactor& reactor) {
     std::unique_ptr<DataStore> stack = std::make_unique<DelayedStore>(inner(reactor), 4711);
     stack = std::make_unique<TracedStore>(std::move(stack));
