@@ -132,8 +132,8 @@ TEST_CASE("a request without an answer is sent again by another connection", "[r
     return command.connection == 0 ? Answer{} : Answer{bulk(command.words[1])};
   });
   ClientOptions options;
-  options.request_timeout = std::chrono::milliseconds(30);
-  options.patience = std::chrono::milliseconds(25);  // counted from the failure, not from the start
+  options.request_timeout = std::chrono::milliseconds(600);
+  options.patience = std::chrono::milliseconds(500);  // from the failure, not from the start
   Client client(reactor, parse_address(server.address()), options);
   CHECK(reactor.run(echo(client, "x")) == "x");
   CHECK(server.connections() == 2);
