@@ -16,7 +16,7 @@
 #include "ratio.hpp"
 #include "stores/dynamodb/key.hpp"
 #include "stores/dynamodb/request.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 #include "unum/task_group.hpp"
 
 namespace {
@@ -163,7 +163,7 @@ class Subject {
   }
 
   Reactor reactor_;
-  std::unique_ptr<DataStore> store_;
+  std::unique_ptr<Store> store_;
   std::vector<Pointer> pointers_;
   SessionContext context_;
   std::unique_ptr<BareLoop> bare_;

@@ -14,7 +14,7 @@
 #include "raw_hiredis.hpp"
 #include "reactor/redis/client.hpp"
 #include "stores/redis/scripts.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 #include "unum/task_group.hpp"
 
 namespace {
@@ -43,7 +43,7 @@ std::string port() {
 
 struct Setup {
   Reactor reactor;
-  std::unique_ptr<DataStore> store;
+  std::unique_ptr<Store> store;
   std::string value = std::string(kValueBytes, 'v');
   std::size_t count = size(1'000, 20);
   std::vector<Pointer> pointers;

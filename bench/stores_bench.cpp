@@ -9,7 +9,7 @@
 
 #include "ratio.hpp"
 #include "stores_raw.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 #include "unum/task_group.hpp"
 
 namespace {
@@ -24,8 +24,8 @@ struct Setup {
   Reactor reactor;
   io_uring ring{};
   std::string root;
-  std::unique_ptr<DataStore> store;
-  std::unique_ptr<DataStore> memory;
+  std::unique_ptr<Store> store;
+  std::unique_ptr<Store> memory;
   std::string value = std::string(kValueBytes, 'v');
   std::size_t count = size(1'000, 20);
   std::vector<std::string> names;
@@ -83,7 +83,7 @@ struct Setup {
     directory = ::open((root + "/store/hot").c_str(), O_RDONLY | O_DIRECTORY);
     must(directory >= 0, "open session");
   }
-  std::unique_ptr<DataStore> open(const std::string& name) {
+  std::unique_ptr<Store> open(const std::string& name) {
     reactor.run(create_store(reactor, "fs", root + "/" + name));
     return reactor.run(open_store(reactor, "fs", root + "/" + name));
   }

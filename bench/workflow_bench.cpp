@@ -100,7 +100,7 @@ struct OpenStore {
     options.durable = durable;
     store = reactor.run(open_store(reactor, type, name, options));
   }
-  std::unique_ptr<DataStore> store;
+  std::unique_ptr<Store> store;
 };
 
 void run_once(Reactor& reactor, LocalHost& host, const std::string& input) {

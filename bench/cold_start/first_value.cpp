@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
+#include "unum/store.hpp"
 
 using namespace unum;
 

@@ -13,8 +13,8 @@
 #include <string_view>
 #include <vector>
 
-#include "unum/data_store.hpp"
 #include "unum/error.hpp"
+#include "unum/store.hpp"
 #include "unum/task_group.hpp"
 
 using namespace unum;
@@ -38,7 +38,7 @@ std::vector<Pointer> pointers_of(const SessionContext& context, std::size_t coun
   return pointers;
 }
 
-Task<void> fill(DataStore& store, const SessionContext& context, const std::vector<Pointer>& all) {
+Task<void> fill(Store& store, const SessionContext& context, const std::vector<Pointer>& all) {
   const std::string value = "\"" + std::string(1022, 'x') + "\"";
   const auto write = [&](std::size_t i) -> Task<void> {
     co_await write_return_value(store, context.bound_to(all[i].name()), value);
@@ -47,7 +47,7 @@ Task<void> fill(DataStore& store, const SessionContext& context, const std::vect
 }
 
 /// By HEAD, value by value: of all at once the store would ask by listing, in one request.
-Task<void> look(DataStore& store, const SessionContext& context, const std::vector<Pointer>& all,
+Task<void> look(Store& store, const SessionContext& context, const std::vector<Pointer>& all,
                 std::size_t in_flight) {
   const auto one = [&](std::size_t i) -> Task<void> {
     const bool there = co_await check_value_exist(store, context, all[i]);
@@ -56,7 +56,7 @@ Task<void> look(DataStore& store, const SessionContext& context, const std::vect
   co_await for_each_bounded(all.size(), in_flight, one);
 }
 
-int compare(Reactor& reactor, DataStore& store, const SessionContext& context,
+int compare(Reactor& reactor, Store& store, const SessionContext& context,
             const std::vector<Pointer>& all, std::string_view operation, std::size_t in_flight,
             std::size_t rounds) {
   const auto once = [&] {

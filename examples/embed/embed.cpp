@@ -35,7 +35,7 @@ struct Sum : UserCode {
 };
 
 /// A thousand contributors store their values; then Sum is delivered with pointers to all of them.
-Task<void> fan_in(DataStore& store) {
+Task<void> fan_in(Store& store) {
   const SessionContext session = create_session_context(store);
   std::vector<Pointer> pointers;
   for (int i = 0; i < 1000; ++i) {

@@ -10,15 +10,15 @@
 #include <utility>
 
 #include "unum/api.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum {
 
-class UNUM_API ForwardingStore : public DataStore {
+class UNUM_API ForwardingStore : public Store {
  public:
   /// `inner` must outlive this object.
-  explicit ForwardingStore(DataStore& inner) noexcept : inner_(inner) {}
-  explicit ForwardingStore(std::unique_ptr<DataStore> inner) noexcept
+  explicit ForwardingStore(Store& inner) noexcept : inner_(inner) {}
+  explicit ForwardingStore(std::unique_ptr<Store> inner) noexcept
       : owned_(std::move(inner)), inner_(*owned_) {}
 
   std::string_view type() const noexcept override { return inner_.type(); }
@@ -69,11 +69,11 @@ class UNUM_API ForwardingStore : public DataStore {
   bool is_held_back() const noexcept override { return inner_.is_held_back(); }
 
  protected:
-  DataStore& inner() const noexcept { return inner_; }
+  Store& inner() const noexcept { return inner_; }
 
  private:
-  std::unique_ptr<DataStore> owned_;
-  DataStore& inner_;
+  std::unique_ptr<Store> owned_;
+  Store& inner_;
 };
 
 }  // namespace unum

@@ -16,10 +16,10 @@
 #include <vector>
 
 #include "unum/api.hpp"
-#include "unum/data_store.hpp"
 #include "unum/function.hpp"
 #include "unum/json.hpp"
 #include "unum/reactor.hpp"
+#include "unum/store.hpp"
 #include "unum/task.hpp"
 
 namespace unum {
@@ -139,7 +139,7 @@ struct RuntimeOptions {
 /// runs.
 class UNUM_API Runtime {
  public:
-  Runtime(DataStore& store, Invoker& invoker, RuntimeOptions options = {});
+  Runtime(Store& store, Invoker& invoker, RuntimeOptions options = {});
 
   /// One delivery of `payload` to `function`. Returns when nothing more is to be done by this
   /// delivery: acknowledge it, also when the step `failed` (a failure of user code, or a final
@@ -163,7 +163,7 @@ class UNUM_API Runtime {
   struct Step;
   Step begin(const Function& function, const Payload& payload, Wait wait);
 
-  DataStore& store_;
+  Store& store_;
   Invoker& invoker_;
   RuntimeOptions options_;
 };

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "unum/api.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum {
 
@@ -37,13 +37,13 @@ class UNUM_API ScanAndClaim {
     std::function<Task<void>(const SessionContext&, Wait)> settle{};
   };
 
-  explicit ScanAndClaim(DataStore& store);
-  ScanAndClaim(DataStore& store, Options options);
+  explicit ScanAndClaim(Store& store);
+  ScanAndClaim(Store& store, Options options);
   ~ScanAndClaim();
   ScanAndClaim(const ScanAndClaim&) = delete;
   ScanAndClaim& operator=(const ScanAndClaim&) = delete;
 
-  /// All of DataStore::join. Throws `bug` "Unum.InvalidFanIn" for a fan-in without a list or a
+  /// All of Store::join. Throws `bug` "Unum.InvalidFanIn" for a fan-in without a list or a
   /// place in it.
   Task<std::vector<FanInState>> join(const SessionContext& context, std::span<const FanIn> fan_ins,
                                      Wait wait);
@@ -66,7 +66,7 @@ class UNUM_API ScanAndClaim {
   Task<FanInState> claim(const SessionContext& context, const FanIn& fan_in,
                          const FanInRecord& mine, bool seen_before, const Wait& wait);
 
-  DataStore& store_;
+  Store& store_;
   const Options options_;
   const std::unique_ptr<Scans> scans_;
 };

@@ -1,12 +1,11 @@
 // All of the public C++ interface.
 //
-// One thread runs one Reactor; a DataStore is opened on it by type and name; a Runtime around one's
+// One thread runs one Reactor; a Store is opened on it by type and name; a Runtime around one's
 // own UserCode turns deliveries of payloads into steps of a workflow. Link with `pkg-config --libs
 // unum`.
 #pragma once
 
 #include "unum/application.hpp"
-#include "unum/data_store.hpp"
 #include "unum/error.hpp"
 #include "unum/fan_in.hpp"
 #include "unum/forwarding_store.hpp"
@@ -19,6 +18,7 @@
 #include "unum/runtime.hpp"
 #include "unum/scan_and_claim.hpp"
 #include "unum/stop.hpp"
+#include "unum/store.hpp"
 #include "unum/store_options.hpp"
 #include "unum/task.hpp"
 #include "unum/task_group.hpp"

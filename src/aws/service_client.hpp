@@ -128,7 +128,7 @@ class ServiceClient {
   void set_opening(bool opening) noexcept;
   /// How long what the service leaves undone is waited for; 0: not at all.
   std::chrono::milliseconds patience() const noexcept;
-  /// See DataStore.
+  /// See Store.
   bool is_held_back() const noexcept;
 
   const Endpoint& endpoint() const noexcept;

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "unum/application.hpp"
-#include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
+#include "unum/store.hpp"
 
 namespace unum::cli {
 

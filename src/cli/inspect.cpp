@@ -72,8 +72,8 @@ std::string first_line_of(const Failure& failure) {
 }
 
 /// Only its value tells a caught failure from a result.
-Task<void> find_caught(DataStore& store, const SessionContext& context,
-                       std::span<Instance> instances, const Catching& catching) {
+Task<void> find_caught(Store& store, const SessionContext& context, std::span<Instance> instances,
+                       const Catching& catching) {
   std::vector<Instance*> read;
   for (Instance& instance : instances) {
     if (instance.state == kStateDone && may_be_caught(instance, catching))
@@ -90,7 +90,7 @@ Task<void> find_caught(DataStore& store, const SessionContext& context,
   co_await for_each_bounded(read.size(), kReadsInFlightMax, look);
 }
 
-Task<std::vector<Instance>> collect(DataStore& store, const SessionContext& context,
+Task<std::vector<Instance>> collect(Store& store, const SessionContext& context,
                                     const Catching& catching) {
   std::map<std::string, Instance> found;
   const std::vector<ListedItem> items = co_await store.list(context);
@@ -172,7 +172,7 @@ Task<int> inspect_session(Reactor& reactor, const InspectArguments& arguments,
   StoreOptions options;
   options.patience = patience_of(arguments.store_patience_s);
   options.waiting = [](std::string_view text) { say("unum: {}\n", text); };
-  const std::unique_ptr<DataStore> store =
+  const std::unique_ptr<Store> store =
       co_await open_for_session(reactor, choice, arguments.session, options);
   const SessionContext context = session_context(arguments.session);
   const std::vector<Instance> instances = co_await collect(*store, context, catching);

@@ -19,7 +19,7 @@ Task<int> examine(Reactor& reactor, const StoreChoice& choice, double patience_s
   options.patience = patience_of(patience_s);
   options.waiting = [](std::string_view text) { say("unum: {}\n", text); };
   options.warn = [](std::string_view text) { say("unum: warning: {}\n", text); };
-  const std::unique_ptr<DataStore> opened =
+  const std::unique_ptr<Store> opened =
       co_await open_store(reactor, choice.type, choice.name, options);
   const std::vector<std::string> sessions = co_await opened->list_sessions();
   fmt::print("{} exists and can be written; it holds {} sessions\n",

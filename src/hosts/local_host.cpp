@@ -41,7 +41,7 @@ class LocalHost::StoppableCode final : public UserCode {
   RunObserver* observer_;
 };
 
-LocalHost::LocalHost(Reactor& reactor, DataStore& store, const LocalHostOptions& options)
+LocalHost::LocalHost(Reactor& reactor, Store& store, const LocalHostOptions& options)
     : reactor_(reactor),
       store_(store),
       options_(options),

@@ -45,7 +45,7 @@ struct LocalHostOptions {
 class LocalHost final : private Invoker {
  public:
   /// The store (and its reactor) must outlive the host.
-  LocalHost(Reactor& reactor, DataStore& store, const LocalHostOptions& options = {});
+  LocalHost(Reactor& reactor, Store& store, const LocalHostOptions& options = {});
   ~LocalHost() override;
 
   /// Adds a function; `code` must outlive the host. Exactly one function must be an entry. All are
@@ -114,7 +114,7 @@ class LocalHost final : private Invoker {
   void reset();
 
   Reactor& reactor_;
-  DataStore& store_;
+  Store& store_;
   LocalHostOptions options_;
   Runtime runtime_;
   std::map<std::string, Entry, std::less<>> functions_;

@@ -83,11 +83,11 @@ class ApplicationRun {
 
  private:
   WorkerPoolOptions pool_options() const;
-  Task<std::unique_ptr<DataStore>> open();
-  Task<std::string> kept_input(DataStore& store);
-  Task<void> refuse_other_entry(DataStore& store);
-  Task<RunResult> run_in(DataStore& store);
-  Task<RunResult> run_workflow(DataStore& store);
+  Task<std::unique_ptr<Store>> open();
+  Task<std::string> kept_input(Store& store);
+  Task<void> refuse_other_entry(Store& store);
+  Task<RunResult> run_in(Store& store);
+  Task<RunResult> run_workflow(Store& store);
 
   Reactor& reactor_;
   const Application& application_;
@@ -110,7 +110,7 @@ WorkerPoolOptions ApplicationRun::pool_options() const {
   return options;
 }
 
-Task<std::unique_ptr<DataStore>> ApplicationRun::open() {
+Task<std::unique_ptr<Store>> ApplicationRun::open() {
   StoreOptions options = options_.store_options;
   options.read_consistency = application_.read_consistency;
   if (options_.resume) {
@@ -124,7 +124,7 @@ Task<std::unique_ptr<DataStore>> ApplicationRun::open() {
 }
 
 /// What the session was begun with.
-Task<std::string> ApplicationRun::kept_input(DataStore& store) {
+Task<std::string> ApplicationRun::kept_input(Store& store) {
   const SessionContext context = session_context(session_);
   const ItemId item{application_.entry, ItemKind::input};
   std::optional<std::string> kept = co_await store.get(context, item, wait_);
@@ -147,7 +147,7 @@ Task<std::string> ApplicationRun::kept_input(DataStore& store) {
 
 /// A session that was begun at another entry belongs to another application, which may have
 /// functions of the same names. (What was begun at this one's, the runtime looks at itself.)
-Task<void> ApplicationRun::refuse_other_entry(DataStore& store) {
+Task<void> ApplicationRun::refuse_other_entry(Store& store) {
   const SessionContext context = session_context(session_);
   const std::vector<ListedItem> items = co_await store.list(context, wait_);
   for (const ListedItem& item : items) {
@@ -160,7 +160,7 @@ Task<void> ApplicationRun::refuse_other_entry(DataStore& store) {
   }
 }
 
-Task<RunResult> ApplicationRun::run_workflow(DataStore& store) {
+Task<RunResult> ApplicationRun::run_workflow(Store& store) {
   LocalHostOptions options;
   options.observer = options_.observer;
   ApplicationIdentity& identity = options.runtime.application.emplace();
@@ -176,7 +176,7 @@ Task<RunResult> ApplicationRun::run_workflow(DataStore& store) {
   co_return co_await host.run(session_, input_, wait_);
 }
 
-Task<RunResult> ApplicationRun::run_in(DataStore& store) {
+Task<RunResult> ApplicationRun::run_in(Store& store) {
   if (options_.resume) {
     input_ = co_await kept_input(store);
   } else if (session_.empty()) {
@@ -200,7 +200,7 @@ Task<RunResult> ApplicationRun::run_in(DataStore& store) {
 
 Task<RunResult> ApplicationRun::run() {
   Activity activity("run of", application_.name);
-  std::unique_ptr<DataStore> store;
+  std::unique_ptr<Store> store;
   RunResult result;
   std::exception_ptr error;
   try {

@@ -56,9 +56,9 @@ StoreChoice choose_store(const Application& application, const std::string& opti
   return choice;
 }
 
-Task<std::unique_ptr<DataStore>> open_for_session(Reactor& reactor, const StoreChoice& choice,
-                                                  std::string_view session,
-                                                  const StoreOptions& options, Wait wait) {
+Task<std::unique_ptr<Store>> open_for_session(Reactor& reactor, const StoreChoice& choice,
+                                              std::string_view session, const StoreOptions& options,
+                                              Wait wait) {
   try {
     co_return co_await open_store(reactor, choice.type, choice.name, options, wait);
   } catch (const Error& error) {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "application/application.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum {
 
@@ -23,8 +23,8 @@ StoreChoice choose_store(const Application& application, const std::string& opti
 
 /// Opens the store in which a session should be. The embedded default that was never made holds
 /// none: `invalid`, as for any session that does not exist.
-Task<std::unique_ptr<DataStore>> open_for_session(Reactor& reactor, const StoreChoice& choice,
-                                                  std::string_view session,
-                                                  const StoreOptions& options = {}, Wait wait = {});
+Task<std::unique_ptr<Store>> open_for_session(Reactor& reactor, const StoreChoice& choice,
+                                              std::string_view session,
+                                              const StoreOptions& options = {}, Wait wait = {});
 
 }  // namespace unum

@@ -101,7 +101,7 @@ Payload read_payload(const FunctionIr& ir, json::View text) {
 
 }  // namespace
 
-Runtime::Runtime(DataStore& store, Invoker& invoker, RuntimeOptions options)
+Runtime::Runtime(Store& store, Invoker& invoker, RuntimeOptions options)
     : store_(store), invoker_(invoker), options_(std::move(options)) {}
 
 /// The state of one step; lives in the frame of the call that runs it. Of a public class, and no
@@ -119,7 +119,7 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   void waits_for(std::string_view what, std::size_t number = 0) {
     activity->waits_for(what, number);
   }
-  DataStore& store() const { return runtime.store_; }
+  Store& store() const { return runtime.store_; }
   const FunctionIr& ir() const { return function.ir(); }
   ItemId own_item(ItemKind kind) const { return {report.instance, kind}; }
 

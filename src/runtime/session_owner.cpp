@@ -66,7 +66,7 @@ std::set<std::string, std::less<>> differences(const ApplicationIdentity& a,
 }
 
 /// Those of the functions that have an outcome in the session, readable.
-Task<std::string> with_outcomes(DataStore& store, SessionContext context,
+Task<std::string> with_outcomes(Store& store, SessionContext context,
                                 std::set<std::string, std::less<>> functions, Wait wait) {
   std::set<std::string> found;
   const std::vector<ListedItem> items = co_await store.list(context, wait);
@@ -82,7 +82,7 @@ Task<std::string> with_outcomes(DataStore& store, SessionContext context,
 
 }  // namespace
 
-Task<void> claim_session(DataStore& store, SessionContext context, std::string_view entry,
+Task<void> claim_session(Store& store, SessionContext context, std::string_view entry,
                          const ApplicationIdentity& application, Wait wait) {
   const ItemId item{std::string(entry), ItemKind::application};
   const std::string text = to_text(application);

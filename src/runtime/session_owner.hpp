@@ -10,7 +10,7 @@ namespace unum {
 
 /// Records that the context's session is the application's, or checks that it is: see
 /// RuntimeOptions::application.
-Task<void> claim_session(DataStore& store, SessionContext context, std::string_view entry,
+Task<void> claim_session(Store& store, SessionContext context, std::string_view entry,
                          const ApplicationIdentity& application, Wait wait);
 
 }  // namespace unum

@@ -28,7 +28,7 @@ void check_bound(std::string_view origin, const SessionContext& context) {
       "bound to none");
 }
 
-void check_wait(const DataStore& store, std::string_view doing, const Wait& wait) {
+void check_wait(const Store& store, std::string_view doing, const Wait& wait) {
   if (wait.stop.stop_requested()) {
     throw Error(ErrorKind::cancelled, store.type(), "ECANCELED",
                 std::string(doing) + " was given up: " + std::string(wait.stop.reason()));
@@ -168,7 +168,7 @@ class CheckedStore final : public ForwardingStore {
 
 }  // namespace
 
-std::unique_ptr<DataStore> checked(std::unique_ptr<DataStore> store) {
+std::unique_ptr<Store> checked(std::unique_ptr<Store> store) {
   return std::make_unique<CheckedStore>(std::move(store));
 }
 

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum {
 

@@ -12,12 +12,12 @@
 #include "stores/memory/memory_store.hpp"
 #include "stores/redis/redis_store.hpp"
 #include "stores/s3/s3_store.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum {
 namespace {
 
-using StorePtr = std::unique_ptr<DataStore>;
+using StorePtr = std::unique_ptr<Store>;
 
 /// How a type's stores are opened and made.
 struct Makers {
@@ -124,9 +124,9 @@ Task<bool> create_named(Reactor& reactor, const StoreTypeInfo& type, std::string
 
 }  // namespace
 
-Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
-                                            std::string_view name, const StoreOptions& options,
-                                            Wait wait) {
+Task<std::unique_ptr<Store>> open_store(Reactor& reactor, std::string_view type,
+                                        std::string_view name, const StoreOptions& options,
+                                        Wait wait) {
   const StoreTypeInfo& found = find_type(type);
   check_name(found.word, name);
   return open_named(reactor, found, std::string(name), options, wait);

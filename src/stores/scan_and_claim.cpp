@@ -18,7 +18,7 @@ constexpr std::size_t kFanInsAtOnce = 16;
 
 }  // namespace
 
-Task<CommitResult> write_then_join(DataStore& store, const SessionContext& context,
+Task<CommitResult> write_then_join(Store& store, const SessionContext& context,
                                    std::string_view value, std::span<const FanIn> fan_ins,
                                    Wait wait) {
   const ItemId item{context.instance(), ItemKind::outcome};
@@ -30,8 +30,8 @@ Task<CommitResult> write_then_join(DataStore& store, const SessionContext& conte
   co_return result;
 }
 
-ScanAndClaim::ScanAndClaim(DataStore& store) : ScanAndClaim(store, Options{}) {}
-ScanAndClaim::ScanAndClaim(DataStore& store, Options options)
+ScanAndClaim::ScanAndClaim(Store& store) : ScanAndClaim(store, Options{}) {}
+ScanAndClaim::ScanAndClaim(Store& store, Options options)
     : store_(store), options_(std::move(options)), scans_(std::make_unique<Scans>()) {}
 ScanAndClaim::~ScanAndClaim() = default;
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/json.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum::test {
 

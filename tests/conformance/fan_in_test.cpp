@@ -32,7 +32,7 @@ struct Tally {
   }
 };
 
-Task<FanInState> contribute(DataStore& store, const SessionContext& context, const Names& names,
+Task<FanInState> contribute(Store& store, const SessionContext& context, const Names& names,
                             std::size_t place, FanInRole role = FanInRole::contributor) {
   const FanIn fan_in = test::fan_in_of(names, place, role);
   const SessionContext at = context.bound_to(names.name(place));
@@ -40,7 +40,7 @@ Task<FanInState> contribute(DataStore& store, const SessionContext& context, con
   co_return result.fan_ins.at(0);
 }
 
-Task<FanInState> join_again(DataStore& store, const SessionContext& context, const Names& names,
+Task<FanInState> join_again(Store& store, const SessionContext& context, const Names& names,
                             std::size_t place, FanInRole role = FanInRole::contributor) {
   const FanIn fan_in = test::fan_in_of(names, place, role);
   const SessionContext at = context.bound_to(names.name(place));
@@ -110,7 +110,7 @@ TEST_CASE("case 22: contributors that share nothing cost n log n looks together"
     Tally tally;
     for (std::size_t i = 0; i < width; ++i) {
       // A store of its own for each contributor, as in a process of its own.
-      const std::unique_ptr<DataStore> own = subject.open(reactor);
+      const std::unique_ptr<Store> own = subject.open(reactor);
       const std::uint64_t before = own->counters().requests;
       const std::size_t place = backwards ? width - 1 - i : i;
       tally.add(reactor.run(contribute(*own, at, names, place)));
@@ -129,8 +129,8 @@ TEST_CASE("case 21: the owner of a claim may repeat it, nobody else gets it", "[
     CHECK_AWAITED(contribute(store, context, names, 0), it.status == Status::incomplete);
     CHECK_AWAITED(contribute(store, context, names, 1), it.status == Status::incomplete);
     CHECK_AWAITED(contribute(store, context, names, 2), it.status == Status::claimed);
-    const std::unique_ptr<DataStore> other = subject.open(reactor);
-    for (DataStore* at : {&store, other.get()}) {
+    const std::unique_ptr<Store> other = subject.open(reactor);
+    for (Store* at : {&store, other.get()}) {
       for (int repeat = 0; repeat < 2; ++repeat) {
         CHECK_AWAITED(join_again(*at, context, names, 2), it.status == Status::claimed);
         const FanInState taken = co_await join_again(*at, context, names, 0);

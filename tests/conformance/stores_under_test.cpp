@@ -29,7 +29,7 @@ StoreUnderTest fs_store(const char* label, const char* mode, bool durable) {
     reactor.run(create_store(reactor, "fs", name));
     StoreOptions options;
     options.durable = durable;
-    std::unique_ptr<DataStore> store = reactor.run(open_store(reactor, "fs", name, options));
+    std::unique_ptr<Store> store = reactor.run(open_store(reactor, "fs", name, options));
     ::unsetenv("UNUM_FS");
     return store;
   };
@@ -129,7 +129,7 @@ StoreUnderTest redis_store(const char* label, const char* variable, const char* 
     return reactor.run(open_store(reactor, "redis", name));
   };
   Reactor reactor;
-  const std::unique_ptr<DataStore> store = subject.open(reactor);
+  const std::unique_ptr<Store> store = subject.open(reactor);
   for (const std::string& session : reactor.run(store->list_sessions())) {
     const SessionContext context = session_context(session);
     std::vector<ItemId> items;
@@ -145,7 +145,7 @@ StoreUnderTest decorated(StoreUnderTest subject, bool stepping) {
   subject.label += stepping ? ", decorated, call by call" : ", decorated";
   subject.fan_in_width_max = 100;
   subject.open = [inner = subject.open, stepping](Reactor& reactor) {
-    std::unique_ptr<DataStore> stack = std::make_unique<DelayedStore>(inner(reactor), 4711);
+    std::unique_ptr<Store> stack = std::make_unique<DelayedStore>(inner(reactor), 4711);
     stack = std::make_unique<TracedStore>(std::move(stack));
     stack = std::make_unique<CountingStore>(std::move(stack));
     if (stepping) stack = std::make_unique<SteppingStore>(std::move(stack));

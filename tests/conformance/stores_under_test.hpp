@@ -10,8 +10,8 @@
 
 #include "catch.hpp"
 #include "unit/reactor/ports.hpp"
-#include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
+#include "unum/store.hpp"
 #include "unum/task.hpp"
 
 namespace unum::test {
@@ -22,7 +22,7 @@ struct StoreUnderTest {
   /// Why it cannot be tested here, or empty.
   std::string missing;
   /// Opens it; may be called several times, also for several stores open at once.
-  std::function<std::unique_ptr<DataStore>(Reactor&)> open;
+  std::function<std::unique_ptr<Store>(Reactor&)> open;
   /// Widest fan-in that ends in reasonable time.
   std::size_t fan_in_width_max = 10'000;
   /// Whether thousands of writes one after the other end in reasonable time.
@@ -42,7 +42,7 @@ const std::vector<MakeStore>& stores_under_test();
 inline ItemId id(std::string name, ItemKind kind) { return ItemId{std::move(name), kind}; }
 
 /// Writes an outcome and says whether it was new.
-inline Task<bool> write(DataStore& store, const SessionContext& context, std::string instance,
+inline Task<bool> write(Store& store, const SessionContext& context, std::string instance,
                         std::string value) {
   const WriteResult result = co_await write_return_value(store, context.bound_to(instance), value);
   co_return result.status == WriteResult::Status::written;
@@ -76,7 +76,7 @@ Error error_of(Reactor& reactor, Task<T> task) {
   } while (false)
 
 /// Begins the body of a test: it runs once for each store on each port. `reactor`, `subject` (the
-/// StoreUnderTest) and `store` (a DataStore&, open) are then there, and `context`, a session of its
+/// StoreUnderTest) and `store` (a Store&, open) are then there, and `context`, a session of its
 /// own.
 #define ON_EACH_STORE()                                                                      \
   const auto store_index =                                                                   \
@@ -85,6 +85,6 @@ Error error_of(Reactor& reactor, Task<T> task) {
   const unum::test::StoreUnderTest subject = unum::test::stores_under_test()[store_index](); \
   if (!subject.missing.empty()) UNUM_SKIP(subject.label + ": " + subject.missing);           \
   INFO("store: " << subject.label);                                                          \
-  const std::unique_ptr<unum::DataStore> opened = subject.open(reactor);                     \
-  unum::DataStore& store = *opened;                                                          \
+  const std::unique_ptr<unum::Store> opened = subject.open(reactor);                         \
+  unum::Store& store = *opened;                                                              \
   const unum::SessionContext context = create_session_context(store)

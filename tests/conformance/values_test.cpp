@@ -431,7 +431,7 @@ TEST_CASE("put writes over what is there, remove takes away what is there", "[va
 TEST_CASE("a session removed by one and begun again is seen by another who had it open",
           "[values]") {
   ON_EACH_STORE();
-  const std::unique_ptr<DataStore> other = subject.open(reactor);
+  const std::unique_ptr<Store> other = subject.open(reactor);
   const auto body = [&]() -> Task<void> {
     const std::vector<ItemId> items{kOutcomeF};
     co_await test::write(store, context, "F", "1");
@@ -527,6 +527,6 @@ TEST_CASE("after close every call is refused", "[values]") {
   CHECK(test::error_of(reactor, store.get(context, kOutcomeF)).code() == "Unum.StoreClosed");
   CHECK(test::error_of(reactor, test::write(store, context, "G", "1")).code() ==
         "Unum.StoreClosed");
-  const std::unique_ptr<DataStore> again = subject.open(reactor);
+  const std::unique_ptr<Store> again = subject.open(reactor);
   CHECK(reactor.run(again->get(context, kOutcomeF)) == "1");
 }

@@ -123,7 +123,7 @@ void write_application(const std::filesystem::path& home, json::View functions) 
 /// One case: its application, and the orders in which it was run.
 class Case {
  public:
-  Case(Reactor& reactor, DataStore& store, DataStore& other_store, json::View text)
+  Case(Reactor& reactor, Store& store, Store& other_store, json::View text)
       : reactor_(reactor), store_(store), other_store_(other_store), text_(text) {
     for (const json::Member& member : json::members(*json::member(text, "behaviours"))) {
       behaviours_.emplace(member.key, json::Text(member.value));
@@ -310,8 +310,8 @@ class Case {
   }
 
   Reactor& reactor_;
-  DataStore& store_;
-  DataStore& other_store_;  ///< Of a second process, as it were.
+  Store& store_;
+  Store& other_store_;  ///< Of a second process, as it were.
   json::Text text_;
   Scratch home_;
   Behaviours behaviours_;
@@ -331,9 +331,9 @@ class Stores {
     for (auto& [name, store] : open_) reactor_.run(store->close());
   }
   /// One of several on the same data; what is kept in memory has only one.
-  DataStore& at(const std::string& type, const std::string& name, int number) {
+  Store& at(const std::string& type, const std::string& name, int number) {
     if (type == "memory") number = 0;
-    std::unique_ptr<DataStore>& store = open_[fmt::format("{} {}:{}", number, type, name)];
+    std::unique_ptr<Store>& store = open_[fmt::format("{} {}:{}", number, type, name)];
     if (store == nullptr) {
       reactor_.run(create_store(reactor_, type, name));
       StoreOptions options;
@@ -345,7 +345,7 @@ class Stores {
 
  private:
   Reactor& reactor_;
-  std::map<std::string, std::unique_ptr<DataStore>> open_;
+  std::map<std::string, std::unique_ptr<Store>> open_;
 };
 
 int run_all_cases() {

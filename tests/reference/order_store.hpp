@@ -25,7 +25,7 @@ class OrderStore final : public ForwardingStore {
   /// `interleave`: fan-ins go call by call, as in stores that have nothing better, and each call
   /// waits for its turn. Else commits and joins are the inner store's own.
   /// `label` marks its calls in orders.
-  OrderStore(DataStore& inner, bool interleave, std::string label = "")
+  OrderStore(Store& inner, bool interleave, std::string label = "")
       : ForwardingStore(inner), interleave_(interleave), label_(std::move(label)) {}
 
   void begin(Scheduler& scheduler) { scheduler_ = &scheduler; }

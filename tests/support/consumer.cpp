@@ -29,7 +29,7 @@ struct Observer final : unum::RunObserver {
 
 /// A decorator, as a user writes one.
 struct Counting final : unum::ForwardingStore {
-  explicit Counting(unum::DataStore& inner) : ForwardingStore(inner), fan_ins_(*this) {}
+  explicit Counting(unum::Store& inner) : ForwardingStore(inner), fan_ins_(*this) {}
   unum::Task<unum::CommitResult> commit(const unum::SessionContext& context, std::string_view value,
                                         std::span<const unum::FanIn> fan_ins,
                                         unum::Wait wait) override {
@@ -57,7 +57,7 @@ unum::Task<void> look(unum::Reactor& reactor) {
   co_await reactor.sleep_until(unum::kAlreadyPassed);
 }
 
-unum::Task<void> step(unum::Reactor& reactor, unum::DataStore& opened) {
+unum::Task<void> step(unum::Reactor& reactor, unum::Store& opened) {
   Counting store(opened);
   unum::TaskGroup others;
   others.spawn(look(reactor));

@@ -53,7 +53,7 @@ class NativeApp final : public UserCode {
     }
   }
 
-  Task<RunResult> run(Reactor& reactor, DataStore& store, std::string session, std::string input,
+  Task<RunResult> run(Reactor& reactor, Store& store, std::string session, std::string input,
                       LocalHostOptions options = {}, Wait wait = {}) {
     reactor_ = &reactor;
     LocalHost host(reactor, store, options);
@@ -86,15 +86,15 @@ struct StoreDied {};
 class FailingStore : public ForwardingStore {
  public:
   enum class How { dies_before_effect, dies_after_effect, falls_silent };
-  FailingStore(DataStore& inner, int operations_before, How how)
+  FailingStore(Store& inner, int operations_before, How how)
       : ForwardingStore(inner), left_(operations_before), how_(how) {}
-  FailingStore(DataStore& inner, int operations_before, Error error)
+  FailingStore(Store& inner, int operations_before, Error error)
       : ForwardingStore(inner),
         left_(operations_before),
         how_(How::dies_before_effect),
         error_(std::move(error)) {}
   /// Fails once, and has recovered then.
-  FailingStore(DataStore& inner, int operations_before, How how, Error error)
+  FailingStore(Store& inner, int operations_before, How how, Error error)
       : ForwardingStore(inner),
         left_(operations_before),
         how_(how),
@@ -184,10 +184,10 @@ class FailingStore : public ForwardingStore {
 /// A fresh store of a type ("memory" or "fs", not durable).
 struct FreshStore {
   FreshStore(Reactor& reactor, std::string_view type);
-  DataStore& operator*() const noexcept { return *store; }
+  Store& operator*() const noexcept { return *store; }
 
   std::unique_ptr<Scratch> directory;
-  std::unique_ptr<DataStore> store;
+  std::unique_ptr<Store> store;
 };
 
 }  // namespace unum::test

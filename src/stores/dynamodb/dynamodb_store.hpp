@@ -5,7 +5,7 @@
 #include <memory>
 #include <string_view>
 
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum::dynamodb {
 
@@ -20,11 +20,11 @@ struct Tuning {
 /// Opens the table `name` at the endpoint that the environment says. Throws `not_found` when there
 /// is none, `invalid` when its key is not the string `Name`, `denied` when it may not be described
 /// or written, `timeout` when it is still being created.
-Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::string_view name,
-                                                     const StoreOptions& options, Wait wait = {});
-Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::string_view name,
-                                                     const StoreOptions& options, Tuning tuning,
-                                                     Wait wait = {});
+Task<std::unique_ptr<Store>> open_dynamodb_store(Reactor& reactor, std::string_view name,
+                                                 const StoreOptions& options, Wait wait = {});
+Task<std::unique_ptr<Store>> open_dynamodb_store(Reactor& reactor, std::string_view name,
+                                                 const StoreOptions& options, Tuning tuning,
+                                                 Wait wait = {});
 /// Makes the table, on-demand, and waits until it is there. False if there was one of that name
 /// with the right key; `invalid` if its key is another.
 Task<bool> create_dynamodb_store(Reactor& reactor, std::string_view name, Wait wait = {});

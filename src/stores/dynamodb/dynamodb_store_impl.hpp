@@ -38,7 +38,7 @@ struct Content {
   std::size_t parts = 0;
 };
 
-class DynamoDbStore final : public DataStore {
+class DynamoDbStore final : public Store {
  public:
   struct Settings {
     StoreOptions options;

@@ -111,14 +111,14 @@ Task<void> check_writable(Table& table, Wait wait) {
 
 }  // namespace
 
-Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::string_view name,
-                                                     const StoreOptions& options, Wait wait) {
+Task<std::unique_ptr<Store>> open_dynamodb_store(Reactor& reactor, std::string_view name,
+                                                 const StoreOptions& options, Wait wait) {
   return open_dynamodb_store(reactor, name, options, Tuning{}, wait);
 }
 
-Task<std::unique_ptr<DataStore>> open_dynamodb_store(Reactor& reactor, std::string_view name,
-                                                     const StoreOptions& options, Tuning tuning,
-                                                     Wait wait) {
+Task<std::unique_ptr<Store>> open_dynamodb_store(Reactor& reactor, std::string_view name,
+                                                 const StoreOptions& options, Tuning tuning,
+                                                 Wait wait) {
   check_table_name(name);
   DynamoDbStore::Settings settings{options, tuning, time_to_live(kTimeToLive)};
   std::string table_name(name);

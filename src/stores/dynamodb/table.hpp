@@ -14,8 +14,8 @@
 #include "aws/session.hpp"
 #include "stores/dynamodb/reply.hpp"
 #include "stores/dynamodb/request.hpp"
-#include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
+#include "unum/store.hpp"
 
 namespace unum::dynamodb {
 

@@ -125,14 +125,13 @@ Task<void> remove_if_old(SystemCalls& calls, int directory, const char* name, Wa
 // --- Opening and making
 // --------------------------------------------------------------------------------
 
-Task<std::unique_ptr<DataStore>> open_fs_store(Reactor& reactor, std::string_view name,
-                                               const StoreOptions& options) {
+Task<std::unique_ptr<Store>> open_fs_store(Reactor& reactor, std::string_view name,
+                                           const StoreOptions& options) {
   return open_with(std::make_unique<SystemCalls>(reactor), name, options);
 }
 
-Task<std::unique_ptr<DataStore>> open_with(std::unique_ptr<SystemCalls> calls,
-                                           std::string_view given,
-                                           const StoreOptions& given_options) {
+Task<std::unique_ptr<Store>> open_with(std::unique_ptr<SystemCalls> calls, std::string_view given,
+                                       const StoreOptions& given_options) {
   const std::string name(given);
   // The caller's may be gone after the first wait.
   // NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
@@ -147,7 +146,7 @@ Task<std::unique_ptr<DataStore>> open_with(std::unique_ptr<SystemCalls> calls,
   if (fd < 0) throw system_error("fs", -fd, "opening the data store fs:" + name);
   const auto root = std::make_shared<Directory>(Descriptor(fd), nullptr, std::string());
   const FileSystem file_system = co_await examine(*calls, name, fd);
-  std::unique_ptr<DataStore> store =
+  std::unique_ptr<Store> store =
       std::make_unique<FsStore>(std::move(calls), name, root, file_system, options);
   co_return store;
 }

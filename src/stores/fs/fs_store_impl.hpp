@@ -15,8 +15,8 @@
 #include "stores/fs/path.hpp"
 #include "stores/fs/session_directories.hpp"
 #include "stores/fs/system_calls.hpp"
-#include "unum/data_store.hpp"
 #include "unum/scan_and_claim.hpp"
+#include "unum/store.hpp"
 
 namespace unum::fs {
 
@@ -26,7 +26,7 @@ struct FileSystem {
   bool by_descriptor = true;  ///< and linked by their descriptor, not only by way of /proc.
 };
 
-class FsStore final : public DataStore {
+class FsStore final : public Store {
  public:
   FsStore(std::unique_ptr<SystemCalls> calls, std::string name, const DirectoryPtr& root,
           FileSystem file_system, const StoreOptions& options);
@@ -160,7 +160,7 @@ class FsStore final : public DataStore {
 };
 
 /// `open_fs_store` with system calls of the caller's own.
-Task<std::unique_ptr<DataStore>> open_with(std::unique_ptr<SystemCalls> calls,
-                                           std::string_view name, const StoreOptions& options);
+Task<std::unique_ptr<Store>> open_with(std::unique_ptr<SystemCalls> calls, std::string_view name,
+                                       const StoreOptions& options);
 
 }  // namespace unum::fs

@@ -17,8 +17,8 @@
 #include "reactor/wait_list.hpp"
 #include "stores/fs/directory.hpp"
 #include "stores/fs/system_calls.hpp"
-#include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
+#include "unum/store.hpp"
 #include "unum/task_group.hpp"
 
 namespace unum::fs {

@@ -12,8 +12,8 @@
 #include "reactor/wait_list.hpp"
 #include "stores/fs/directory.hpp"
 #include "stores/fs/system_calls.hpp"
-#include "unum/data_store.hpp"
 #include "unum/reactor.hpp"
+#include "unum/store.hpp"
 #include "unum/task.hpp"
 
 namespace unum::fs {

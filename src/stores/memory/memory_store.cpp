@@ -53,7 +53,7 @@ Registry& registry() {
   return the_registry;
 }
 
-class MemoryStore final : public DataStore {
+class MemoryStore final : public Store {
  public:
   MemoryStore(Reactor& reactor, std::string_view name, std::shared_ptr<Contents> contents)
       : reactor_(reactor), name_(name), contents_(std::move(contents)) {}
@@ -187,7 +187,7 @@ class MemoryStore final : public DataStore {
 
 }  // namespace
 
-std::unique_ptr<DataStore> open_memory_store(Reactor& reactor, std::string_view name) {
+std::unique_ptr<Store> open_memory_store(Reactor& reactor, std::string_view name) {
   std::shared_ptr<Contents> contents;
   {
     const std::lock_guard lock(registry().mutex);

@@ -8,12 +8,12 @@
 #include <string>
 #include <string_view>
 
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum::memory {
 
 /// Throws `not_found` when nobody made a store of this name.
-std::unique_ptr<DataStore> open_memory_store(Reactor& reactor, std::string_view name);
+std::unique_ptr<Store> open_memory_store(Reactor& reactor, std::string_view name);
 /// Whether it was made; false if it was there.
 bool create_memory_store(std::string_view name);
 

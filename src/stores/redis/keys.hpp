@@ -18,7 +18,7 @@
 #include <string_view>
 #include <vector>
 
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum::redis {
 

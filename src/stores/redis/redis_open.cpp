@@ -164,18 +164,18 @@ void RedisStore::warn(const StoreOptions& options, std::string_view save) const 
   if (expiry_) options.warn(time_to_live_warning("redis:" + name_, *expiry_, kTimeToLive));
 }
 
-Task<std::unique_ptr<DataStore>> open_redis_store(Reactor& reactor, std::string_view name,
-                                                  const StoreOptions& options, Wait wait) {
+Task<std::unique_ptr<Store>> open_redis_store(Reactor& reactor, std::string_view name,
+                                              const StoreOptions& options, Wait wait) {
   auto store = std::make_unique<RedisStore>(reactor, name, addresses_of(name), options,
                                             time_to_live(kTimeToLive));
   co_await store->open(options, wait);
-  co_return std::unique_ptr<DataStore>(std::move(store));
+  co_return std::unique_ptr<Store>(std::move(store));
 }
 
 Task<bool> create_redis_store(Reactor& reactor, std::string_view name, Wait wait) {
   const std::string text(name);
   const StoreOptions options;
-  const std::unique_ptr<DataStore> store = co_await open_redis_store(reactor, text, options, wait);
+  const std::unique_ptr<Store> store = co_await open_redis_store(reactor, text, options, wait);
   co_await store->close();
   co_return false;
 }

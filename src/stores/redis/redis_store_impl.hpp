@@ -9,12 +9,12 @@
 
 #include "reactor/redis/client.hpp"
 #include "stores/redis/scripts.hpp"
-#include "unum/data_store.hpp"
 #include "unum/scan_and_claim.hpp"
+#include "unum/store.hpp"
 
 namespace unum::redis {
 
-class RedisStore final : public DataStore {
+class RedisStore final : public Store {
  public:
   RedisStore(Reactor& reactor, std::string_view name, std::vector<Address> addresses,
              const StoreOptions& options, Expiry expiry);

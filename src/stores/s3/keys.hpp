@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum::s3 {
 

@@ -144,8 +144,8 @@ void S3Store::throw_not_conditional(std::string_view how) const {
           "supports conditional writes, or a store of another type");
 }
 
-Task<std::unique_ptr<DataStore>> open_s3_store(Reactor& reactor, std::string_view given,
-                                               const StoreOptions& given_options, Wait wait) {
+Task<std::unique_ptr<Store>> open_s3_store(Reactor& reactor, std::string_view given,
+                                           const StoreOptions& given_options, Wait wait) {
   const std::string name(given);
   const StoreOptions options = given_options;
   Location location = parse_location(name);
@@ -166,7 +166,7 @@ Task<std::unique_ptr<DataStore>> open_s3_store(Reactor& reactor, std::string_vie
     std::rethrow_exception(error);
   }
   store->opened();
-  co_return std::unique_ptr<DataStore>(std::move(store));
+  co_return std::unique_ptr<Store>(std::move(store));
 }
 
 namespace {

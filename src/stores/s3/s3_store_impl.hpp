@@ -14,8 +14,8 @@
 #include "aws/session.hpp"
 #include "stores/s3/answers.hpp"
 #include "stores/s3/keys.hpp"
-#include "unum/data_store.hpp"
 #include "unum/scan_and_claim.hpp"
+#include "unum/store.hpp"
 
 namespace unum::s3 {
 
@@ -71,7 +71,7 @@ class Target {
   std::size_t path_at_ = 0;
 };
 
-class S3Store final : public DataStore {
+class S3Store final : public Store {
  public:
   S3Store(Reactor& reactor, std::string_view name, Location location, aws::Session session,
           const StoreOptions& options);

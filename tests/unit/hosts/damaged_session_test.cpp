@@ -11,7 +11,7 @@ TEST_CASE("what a store forgets of a fan-in is told again once; then the run fai
   /// Each time it forgets, the contributor's last step is as if it had not been made.
   class ForgetfulStore final : public FailingStore {
    public:
-    ForgetfulStore(DataStore& inner, int times)
+    ForgetfulStore(Store& inner, int times)
         : FailingStore(inner, std::numeric_limits<int>::max(), How::dies_before_effect),
           times_(times) {}
     Task<std::vector<FanInState>> join(const SessionContext& context,

@@ -27,10 +27,10 @@ struct Owner {
       identity.functions.emplace(function.name(), function.digest());
     }
   }
-  RunResult run(Reactor& reactor, DataStore& store) {
+  RunResult run(Reactor& reactor, Store& store) {
     return reactor.run(app.run(reactor, store, "s", "7", options));
   }
-  Error error(Reactor& reactor, DataStore& store) {
+  Error error(Reactor& reactor, Store& store) {
     try {
       run(reactor, store);
     } catch (const Error& error) {
@@ -44,7 +44,7 @@ struct Owner {
   LocalHostOptions options;
 };
 
-std::optional<std::string> owner_item(Reactor& reactor, DataStore& store) {
+std::optional<std::string> owner_item(Reactor& reactor, Store& store) {
   const SessionContext context = session_context("s");
   const ItemId item{"M", ItemKind::application};
   return reactor.run(store.get(context, item));

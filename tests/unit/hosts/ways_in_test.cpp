@@ -27,7 +27,7 @@ class PlainHost final : public Invoker {
     queue_.push_back({std::string(invocation.function), std::move(invocation.payload)});
     co_return;
   }
-  Task<void> run(DataStore& store, UserCode& code, std::string input, bool last_first) {
+  Task<void> run(Store& store, UserCode& code, std::string input, bool last_first) {
     Runtime runtime(store, *this);
     queue_.push_back({"S", entry_payload(input, "s")});
     while (!queue_.empty()) {

@@ -450,7 +450,7 @@ TEST_CASE("at most as many results as steps in flight are computed and not yet o
   constexpr std::size_t kInFlightMax = 50;
   const Scratch scratch;
   Reactor reactor;
-  const std::unique_ptr<DataStore> store =
+  const std::unique_ptr<Store> store =
       reactor.run(open_store(reactor, "fs", scratch.path(), StoreOptions{}));  // durable
   std::size_t computed = 0;
   std::size_t held_most = 0;

@@ -51,12 +51,12 @@ class Service {
   /// Opens a store, runs the body, closes the store.
   template <class Body>
   void with_store(const StoreOptions& options, const Body& body) {
-    std::unique_ptr<DataStore> store = open(options);
+    std::unique_ptr<Store> store = open(options);
     reactor_.run(body(*store));
     reactor_.run(store->close());
     stop();
   }
-  std::unique_ptr<DataStore> open(const StoreOptions& options = {}, dynamodb::Tuning tuning = {}) {
+  std::unique_ptr<Store> open(const StoreOptions& options = {}, dynamodb::Tuning tuning = {}) {
     return checked(reactor_.run(dynamodb::open_dynamodb_store(reactor_, "table", options, tuning)));
   }
   void stop() { reactor_.run(server_.stop()); }
@@ -144,7 +144,7 @@ TEST_CASE("case 24: keys that are left undone are asked for again, each value co
     for (const std::string& key : keys) ++answered[key];
     return {"200 OK", batch_reply(keys, left)};
   });
-  service.with_store({}, [&](DataStore& store) -> Task<void> {
+  service.with_store({}, [&](Store& store) -> Task<void> {
     const SessionContext context = session_context("s");
     std::vector<Pointer> pointers = pointers_of(context, 250);
     pointers.insert(pointers.end(), 30, pointers[7]);
@@ -166,7 +166,7 @@ TEST_CASE("case 24: when all keys are left undone for ever the deadline ends it"
     if (operation != "BatchGetItem") return {};
     return {"200 OK", batch_reply({}, keys_in(body))};
   });
-  service.with_store({}, [&](DataStore& store) -> Task<void> {
+  service.with_store({}, [&](Store& store) -> Task<void> {
     const SessionContext context = session_context("s");
     const std::vector<Pointer> pointers = pointers_of(context, 3);
     Wait wait;
@@ -201,7 +201,7 @@ TEST_CASE("eventual reads lag: inputs are asked for again, looks stay strong", "
   });
   StoreOptions options;
   options.read_consistency = ReadConsistency::eventual;
-  service.with_store(options, [&](DataStore& store) -> Task<void> {
+  service.with_store(options, [&](Store& store) -> Task<void> {
     const SessionContext context = session_context("s");
     const std::vector<Pointer> pointers = pointers_of(context, 5);
     // What a stale read shows: nothing. A look is never one.
@@ -226,7 +226,7 @@ TEST_CASE("an input that eventual reads never show is settled by a strong one", 
   });
   StoreOptions options;
   options.read_consistency = ReadConsistency::eventual;
-  service.with_store(options, [&](DataStore& store) -> Task<void> {
+  service.with_store(options, [&](Store& store) -> Task<void> {
     const SessionContext context = session_context("s");
     const std::vector<Pointer> pointers = pointers_of(context, 1);
     const std::vector<std::string> values = co_await read_input(store, context, pointers);
@@ -253,7 +253,7 @@ TEST_CASE("a server that does not send the old item along is asked for it", "[dy
     }
     return {};
   });
-  service.with_store({}, [&](DataStore& store) -> Task<void> {
+  service.with_store({}, [&](Store& store) -> Task<void> {
     const SessionContext context = session_context("s").bound_to("F");
     const WriteResult result = co_await write_return_value(store, context, "mine");
     CHECK(result.status == WriteResult::Status::already_there);
@@ -273,7 +273,7 @@ TEST_CASE("throttled and broken answers are asked again", "[dynamodb]") {
       default: return {"200 OK", R"({"Item":{"Name":{"S":"s/F-output"},"User":{"S":"1"}}})"};
     }
   });
-  service.with_store({}, [&](DataStore& store) -> Task<void> {
+  service.with_store({}, [&](Store& store) -> Task<void> {
     const SessionContext context = session_context("s");
     const ItemId item{"F", ItemKind::outcome};
     const std::optional<std::string> value = co_await store.get(context, item);
@@ -289,7 +289,7 @@ TEST_CASE("an answer that is no JSON is named by service, place and call (found 
   Service service(reactor, [&](const std::string& operation, const std::string&) -> Answer {
     return operation == "GetItem" ? Answer{"200 OK", bad} : Answer{};
   });
-  service.with_store({}, [&](DataStore& store) -> Task<void> {
+  service.with_store({}, [&](Store& store) -> Task<void> {
     const SessionContext context = session_context("s");
     const ItemId item{"F", ItemKind::outcome};
     std::string message;
@@ -402,7 +402,7 @@ TEST_CASE("a table that is being created is waited for, but not for ever", "[dyn
     if (operation == "DescribeTable" && ++described < ready_after) return {"200 OK", creating};
     return {};
   });
-  const std::unique_ptr<DataStore> store = service.open();
+  const std::unique_ptr<Store> store = service.open();
   CHECK(described == 3);
   reactor.run(store->close());
 
@@ -467,7 +467,7 @@ TEST_CASE("UNUM_HEDGE_MS: a slow read is asked for a second time, a write never"
     return {};
   });
   service.silent = {"DescribeTable"};
-  const std::unique_ptr<DataStore> store = service.open();
+  const std::unique_ptr<Store> store = service.open();
   CHECK(service.asked["DescribeTable"] == 2);
   const SessionContext context = session_context("session");
   service.silent = {"BatchGetItem", "GetItem"};

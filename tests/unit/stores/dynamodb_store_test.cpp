@@ -22,7 +22,7 @@ std::string large(std::size_t bytes, char fill) {
   return value + "\"";
 }
 
-Task<FanInState> contribute(DataStore& store, const SessionContext& context, const FanInSet& set,
+Task<FanInState> contribute(Store& store, const SessionContext& context, const FanInSet& set,
                             std::size_t place, FanInRole role = FanInRole::contributor) {
   const FanIn fan_in = test::fan_in_of(set, place, role);
   const SessionContext at = context.bound_to(set.name(place));
@@ -40,7 +40,7 @@ Task<FanInState> contribute(DataStore& store, const SessionContext& context, con
   ON_EACH_PORT(reactor);                                                   \
   const std::string table = test::fresh_table(reactor);                    \
   const auto opened = reactor.run(open_store(reactor, "dynamodb", table)); \
-  DataStore& store = *opened;                                              \
+  Store& store = *opened;                                                  \
   test::RawTable raw(reactor, table);                                      \
   const SessionContext context = session_context("s/1")
 

@@ -13,7 +13,7 @@
 #include "stores/dynamodb/dynamodb_store.hpp"
 #include "stores/dynamodb/table.hpp"
 #include "unit/reactor/ports.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum::test {
 

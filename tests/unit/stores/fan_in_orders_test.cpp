@@ -51,7 +51,7 @@ class Gate {
 /// the context's instance.
 class GatedStore final : public ForwardingStore {
  public:
-  GatedStore(DataStore& inner, Gate& gate) : ForwardingStore(inner), gate_(gate) {}
+  GatedStore(Store& inner, Gate& gate) : ForwardingStore(inner), gate_(gate) {}
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override {
@@ -91,8 +91,8 @@ struct Outcome {
 };
 
 /// Runs one order: at each step `choose(n)` says which of n standing contributors goes on.
-Outcome run_order(Reactor& reactor, DataStore& inner, const std::vector<FanInRole>& roles,
-                  bool shared, const std::function<std::size_t(std::size_t)>& choose) {
+Outcome run_order(Reactor& reactor, Store& inner, const std::vector<FanInRole>& roles, bool shared,
+                  const std::function<std::size_t(std::size_t)>& choose) {
   Gate gate(reactor);
   std::vector<std::unique_ptr<GatedStore>> stores;
   for (std::size_t i = 0; i < (shared ? 1 : roles.size()); ++i) {
@@ -103,7 +103,7 @@ Outcome run_order(Reactor& reactor, DataStore& inner, const std::vector<FanInRol
   Outcome outcome;
   TaskGroup group;
   const auto contributor = [&](std::size_t place) -> Task<void> {
-    DataStore& store = *stores[shared ? 0 : place];
+    Store& store = *stores[shared ? 0 : place];
     const SessionContext context = session.bound_to(names.name(place));
     const FanIn fan_in = test::fan_in_of(names, place, roles[place]);
     const CommitResult result = co_await store.commit(context, "1", std::span(&fan_in, 1));
@@ -128,7 +128,7 @@ Outcome run_order(Reactor& reactor, DataStore& inner, const std::vector<FanInRol
 }
 
 /// Tries every order; how many there were.
-std::size_t try_all_orders(Reactor& reactor, DataStore& inner, const std::vector<FanInRole>& roles,
+std::size_t try_all_orders(Reactor& reactor, Store& inner, const std::vector<FanInRole>& roles,
                            bool shared, std::size_t expected_claims) {
   struct Step {
     std::size_t chosen;
@@ -176,7 +176,7 @@ TEST_CASE("case 20: in every order of up to three contributors' calls the fan-in
   };
   Reactor reactor;
   reactor.run(create_store(reactor, "memory", "orders"));
-  const std::unique_ptr<DataStore> inner = reactor.run(open_store(reactor, "memory", "orders"));
+  const std::unique_ptr<Store> inner = reactor.run(open_store(reactor, "memory", "orders"));
   for (const Setting& setting : settings) {
     if (test::kSanitized && setting.orders_min > 10'000) continue;  // minutes
     for (const bool shared : {true, false}) {
@@ -194,8 +194,7 @@ TEST_CASE("a claim that stale reads do not see yet is made once all the same, in
   const auto claims = [](std::string_view, ItemKind kind) { return kind == ItemKind::claim; };
   Reactor reactor;
   reactor.run(create_store(reactor, "memory", "stale orders"));
-  const std::unique_ptr<DataStore> inner =
-      reactor.run(open_store(reactor, "memory", "stale orders"));
+  const std::unique_ptr<Store> inner = reactor.run(open_store(reactor, "memory", "stale orders"));
   for (const std::vector<FanInRole>& roles : settings) {
     for (const bool shared : {true, false}) {
       test::StaleReadStore stale(*inner, 2, claims);

@@ -115,46 +115,46 @@ const ItemId kNewReport{"New", ItemKind::report};
 const ItemId kOldOutcome{"Old", ItemKind::outcome};
 const ItemId kOlderOutcome{"Older", ItemKind::outcome};
 
-Task<void> create_new(DataStore& store, SessionContext session) {
+Task<void> create_new(Store& store, SessionContext session) {
   const WriteResult result = co_await store.create(session, kNewOutcome, kNew);
   // A write that was told to have failed may stand.
   const bool stands = result.status == WriteResult::Status::written || result.stored == kNew;
   CHECK(stands);
 }
-Task<void> create_old(DataStore& store, SessionContext session) {
+Task<void> create_old(Store& store, SessionContext session) {
   const WriteResult result = co_await store.create(session, kOldOutcome, kNew);
   CHECK(result.status == WriteResult::Status::already_there);
   CHECK(result.stored == kOld);
 }
-Task<void> put_new(DataStore& store, SessionContext session) {
+Task<void> put_new(Store& store, SessionContext session) {
   co_await store.put(session, kNewReport, kNew);
 }
-Task<void> get_old(DataStore& store, SessionContext session) {
+Task<void> get_old(Store& store, SessionContext session) {
   const std::optional<std::string> value = co_await store.get(session, kOldOutcome);
   CHECK(value == kOld);
 }
-Task<void> read_both(DataStore& store, SessionContext session) {
+Task<void> read_both(Store& store, SessionContext session) {
   const std::vector<Pointer> pointers{pointer(session, "Old"), pointer(session, "Older")};
   const std::vector<std::string> values = co_await read_input(store, session, pointers);
   CHECK(values == std::vector<std::string>{kOld, kOld});
 }
-Task<void> look_for_both(DataStore& store, SessionContext session) {
+Task<void> look_for_both(Store& store, SessionContext session) {
   const std::vector<Pointer> pointers{pointer(session, "Old"), pointer(session, "Older")};
   const bool there = co_await check_values_exist(store, session, pointers);
   CHECK(there);
 }
-Task<void> list_items(DataStore& store, SessionContext session) {
+Task<void> list_items(Store& store, SessionContext session) {
   const std::vector<ListedItem> items = co_await store.list(session);
   CHECK(items.size() == 2);
 }
-Task<void> list_sessions(DataStore& store, SessionContext) {
+Task<void> list_sessions(Store& store, SessionContext) {
   const std::vector<std::string> sessions = co_await store.list_sessions();
   CHECK(sessions == std::vector<std::string>{"the-session"});
 }
-Task<void> remove_old(DataStore& store, SessionContext session) {
+Task<void> remove_old(Store& store, SessionContext session) {
   co_await store.remove(session, std::span(&kOlderOutcome, 1));
 }
-Task<void> create_in_new_session(DataStore& store, SessionContext) {
+Task<void> create_in_new_session(Store& store, SessionContext) {
   const SessionContext session = session_context("another-session");
   const WriteResult result = co_await store.create(session, kNewOutcome, kNew);
   const bool stands = result.status == WriteResult::Status::written || result.stored == kNew;
@@ -163,7 +163,7 @@ Task<void> create_in_new_session(DataStore& store, SessionContext) {
 
 struct StoreCall {
   const char* name;
-  Task<void> (*run)(DataStore& store, SessionContext session);
+  Task<void> (*run)(Store& store, SessionContext session);
 };
 constexpr StoreCall kStoreCalls[] = {
     {"create", &create_new},    {"create what is there", &create_old},
@@ -173,7 +173,7 @@ constexpr StoreCall kStoreCalls[] = {
     {"remove", &remove_old},    {"create in a new session", &create_in_new_session},
 };
 
-std::unique_ptr<DataStore> open_with(Reactor& reactor, const std::string& root, Plan& plan) {
+std::unique_ptr<Store> open_with(Reactor& reactor, const std::string& root, Plan& plan) {
   return reactor.run(
       fs::open_with(std::make_unique<FaultyCalls>(reactor, plan), root, StoreOptions{}));
 }
@@ -198,13 +198,13 @@ bool run_with_fault(Reactor& reactor, const StoreCall& operation, Plan fault) {
   const std::string root = scratch / "store";
   fs_std::create_directory(root);
   Plan plan;
-  const std::unique_ptr<DataStore> store = open_with(reactor, root, plan);
+  const std::unique_ptr<Store> store = open_with(reactor, root, plan);
   const SessionContext session = session_context("the-session");
   for (const ItemId& item : {kOldOutcome, kOlderOutcome}) {
     reactor.run(store->create(session, item, kOld));
   }
   // A store that knows nothing yet makes the most calls.
-  const std::unique_ptr<DataStore> fresh = open_with(reactor, root, plan);
+  const std::unique_ptr<Store> fresh = open_with(reactor, root, plan);
   plan = fault;
   std::optional<Error> failure;
   try {
@@ -265,7 +265,7 @@ TEST_CASE("a value is whole although each write takes only a part of it") {
   fs_std::create_directory(scratch / "store");
   Plan plan;
   plan.short_writes = true;
-  const std::unique_ptr<DataStore> store = open_with(reactor, scratch / "store", plan);
+  const std::unique_ptr<Store> store = open_with(reactor, scratch / "store", plan);
   const SessionContext session = session_context("S");
   reactor.run(create_new(*store, session));
   CHECK(reactor.run(store->get(session, kNewOutcome)) == kNew);
@@ -277,7 +277,7 @@ TEST_CASE("a disk error at the last moment leaves a value that is whole, and is 
   const test::Scratch scratch;
   fs_std::create_directory(scratch / "store");
   Plan plan;
-  const std::unique_ptr<DataStore> store = open_with(reactor, scratch / "store", plan);
+  const std::unique_ptr<Store> store = open_with(reactor, scratch / "store", plan);
   const SessionContext session = session_context("S");
   reactor.run(store->create(session, ItemId{"F", ItemKind::claim}, "made the directory"));
   plan.error = ENOSPC;
@@ -293,7 +293,7 @@ TEST_CASE("a session's id and its times are made of the port's bytes and the por
   test::Script script;
   Reactor reactor = test::scripted_reactor(script);
   reactor.run(create_store(reactor, "memory", "ports"));
-  const std::unique_ptr<DataStore> store = reactor.run(open_store(reactor, "memory", "ports"));
+  const std::unique_ptr<Store> store = reactor.run(open_store(reactor, "memory", "ports"));
   script.next_byte = 0;
   CHECK(create_session_context(*store).session() == "00010203-0405-4607-8809-0a0b0c0d0e0f");
   CHECK(create_session_context(*store).session() == "10111213-1415-4617-9819-1a1b1c1d1e1f");

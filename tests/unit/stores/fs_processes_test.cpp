@@ -8,7 +8,7 @@
 
 #include "conformance/fan_in_names.hpp"
 #include "unit/reactor/ports.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 using namespace unum;
 using unum::test::Names;
@@ -38,7 +38,7 @@ int wait_for(pid_t pid) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-std::unique_ptr<DataStore> open_at(Reactor& reactor, const std::string& name, bool durable) {
+std::unique_ptr<Store> open_at(Reactor& reactor, const std::string& name, bool durable) {
   StoreOptions options;
   options.durable = durable;
   return reactor.run(open_store(reactor, "fs", name, options));
@@ -66,7 +66,7 @@ TEST_CASE("200 processes fan in over one directory, and one of them has the clai
       char unused = 0;
       (void)!::read(pipes[0], &unused, 1);  // all begin when the other end is closed
       Reactor reactor;
-      const std::unique_ptr<DataStore> store = open_at(reactor, name, i % 4 == 0);
+      const std::unique_ptr<Store> store = open_at(reactor, name, i % 4 == 0);
       const SessionContext context = session_context("S").bound_to(names.name(i));
       const FanIn fan_in{"Sink", &names, i, FanInRole::contributor};
       const CommitResult result = reactor.run(store->commit(context, "1", std::span(&fan_in, 1)));
@@ -97,7 +97,7 @@ TEST_CASE("case 4: of 20 processes that write one value one wins, the rest read 
   for (int i = 0; i < 20; ++i) {
     children.push_back(in_process([&, i] {
       Reactor own;
-      const std::unique_ptr<DataStore> store = open_at(own, name, false);
+      const std::unique_ptr<Store> store = open_at(own, name, false);
       int wins = 0;
       for (int round = 0; round < 50; ++round) {
         const SessionContext context = session_context("S" + std::to_string(round)).bound_to("F");
@@ -123,7 +123,7 @@ TEST_CASE("a writer that is killed at any moment leaves whole values or none") {
   const std::string name = scratch / "store";
   Reactor reactor;
   reactor.run(create_store(reactor, "fs", name));
-  const std::unique_ptr<DataStore> store = open_at(reactor, name, true);
+  const std::unique_ptr<Store> store = open_at(reactor, name, true);
   std::mt19937 random(11);
   for (int round = 0; round < 20; ++round) {
     const SessionContext context = session_context("S" + std::to_string(round));
@@ -131,7 +131,7 @@ TEST_CASE("a writer that is killed at any moment leaves whole values or none") {
     REQUIRE(::pipe(pipes) == 0);
     const pid_t writer = in_process([&] {
       Reactor own;
-      const std::unique_ptr<DataStore> into = open_at(own, name, durable);
+      const std::unique_ptr<Store> into = open_at(own, name, durable);
       // Tells of each value once it is written.
       for (int i = 0;; ++i) {
         const std::string value(20'000 + 1'000 * (i % 50), static_cast<char>('a' + i % 26));

@@ -16,7 +16,7 @@
 #include "stores/fs/name_set.hpp"
 #include "support/fixtures.hpp"
 #include "unit/reactor/ports.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 using namespace unum;
 using unum::test::error_of;
@@ -26,7 +26,7 @@ namespace {
 
 const ItemId kOutcomeF{"F", ItemKind::outcome};
 
-std::unique_ptr<DataStore> open_at(Reactor& reactor, const std::string& name, bool durable = true) {
+std::unique_ptr<Store> open_at(Reactor& reactor, const std::string& name, bool durable = true) {
   reactor.run(create_store(reactor, "fs", name));
   StoreOptions options;
   options.durable = durable;
@@ -50,7 +50,7 @@ std::size_t files_below(const std::string& path) {
 TEST_CASE("a value is one readable file, and the session's directory comes with the first") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   const SessionContext context = session_context("S");
   CHECK_FALSE(reactor.run(store->get(context, kOutcomeF)));
   CHECK(fs_std::is_empty(scratch / "store"));
@@ -62,7 +62,7 @@ TEST_CASE("a value is one readable file, and the session's directory comes with 
 TEST_CASE("names of every kind stay below the store's directory") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "a/b/store", false);
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "a/b/store", false);
   for (const char* session : {"..", "../..", "/tmp", "."}) {
     const SessionContext context = session_context(session);
     for (const char* name : {"..", "../F", "../../F", "/F", "."}) {
@@ -76,7 +76,7 @@ TEST_CASE("names of every kind stay below the store's directory") {
 TEST_CASE("no symbolic link leads out of the store") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   fs_std::create_directory(scratch / "outside");
   std::ofstream(scratch / "outside/F-output.json") << "secret";
   fs_std::create_directory_symlink(scratch / "outside", scratch / "store/S");
@@ -93,7 +93,7 @@ TEST_CASE("no symbolic link leads out of the store") {
 TEST_CASE("a durable write waits for the disk twice, many together no more than that") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   const SessionContext context = create_session_context(*store);
   reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   CHECK(store->counters().flushes == 2);
@@ -105,7 +105,7 @@ TEST_CASE("a durable write waits for the disk twice, many together no more than 
   };
   reactor.run(many());
   CHECK(store->counters().flushes <= 6);
-  const std::unique_ptr<DataStore> fast = open_at(reactor, scratch / "fast", false);
+  const std::unique_ptr<Store> fast = open_at(reactor, scratch / "fast", false);
   reactor.run(write_return_value(*fast, context.bound_to("F"), "1"));
   CHECK(fast->counters().flushes == 0);
 }
@@ -113,7 +113,7 @@ TEST_CASE("a durable write waits for the disk twice, many together no more than 
 TEST_CASE("a claim does not wait for the disk") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   const SessionContext context = create_session_context(*store);
   for (const ItemKind kind : {ItemKind::claim, ItemKind::wanted, ItemKind::garbage}) {
     reactor.run(store->create(context, ItemId{"F", kind}, "1"));
@@ -131,7 +131,7 @@ TEST_CASE(
     "a value found that another process may have just linked is waited for before it is used") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   const SessionContext context = session_context("S");
   reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   std::ofstream(scratch / "store/S/G-output.json") << "2";  // by nobody who flushes
@@ -144,7 +144,7 @@ TEST_CASE(
 TEST_CASE("in a session that was begun here a look for what is not there is one call") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   const SessionContext context = session_context("S");
   reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   const std::uint64_t requests = store->counters().requests;
@@ -161,7 +161,7 @@ TEST_CASE("in a session that was begun here a look for what is not there is one 
 TEST_CASE("what a fan-in was seen to hold is on the disk before it is claimed") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   const SessionContext context = session_context("S").bound_to("A");
   reactor.run(write_return_value(*store, context, "1"));
   const test::Names names({"A", "B"});
@@ -177,7 +177,7 @@ TEST_CASE("what a fan-in was seen to hold is on the disk before it is claimed") 
 TEST_CASE("temporary files of others are not listed, and old ones are cleared away") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   const SessionContext context = session_context("S");
   reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   std::ofstream(scratch / "store/S/.unum-1-young") << "half";
@@ -196,7 +196,7 @@ TEST_CASE("times of files that no integer of nanoseconds holds are its ends (fou
   environment.set("UNUM_FS", GENERATE("local", "slow"));
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   const SessionContext context = session_context("S");
   reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   const auto listed_at = [&](std::time_t seconds, long nanoseconds) {
@@ -217,7 +217,7 @@ TEST_CASE("where files without a name do not work, a hidden one is written and l
   const test::Scratch scratch;
   ::setenv("UNUM_FS", "nfs", 1);
   Reactor reactor;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   ::unsetenv("UNUM_FS");
   const SessionContext context = session_context("S");
   reactor.run(store->put(context, ItemId{"F", ItemKind::report}, "1"));
@@ -230,8 +230,7 @@ TEST_CASE("a file without a name gets it from its descriptor, or by way of /proc
   const test::Scratch scratch;
   ::setenv("UNUM_FS", GENERATE("local", "proc"), 1);
   Reactor reactor;
-  const std::unique_ptr<DataStore> store =
-      open_at(reactor, scratch / "store", GENERATE(true, false));
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store", GENERATE(true, false));
   ::unsetenv("UNUM_FS");
   const SessionContext context = session_context("S");
   reactor.run(write_return_value(*store, context.bound_to("F"), "2"));
@@ -248,13 +247,13 @@ TEST_CASE("a full disk fails the write in one clear error and leaves nothing hal
   if (::mount("none", name.c_str(), "tmpfs", 0, "size=256k") != 0)
     UNUM_SKIP("no mount is allowed here");
   {
-    const std::unique_ptr<DataStore> store = open_at(reactor, name);
+    const std::unique_ptr<Store> store = open_at(reactor, name);
     const SessionContext context = session_context("S");
     reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
     for (const std::size_t size : {std::size_t{250'000}, std::size_t{600'000}}) {
       const std::string value(size, 'v');
       Error error =
-          error_of(reactor, [](DataStore& in, SessionContext at, std::string text) -> Task<void> {
+          error_of(reactor, [](Store& in, SessionContext at, std::string text) -> Task<void> {
             for (int i = 0; i < 4; ++i)
               co_await write_return_value(in, at.bound_to("G" + std::to_string(i)), text);
           }(*store, context, value));
@@ -276,7 +275,7 @@ TEST_CASE("a full disk fails the write in one clear error and leaves nothing hal
 TEST_CASE("a file-size limit fails the write of that value alone") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   const SessionContext context = session_context("S");
   const auto before = std::signal(SIGXFSZ, SIG_IGN);
   rlimit old{};
@@ -298,7 +297,7 @@ TEST_CASE("a store's directory that is taken away is one clear error") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::string name = scratch / "store";
-  const std::unique_ptr<DataStore> store = open_at(reactor, name);
+  const std::unique_ptr<Store> store = open_at(reactor, name);
   const SessionContext context = session_context("S");
   reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   fs_std::remove_all(name);
@@ -318,7 +317,7 @@ TEST_CASE("few descriptors are enough for many writes at once") {
   ::setrlimit(RLIMIT_NOFILE, &few);
   const std::size_t before = test::open_descriptors();
   {
-    const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+    const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
     const SessionContext context = create_session_context(*store);
     const auto many = [&]() -> Task<void> {
       const auto one = [&](std::size_t i) -> Task<void> {
@@ -338,7 +337,7 @@ TEST_CASE("few descriptors are enough for many writes at once") {
 TEST_CASE("values that are not cached come from the disk all the same") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store");
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
   const SessionContext context = session_context("S");
   const std::size_t cold_every = GENERATE(1u, 5u, 100u);
   std::vector<Pointer> pointers;
@@ -418,7 +417,7 @@ TEST_CASE("a set of names holds what was added, however many") {
 TEST_CASE("many names are looked for by one listing, in a directory of many others by looks") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
-  const std::unique_ptr<DataStore> store = open_at(reactor, scratch / "store", false);
+  const std::unique_ptr<Store> store = open_at(reactor, scratch / "store", false);
   const SessionContext context = session_context("S");
   std::vector<Pointer> pointers;
   const auto write = [&](const std::string& name) {

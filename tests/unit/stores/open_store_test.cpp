@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "unit/reactor/ports.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 using namespace unum;
 
@@ -46,7 +46,7 @@ TEST_CASE("a store is made with all above it, once") {
   for (const std::string& name : {scratch / "a/b/c", scratch / "a/b/d/", scratch / "e"}) {
     CHECK(reactor.run(create_store(reactor, "fs", name)));
     CHECK_FALSE(reactor.run(create_store(reactor, "fs", name)));
-    const std::unique_ptr<DataStore> store = reactor.run(open_store(reactor, "fs", name));
+    const std::unique_ptr<Store> store = reactor.run(open_store(reactor, "fs", name));
     CHECK(store->type() == "fs");
     CHECK(store->name() == name);
   }
@@ -117,8 +117,8 @@ TEST_CASE("a memory store is one in the whole process") {
   Reactor two;
   CHECK(one.run(create_store(one, "memory", "shared")));
   CHECK_FALSE(two.run(create_store(two, "memory", "shared")));
-  const std::unique_ptr<DataStore> first = one.run(open_store(one, "memory", "shared"));
-  const std::unique_ptr<DataStore> second = two.run(open_store(two, "memory", "shared"));
+  const std::unique_ptr<Store> first = one.run(open_store(one, "memory", "shared"));
+  const std::unique_ptr<Store> second = two.run(open_store(two, "memory", "shared"));
   const SessionContext context = create_session_context(*first).bound_to("F");
   one.run(write_return_value(*first, context, "1"));
   CHECK(two.run(second->get(context, ItemId{"F", ItemKind::outcome})) == "1");

@@ -17,13 +17,13 @@ using Status = FanInState::Status;
   if (!RedisServer::missing().empty()) UNUM_SKIP(RedisServer::missing()); \
   ON_EACH_PORT(reactor);                                                  \
   RedisServer server(reactor);                                            \
-  const std::unique_ptr<DataStore> store =                                \
+  const std::unique_ptr<Store> store =                                    \
       reactor.run(open_store(reactor, "redis", server.address()));        \
   const SessionContext context = create_session_context(*store)
 
 namespace {
 
-Task<Status> contribute(DataStore& store, const SessionContext& context, const Names& names,
+Task<Status> contribute(Store& store, const SessionContext& context, const Names& names,
                         std::size_t place, FanInRole role = FanInRole::contributor) {
   const FanIn fan_in = test::fan_in_of(names, place, role);
   const SessionContext at = context.bound_to(names.name(place));
@@ -31,7 +31,7 @@ Task<Status> contribute(DataStore& store, const SessionContext& context, const N
   co_return result.fan_ins.at(0).status;
 }
 
-Task<Status> join(DataStore& store, const SessionContext& context, const Names& names,
+Task<Status> join(Store& store, const SessionContext& context, const Names& names,
                   std::size_t place) {
   const FanIn fan_in{"Sink", &names, place, FanInRole::contributor};
   const SessionContext at = context.bound_to(names.name(place));

@@ -37,11 +37,11 @@ std::string parts_in(RedisServer& server) {
 
 /// A write under way.
 struct Writing {
-  Writing(Reactor& of, DataStore& store, const SessionContext& context, std::string_view value)
+  Writing(Reactor& of, Store& store, const SessionContext& context, std::string_view value)
       : reactor(of) {
     group.spawn(write(store, context, value));
   }
-  Task<void> write(DataStore& store, SessionContext context, std::string_view value) {
+  Task<void> write(Store& store, SessionContext context, std::string_view value) {
     try {
       const ItemId item = id("F", ItemKind::outcome);
       const Wait wait{kNoDeadline, stop.token()};
@@ -72,7 +72,7 @@ std::size_t peak_kib() {
   return static_cast<std::size_t>(usage.ru_maxrss);
 }
 
-std::unique_ptr<DataStore> open(Reactor& reactor, RedisServer& server) {
+std::unique_ptr<Store> open(Reactor& reactor, RedisServer& server) {
   return reactor.run(open_store(reactor, "redis", server.address()));
 }
 
@@ -81,7 +81,7 @@ std::unique_ptr<DataStore> open(Reactor& reactor, RedisServer& server) {
 TEST_CASE("a value of 64 MB is written and read back, in little memory beside itself", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
-  const std::unique_ptr<DataStore> store = open(reactor, server);
+  const std::unique_ptr<Store> store = open(reactor, server);
   const SessionContext context = create_session_context(*store).bound_to("F");
   const std::string value = long_value(64 * kMegabyte);
   const std::size_t before = peak_kib();
@@ -102,7 +102,7 @@ TEST_CASE("a value of 64 MB is written and read back, in little memory beside it
 TEST_CASE("a report is replaced by a long one, and that by a short one", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
-  const std::unique_ptr<DataStore> store = open(reactor, server);
+  const std::unique_ptr<Store> store = open(reactor, server);
   const SessionContext context = create_session_context(*store);
   const ItemId report = id("F", ItemKind::report);
   for (const std::string& value : {std::string("1"), long_value(3 * kMegabyte + 5),
@@ -117,7 +117,7 @@ TEST_CASE("a report is replaced by a long one, and that by a short one", "[redis
 TEST_CASE("a long value and its fan-ins are one step", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
-  const std::unique_ptr<DataStore> store = open(reactor, server);
+  const std::unique_ptr<Store> store = open(reactor, server);
   const SessionContext context = create_session_context(*store);
   const test::Names names("F", 2);
   const std::string value = long_value(kMegabyte);
@@ -138,7 +138,7 @@ TEST_CASE("a server that is stopped in the middle of a long value gets the rest 
           "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
-  const std::unique_ptr<DataStore> store = open(reactor, server);
+  const std::unique_ptr<Store> store = open(reactor, server);
   const SessionContext context = create_session_context(*store).bound_to("F");
   const std::string value = long_value(32 * kMegabyte);
   Writing writing(reactor, *store, context, value);
@@ -158,7 +158,7 @@ TEST_CASE("a long value is whole although its server was killed, or lost parts, 
           "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
-  const std::unique_ptr<DataStore> store = open(reactor, server);
+  const std::unique_ptr<Store> store = open(reactor, server);
   const std::string value = long_value(24 * kMegabyte);
   const std::function<void()> kill = [&] {
     server.kill();
@@ -181,7 +181,7 @@ TEST_CASE("a writer that is killed leaves parts that expire, one that gives up l
           "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
-  const std::unique_ptr<DataStore> store = open(reactor, server);
+  const std::unique_ptr<Store> store = open(reactor, server);
   const SessionContext context = create_session_context(*store).bound_to("F");
   const std::string value = long_value(64 * kMegabyte);
   {
@@ -194,7 +194,7 @@ TEST_CASE("a writer that is killed leaves parts that expire, one that gives up l
     CHECK(parts_in(server).empty());
   }
   {
-    const std::unique_ptr<DataStore> killed = open(reactor, server);
+    const std::unique_ptr<Store> killed = open(reactor, server);
     Writing writing(reactor, *killed, context, value);
     writing.until_it_has_begun(server);
     reactor.run(killed->close());  // what the server sees of a kill
@@ -214,7 +214,7 @@ TEST_CASE("commands that wait for room in the send buffer keep their order and t
           "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
-  const std::unique_ptr<DataStore> store = open(reactor, server);
+  const std::unique_ptr<Store> store = open(reactor, server);
   const SessionContext context = create_session_context(*store);
   const std::string value = long_value(16 * kMegabyte);
   server.stop();

@@ -21,8 +21,8 @@ using unum::test::RedisServer;
 
 namespace {
 
-std::unique_ptr<DataStore> open(Reactor& reactor, const std::string& name,
-                                const StoreOptions& options = {}) {
+std::unique_ptr<Store> open(Reactor& reactor, const std::string& name,
+                            const StoreOptions& options = {}) {
   return reactor.run(open_store(reactor, "redis", name, options));
 }
 
@@ -35,7 +35,7 @@ bool has(const Error& error, std::string_view text) {
   return error.message().find(text) != std::string::npos;
 }
 
-Task<void> write_many(DataStore& store, const SessionContext& context, std::size_t count) {
+Task<void> write_many(Store& store, const SessionContext& context, std::size_t count) {
   const auto one = [&](std::size_t i) -> Task<void> {
     const SessionContext at = context.bound_to("F-unumIndex-" + std::to_string(i));
     co_await write_return_value(store, at, std::to_string(i));
@@ -70,7 +70,7 @@ TEST_CASE("a session's keys share one hash tag, whatever the session is", "[redi
 TEST_CASE("what each call costs in round trips, and that warm calls open nothing", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
-  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const std::unique_ptr<Store> store = open(reactor, server.address());
   const SessionContext context = create_session_context(*store);
   reactor.run(write_many(*store, context, 1'000));
   const StoreCounters warm = store->counters();
@@ -104,7 +104,7 @@ TEST_CASE("what each call costs in round trips, and that warm calls open nothing
 TEST_CASE("values longer than a script should hold are created once, too", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor, {"--appendonly", "no"});
-  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const std::unique_ptr<Store> store = open(reactor, server.address());
   const SessionContext context = create_session_context(*store).bound_to("F");
   const std::string first(3u * 1024 * 1024, '1');
   const std::string second(2u * 1024 * 1024, '2');
@@ -126,7 +126,7 @@ TEST_CASE("values longer than a script should hold are created once, too", "[red
 TEST_CASE("whatever number stands in a session's index, it can be listed (found 22)", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
-  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const std::unique_ptr<Store> store = open(reactor, server.address());
   const SessionContext context = session_context("s");
   reactor.run(write_return_value(*store, context.bound_to("F"), "1"));
   const auto listed_with = [&](const char* score) {
@@ -160,7 +160,7 @@ TEST_CASE("a server that is there is a store: there is nothing to create", "[red
   RedisServer server(reactor);
   CHECK_FALSE(reactor.run(create_store(reactor, "redis", server.address())));
   CHECK(server.command({"DBSIZE"}) == "0");
-  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const std::unique_ptr<Store> store = open(reactor, server.address());
   CHECK(server.command({"DBSIZE"}) == "0");
   CHECK(reactor.run(store->list_sessions()).empty());
 }
@@ -187,7 +187,7 @@ TEST_CASE("the documented least permissions suffice, and less is told at open", 
   CHECK(server.command(least) == "OK");
   const std::string name = "redis://unum:secret@" + server.address();
   {
-    const std::unique_ptr<DataStore> store = open(reactor, name);
+    const std::unique_ptr<Store> store = open(reactor, name);
     const SessionContext context = create_session_context(*store);
     reactor.run(write_many(*store, context, 3));
     const std::vector<Pointer> pointers = pointers_to(context, 3);
@@ -227,7 +227,7 @@ TEST_CASE("UNUM_REDIS_TTL_SECONDS: every key of a session expires, at no round t
   StoreOptions options;
   options.warn = [&](std::string_view text) { told.emplace_back(text); };
   const test::Names names("F", 3);
-  const auto fill = [&](DataStore& store, const std::string& session) {
+  const auto fill = [&](Store& store, const std::string& session) {
     const SessionContext context = session_context(session);
     const std::uint64_t before = store.counters().requests;
     // A fan-in under way, one that is wanted, one that is claimed; a long value, a report.
@@ -256,7 +256,7 @@ TEST_CASE("UNUM_REDIS_TTL_SECONDS: every key of a session expires, at no round t
     return found;
   };
 
-  const std::unique_ptr<DataStore> plain = open(reactor, user, options);
+  const std::unique_ptr<Store> plain = open(reactor, user, options);
   const std::uint64_t requests = fill(*plain, "stays");
   const std::map<std::string, long> staying = lives("stays");
   // Values, index, under-way; marks and looks of the one that is under way; wanted; claim.
@@ -272,7 +272,7 @@ TEST_CASE("UNUM_REDIS_TTL_SECONDS: every key of a session expires, at no round t
   CHECK(denied.kind() == ErrorKind::denied);
   CHECK(denied.code() == "NOPERM");
   server.command({"ACL", "SETUSER", "unum", "+expire"});
-  const std::unique_ptr<DataStore> expiring = open(reactor, user, options);
+  const std::unique_ptr<Store> expiring = open(reactor, user, options);
   REQUIRE(told.size() == 1);
   CHECK(told[0].find("expire 600 s after they were written (UNUM_REDIS_TTL_SECONDS)") !=
         std::string::npos);
@@ -368,7 +368,7 @@ TEST_CASE("ReadConsistency: eventual reads inputs from a cluster's replicas, and
   RedisServer& replica = cluster.replica;
   StoreOptions options;
   options.read_consistency = ReadConsistency::eventual;
-  const std::unique_ptr<DataStore> store = open(reactor, primary.address(), options);
+  const std::unique_ptr<Store> store = open(reactor, primary.address(), options);
   const SessionContext context = create_session_context(*store);
   reactor.run(write_many(*store, context, 250));
   const std::vector<Pointer> all = pointers_to(context, 250);
@@ -406,7 +406,7 @@ TEST_CASE("ReadConsistency: eventual reads inputs from a cluster's replicas, and
   read_all();
   CHECK(mgets(primary) >= 6);
   // Strong reads never asked it.
-  const std::unique_ptr<DataStore> strong = open(reactor, primary.address());
+  const std::unique_ptr<Store> strong = open(reactor, primary.address());
   replica.start();
   const int before = mgets(replica);
   CHECK(reactor.run(read_input(*strong, context, all)).size() == 250);
@@ -441,7 +441,7 @@ TEST_CASE("what the server's settings put at risk is told once, at open", "[redi
 TEST_CASE("somebody else's key in the place of a value is corrupt", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
-  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const std::unique_ptr<Store> store = open(reactor, server.address());
   const SessionContext context = session_context("s");
   server.command({"RPUSH", "unum:{s}:F-output", "x"});
   const Error error = error_of(reactor, store->get(context, id("F", ItemKind::outcome)));
@@ -455,7 +455,7 @@ TEST_CASE("somebody else's key in the place of a value is corrupt", "[redis]") {
 TEST_CASE("a full server refuses writes and keeps what it has", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
-  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const std::unique_ptr<Store> store = open(reactor, server.address());
   const SessionContext context = create_session_context(*store);
   reactor.run(write_many(*store, context, 1));
   server.command({"CONFIG", "SET", "maxmemory", "1"});
@@ -468,7 +468,7 @@ TEST_CASE("a full server refuses writes and keeps what it has", "[redis]") {
 TEST_CASE("case 47: values survive kill -9 of the server, and the store goes on", "[redis]") {
   ON_EACH_PORT_WITH_REDIS(reactor);
   RedisServer server(reactor);
-  const std::unique_ptr<DataStore> store = open(reactor, server.address());
+  const std::unique_ptr<Store> store = open(reactor, server.address());
   const SessionContext context = create_session_context(*store);
   for (int round = 0; round < 3; ++round) {
     const std::size_t count = 300 * static_cast<std::size_t>(round + 1);

@@ -13,7 +13,7 @@ using unum::test::open_s3;
 
 namespace {
 
-Task<void> write_all(DataStore& store, const SessionContext& context, const Names& names,
+Task<void> write_all(Store& store, const SessionContext& context, const Names& names,
                      std::size_t skipped) {
   const auto one = [&](std::size_t i) -> Task<void> {
     if (i != skipped) co_await write_return_value(store, context.bound_to(names.name(i)), "1");
@@ -35,9 +35,9 @@ constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 TEST_CASE("opening asks one request of a store that was opened before, two of a new one",
           "[s3-server]") {
   ON_EACH_S3_PORT();
-  const std::unique_ptr<DataStore> first = open_s3(reactor, name);
+  const std::unique_ptr<Store> first = open_s3(reactor, name);
   CHECK(first->counters().requests == 2);
-  const std::unique_ptr<DataStore> second = open_s3(reactor, name);
+  const std::unique_ptr<Store> second = open_s3(reactor, name);
   CHECK(second->counters().requests == 1);
   CHECK(second->counters().connections == 1);
   reactor.run(first->close());
@@ -46,7 +46,7 @@ TEST_CASE("opening asks one request of a store that was opened before, two of a 
 
 TEST_CASE("a step costs one request for its write and one for a read", "[s3-server]") {
   ON_EACH_S3_PORT();
-  const std::unique_ptr<DataStore> store = open_s3(reactor, name);
+  const std::unique_ptr<Store> store = open_s3(reactor, name);
   const SessionContext context = create_session_context(*store).bound_to("F");
   const ItemId item{"F", ItemKind::outcome};
   auto requests = [&, before = store->counters().requests]() mutable {
@@ -72,7 +72,7 @@ TEST_CASE("a step costs one request for its write and one for a read", "[s3-serv
 TEST_CASE("case 11: looking whether n values exist costs n requests, or pages when they are fewer",
           "[s3-server]") {
   ON_EACH_S3_PORT();
-  const std::unique_ptr<DataStore> store = open_s3(reactor, name);
+  const std::unique_ptr<Store> store = open_s3(reactor, name);
   const auto body = [&]() -> Task<void> {
     struct Expected {
       std::size_t width;
@@ -97,8 +97,8 @@ TEST_CASE("case 11: looking whether n values exist costs n requests, or pages wh
 
 TEST_CASE("case 11: looking stops at the first value that is missing", "[s3-server]") {
   ON_EACH_S3_PORT();
-  const std::unique_ptr<DataStore> writer = open_s3(reactor, name);
-  const std::unique_ptr<DataStore> store = open_s3(reactor, name, 1);
+  const std::unique_ptr<Store> writer = open_s3(reactor, name);
+  const std::unique_ptr<Store> store = open_s3(reactor, name, 1);
   const auto body = [&]() -> Task<void> {
     for (const std::size_t width : {15u, 1'500u}) {
       const SessionContext context = create_session_context(*store);
@@ -119,7 +119,7 @@ TEST_CASE("case 11: looking stops at the first value that is missing", "[s3-serv
 
 TEST_CASE("values of others in the session do not make looking dear", "[s3-server]") {
   ON_EACH_S3_PORT();
-  const std::unique_ptr<DataStore> store = open_s3(reactor, name);
+  const std::unique_ptr<Store> store = open_s3(reactor, name);
   const auto body = [&]() -> Task<void> {
     const SessionContext context = create_session_context(*store);
     // Between F's names sort 1,200 of F-unumIndex-10x, and others before them.
@@ -143,7 +143,7 @@ namespace {
 
 /// Runs a fan-in whose contributors end in random order, so many at once; how many requests it
 /// took.
-std::uint64_t requests_of_fan_in(Reactor& reactor, DataStore& store, std::size_t width,
+std::uint64_t requests_of_fan_in(Reactor& reactor, Store& store, std::size_t width,
                                  std::size_t at_once) {
   const Names names("F", width);
   std::vector<std::size_t> order(width);
@@ -169,7 +169,7 @@ std::uint64_t requests_of_fan_in(Reactor& reactor, DataStore& store, std::size_t
 TEST_CASE("case 22: a fan-in of 1, 10 and 1,000 costs one to four requests a contributor",
           "[s3-server]") {
   ON_EACH_S3_PORT();
-  const std::unique_ptr<DataStore> store = open_s3(reactor, name);
+  const std::unique_ptr<Store> store = open_s3(reactor, name);
   CHECK(requests_of_fan_in(reactor, *store, 1, 1) == 2);  // the value and the claim
   for (const std::size_t width : {10u, 1'000u}) {
     for (const std::size_t at_once : {std::size_t{1}, std::size_t{64}, width}) {
@@ -186,7 +186,7 @@ TEST_CASE("case 22: a fan-in of 10,000 costs one to four requests a contributor"
           "[s3-server][wide]") {
   if (test::s3_server() == nullptr) UNUM_SKIP("UNUM_TEST_S3 names no server");
   Reactor reactor;
-  const std::unique_ptr<DataStore> store = open_s3(reactor, test::fresh_s3_name());
+  const std::unique_ptr<Store> store = open_s3(reactor, test::fresh_s3_name());
   const std::uint64_t requests = requests_of_fan_in(reactor, *store, 10'000, 1'000);
   INFO(requests << " requests");
   CHECK(requests <= 40'000);
@@ -198,13 +198,13 @@ TEST_CASE("case 22: contributors in processes of their own cost n log n looks to
   ON_EACH_S3_PORT();
   const std::size_t width = 64;
   const Names names("F", width);
-  const std::unique_ptr<DataStore> first = open_s3(reactor, name);
+  const std::unique_ptr<Store> first = open_s3(reactor, name);
   for (const bool backwards : {false, true}) {
     const SessionContext context = session_context(backwards ? "b" : "f");
     std::uint64_t requests = 0;
     std::size_t claimed = 0;
     for (std::size_t i = 0; i < width; ++i) {
-      const std::unique_ptr<DataStore> own = open_s3(reactor, name);
+      const std::unique_ptr<Store> own = open_s3(reactor, name);
       const std::uint64_t before = own->counters().requests;
       const std::size_t place = backwards ? width - 1 - i : i;
       const FanIn fan_in{"Sink", &names, place, FanInRole::contributor};

@@ -97,7 +97,7 @@ FakeS3::Reply supporting(FakeS3::Reply other) {
   };
 }
 
-std::unique_ptr<DataStore> open_fake(Reactor& reactor) {
+std::unique_ptr<Store> open_fake(Reactor& reactor) {
   return reactor.run(open_store(reactor, "s3", "bucket/prefix"));
 }
 
@@ -106,7 +106,7 @@ bool has(const Error& error, std::string_view text) {
 }
 
 /// Closes the store, if any, and the server.
-void end(Reactor& reactor, FakeS3& fake, DataStore* store) {
+void end(Reactor& reactor, FakeS3& fake, Store* store) {
   if (store != nullptr) reactor.run(store->close());
   reactor.run(fake.server.stop());
 }
@@ -158,7 +158,7 @@ TEST_CASE("a bucket of another region is followed there") {
     return Answer{"400 Bad Request",
                   error_body("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>")};
   });
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   CHECK(fake.requests.size() == 2);
   end(reactor, fake, store.get());
 }
@@ -217,7 +217,7 @@ TEST_CASE("a read that is denied says what S3 answers for absent objects") {
   FakeS3 fake(reactor, supporting([](const std::string&) {
                 return Answer{"403 Forbidden", error_body("AccessDenied")};
               }));
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("s");
   const Error read = test::error_of(reactor, store->get(context, kOutcomeF));
   CHECK(read.kind() == ErrorKind::denied);
@@ -237,7 +237,7 @@ TEST_CASE("a write in conflict with another is tried again, and adopts what is t
                 if (is(request, "PUT", "F-output.json")) return ++writes < 3 ? kConflict : Answer{};
                 return found && writes == 2 ? Answer{"200 OK", "\"theirs\""} : kNoSuchKey;
               }));
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("s").bound_to("F");
   const WriteResult result = reactor.run(write_return_value(*store, context, "\"mine\""));
   CHECK(result.status == (found ? Status::already_there : Status::written));
@@ -261,7 +261,7 @@ TEST_CASE("a lost write is known by its status, whatever the code or without a b
     if (is(request, "PUT", "F-output.json")) return ++writes < 3 ? lost : Answer{};
     return writes == 2 && is(request, "GET", "") ? Answer{"200 OK", "\"theirs\""} : absent;
   });
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("s").bound_to("F");
   const ItemId other{"G", ItemKind::outcome};
   CHECK(!reactor.run(store->get(context, other)));
@@ -294,7 +294,7 @@ TEST_CASE("the completion of an upload in parts is lost by the same answers (fou
     if (is(request, "DELETE", "")) return Answer{"204 No Content"};
     return written && is(request, "GET", "") ? Answer{"200 OK", "\"theirs\""} : kNoSuchKey;
   });
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("s").bound_to("F");
   const std::string large(17u * 1024 * 1024, '1');
   const WriteResult result = reactor.run(write_return_value(*store, context, large));
@@ -309,7 +309,7 @@ TEST_CASE("a bucket or a page that is not there is no absent object (found 17)")
       GENERATE(Answer{"404 Not Found", error_body("NoSuchBucket")},
                Answer{"404 Not Found", "<html><title>Nothing here</title></html>"});
   FakeS3 fake(reactor, supporting([&](const std::string&) { return answer; }));
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("s");
   const Error error = test::error_of(reactor, store->get(context, kOutcomeF));
   CHECK(error.kind() == ErrorKind::not_found);
@@ -321,7 +321,7 @@ TEST_CASE("a write that always conflicts with none ends in an error, not in a lo
   FakeS3 fake(reactor, supporting([&](const std::string& request) {
                 return is(request, "PUT", "F-output.json") ? kConflict : kNoSuchKey;
               }));
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("s").bound_to("F");
   Wait wait;
   wait.deadline = reactor.now() + std::chrono::milliseconds(150);
@@ -341,7 +341,7 @@ TEST_CASE("that a value is not listed is not believed without a look at it") {
                 }
                 return there ? Answer{} : Answer{"404 Not Found"};
               }));
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("s");
   std::vector<Pointer> pointers;
   for (int i = 0; i < 20; ++i) pointers.push_back(pointer(context, "F" + std::to_string(i)));
@@ -363,7 +363,7 @@ TEST_CASE("case 24: keys that could not be removed are tried again, or told") {
                                   std::string(denied ? "AccessDenied" : "InternalError") +
                                   "</Code><Message>m</Message></Error></DeleteResult>"};
               }));
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("s");
   const std::vector<ItemId> items{kOutcomeF, {"G", ItemKind::outcome}};
   if (denied) {
@@ -397,7 +397,7 @@ TEST_CASE("a server that overwrites by uploads in parts is found out before the 
     return is(request, "PUT", "partNumber=") ? Answer{"200 OK", {}, "ETag: \"e\"\r\n"}
                                              : other(request);
   };
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("s").bound_to("F");
   const std::string value(16u * 1024 * 1024, 'v');
   const Error error = test::error_of(reactor, write_return_value(*store, context, value));
@@ -417,7 +417,7 @@ TEST_CASE("a large value that is not what S3 keeps the checksum of is corrupt") 
         CHECK(test::header_of(request, "x-amz-checksum-mode") == "ENABLED");
         return Answer{"200 OK", {}, "ETag: \"e\"\r\nx-amz-checksum-crc32c: " + kept + "\r\n"};
       }));
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("s");
   if (kept == "AAAAAA==") {
     const Error error = test::error_of(reactor, store->get(context, kOutcomeF));
@@ -435,7 +435,7 @@ TEST_CASE("a server that closes each connection is served, one connection a requ
   ON_EACH_PORT(reactor);
   FakeS3 fake(reactor, supporting([](const std::string&) { return Answer{"200 OK", "\"v\""}; }));
   fake.keep_alive = false;
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("s");
   const std::vector<Pointer> pointers(200, pointer(context, "F"));
   const std::vector<std::string> values = reactor.run(read_input(*store, context, pointers));
@@ -452,7 +452,7 @@ TEST_CASE("UNUM_HEDGE_MS: a slow read of any kind is asked for a second time, a 
                 if (!is(request, "GET", "list-type=2")) return Answer{"200 OK", "\"value\""};
                 return Answer{"200 OK", "<ListBucketResult></ListBucketResult>"};
               }));
-  const std::unique_ptr<DataStore> store = open_fake(reactor);
+  const std::unique_ptr<Store> store = open_fake(reactor);
   const SessionContext context = session_context("session");
   // Each request that was never seen before hangs.
   std::set<std::string> seen;

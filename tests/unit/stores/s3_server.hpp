@@ -11,7 +11,7 @@
 
 #include "aws/session.hpp"
 #include "unit/reactor/ports.hpp"
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 namespace unum::test {
 
@@ -32,8 +32,8 @@ inline std::string fresh_s3_name() {
          "/" + std::to_string(count++);
 }
 
-inline std::unique_ptr<DataStore> open_s3(Reactor& reactor, const std::string& name,
-                                          std::size_t in_flight_max = 64) {
+inline std::unique_ptr<Store> open_s3(Reactor& reactor, const std::string& name,
+                                      std::size_t in_flight_max = 64) {
   use_s3_at(s3_server());
   reactor.run(create_store(reactor, "s3", name));
   StoreOptions options;

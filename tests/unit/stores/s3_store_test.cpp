@@ -44,7 +44,7 @@ std::size_t open_uploads(Reactor& reactor, const std::string& name) {
 
 TEST_CASE("a large value is uploaded in parts and comes back byte for byte", "[s3-server]") {
   ON_EACH_S3_PORT();
-  const std::unique_ptr<DataStore> store = open_s3(reactor, name);
+  const std::unique_ptr<Store> store = open_s3(reactor, name);
   const SessionContext context = create_session_context(*store);
   const std::size_t mib = 1024 * 1024;
   std::uint64_t before = store->counters().requests;
@@ -83,7 +83,7 @@ TEST_CASE("a large value is uploaded in parts and comes back byte for byte", "[s
 
 TEST_CASE("of several writers of one large value one wins, and no parts are left", "[s3-server]") {
   ON_EACH_S3_PORT();
-  const std::unique_ptr<DataStore> store = open_s3(reactor, name);
+  const std::unique_ptr<Store> store = open_s3(reactor, name);
   const SessionContext context = create_session_context(*store).bound_to("F");
   std::vector<std::string> values;
   for (unsigned i = 0; i < 3; ++i) values.push_back(random_value(17u * 1024 * 1024, i));
@@ -112,7 +112,7 @@ TEST_CASE("of several writers of one large value one wins, and no parts are left
 
 TEST_CASE("an upload that is stopped in the middle leaves no parts", "[s3-server]") {
   ON_EACH_S3_PORT();
-  const std::unique_ptr<DataStore> store = open_s3(reactor, name, 2);
+  const std::unique_ptr<Store> store = open_s3(reactor, name, 2);
   const SessionContext context = create_session_context(*store).bound_to("F");
   const std::string value = random_value(64u * 1024 * 1024, 5);
   StopSource source;
@@ -144,7 +144,7 @@ TEST_CASE("an upload that is stopped in the middle leaves no parts", "[s3-server
 
 TEST_CASE("case 12: the S3 store works, with nothing beside the bucket", "[s3-server]") {
   ON_EACH_S3_PORT();
-  const std::unique_ptr<DataStore> store = open_s3(reactor, name);
+  const std::unique_ptr<Store> store = open_s3(reactor, name);
   CHECK(store->type() == "s3");
   CHECK(store->name() == name);
   const SessionContext context = session_context("session").bound_to("F");
@@ -159,7 +159,7 @@ TEST_CASE("case 12: the S3 store works, with nothing beside the bucket", "[s3-se
 
 TEST_CASE("sessions and items of more than one page are all listed", "[s3-server]") {
   ON_EACH_S3_PORT();
-  const std::unique_ptr<DataStore> store = open_s3(reactor, name);
+  const std::unique_ptr<Store> store = open_s3(reactor, name);
   const std::size_t count = 1'050;
   const SessionContext context = session_context("many");
   const auto one = [&](std::size_t i) -> Task<void> {
@@ -197,7 +197,7 @@ TEST_CASE("a bucket that does not exist is named, with the command that makes it
   CHECK(error.message().find("unum store create s3:" + bucket + "/p") != std::string::npos);
   CHECK(reactor.run(create_store(reactor, "s3", bucket + "/p")));
   CHECK_FALSE(reactor.run(create_store(reactor, "s3", bucket)));
-  const std::unique_ptr<DataStore> store = reactor.run(open_store(reactor, "s3", bucket + "/p"));
+  const std::unique_ptr<Store> store = reactor.run(open_store(reactor, "s3", bucket + "/p"));
   CHECK(reactor.run(store->list_sessions()).empty());
   reactor.run(store->close());
 }

@@ -15,7 +15,7 @@ using namespace unum::test;
 
 namespace {
 
-std::unique_ptr<DataStore> fresh_store(Reactor& reactor) {
+std::unique_ptr<Store> fresh_store(Reactor& reactor) {
   static int count = 0;
   const std::string name = "decorated-" + std::to_string(count++);
   reactor.run(create_store(reactor, "memory", name));
@@ -26,7 +26,7 @@ const Error kNoAnswer(ErrorKind::disconnected, "redis", "Unum.NoAnswer", "no ans
 
 /// The instances that were told to invoke the aggregator when each contributor in turn commits,
 /// once more after an error, which must be the fault's. The last ones commit twice in any case.
-std::set<std::string> claimants(Reactor& reactor, DataStore& store,
+std::set<std::string> claimants(Reactor& reactor, Store& store,
                                 const std::vector<FanInRole>& roles) {
   const SessionContext session = create_session_context(store);
   const Names names("F", roles.size());
@@ -60,10 +60,10 @@ TEST_CASE("a fault in any call of a checkpoint comes through, and the same step 
   std::size_t faults = 0;
   for (bool failed = true; failed; ++faults) {
     INFO("call " << faults);
-    const std::unique_ptr<DataStore> inner = fresh_store(reactor);
+    const std::unique_ptr<Store> inner = fresh_store(reactor);
     FaultyStore faulty(*inner, faults, when, kNoAnswer);
     SteppingStore in_steps(faulty);
-    DataStore& store = stepping ? static_cast<DataStore&>(in_steps) : faulty;
+    Store& store = stepping ? static_cast<Store&>(in_steps) : faulty;
     CHECK(claimants(reactor, store, roles).size() == 1);
     failed = faulty.failed();
   }
@@ -72,9 +72,9 @@ TEST_CASE("a fault in any call of a checkpoint comes through, and the same step 
 
 TEST_CASE("a stale read of many names what it misses, and a later one has it") {
   Reactor reactor;
-  const std::unique_ptr<DataStore> inner = fresh_store(reactor);
+  const std::unique_ptr<Store> inner = fresh_store(reactor);
   StaleReadStore stale(*inner, 1, [](std::string_view, ItemKind) { return true; });
-  DataStore& store = stale;
+  Store& store = stale;
   const SessionContext context = create_session_context(store);
   reactor.run(test::write(store, context, "F", "1"));
   const std::vector<Pointer> pointers{pointer(context, "F")};
@@ -85,9 +85,9 @@ TEST_CASE("a stale read of many names what it misses, and a later one has it") {
 
 TEST_CASE("a stale read of an instance's own outcome lets nothing be written twice") {
   Reactor reactor;
-  const std::unique_ptr<DataStore> inner = fresh_store(reactor);
+  const std::unique_ptr<Store> inner = fresh_store(reactor);
   StaleReadStore stale(*inner, 1, [](std::string_view, ItemKind) { return true; });
-  DataStore& store = stale;
+  Store& store = stale;
   const SessionContext context = create_session_context(store);
   const ItemId outcome = id("F", ItemKind::outcome);
   CHECK(reactor.run(test::write(store, context, "F", "1")));
@@ -98,7 +98,7 @@ TEST_CASE("a stale read of an instance's own outcome lets nothing be written twi
 
 TEST_CASE("a trace has each call of a commit in its order, and counts say how many") {
   Reactor reactor;
-  const std::unique_ptr<DataStore> inner = fresh_store(reactor);
+  const std::unique_ptr<Store> inner = fresh_store(reactor);
   TracedStore traced(*inner);
   CountingStore counted(traced);
   SteppingStore store(counted);
@@ -116,10 +116,10 @@ TEST_CASE("a trace has each call of a commit in its order, and counts say how ma
 
 TEST_CASE("what the checks refuse is thrown by the task, and the store hears nothing of it") {
   Reactor reactor;
-  const std::unique_ptr<DataStore> inner = fresh_store(reactor);
+  const std::unique_ptr<Store> inner = fresh_store(reactor);
   auto counting = std::make_unique<CountingStore>(*inner);
   const CountingStore& counted = *counting;
-  const std::unique_ptr<DataStore> store = checked(std::move(counting));
+  const std::unique_ptr<Store> store = checked(std::move(counting));
   const SessionContext context = create_session_context(*store);
   const SessionContext bound = context.bound_to("F");
   const Names names("F", 2);

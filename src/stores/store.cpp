@@ -1,5 +1,5 @@
 // The five calls of the data-store document, made of a store's own few.
-#include "unum/data_store.hpp"
+#include "unum/store.hpp"
 
 #include <algorithm>
 #include <array>
@@ -44,7 +44,7 @@ std::string random_uuid(Reactor& reactor) {
 
 }  // namespace
 
-SessionContext create_session_context(DataStore& store) {
+SessionContext create_session_context(Store& store) {
   return SessionContext(random_uuid(store.reactor()), {});
 }
 
@@ -66,14 +66,14 @@ Pointer pointer(const SessionContext&, std::string_view instance) {
   return Pointer(std::string(instance));
 }
 
-Task<WriteResult> write_return_value(DataStore& store, const SessionContext& context,
+Task<WriteResult> write_return_value(Store& store, const SessionContext& context,
                                      std::string_view value, Wait wait) {
   check_bound(store.type(), context);
   const ItemId item{context.instance(), ItemKind::outcome};
   co_return co_await store.create(context, item, value, wait);
 }
 
-Task<std::vector<std::string>> read_input(DataStore& store, const SessionContext& context,
+Task<std::vector<std::string>> read_input(Store& store, const SessionContext& context,
                                           std::span<const Pointer> pointers, Wait wait) {
   std::vector<std::optional<std::string>> found = co_await store.get_many(context, pointers, wait);
   std::vector<std::string> values;
@@ -90,7 +90,7 @@ Task<std::vector<std::string>> read_input(DataStore& store, const SessionContext
   co_return values;
 }
 
-Task<void> read_input_stream(DataStore& store, const SessionContext& context,
+Task<void> read_input_stream(Store& store, const SessionContext& context,
                              std::span<const Pointer> pointers,
                              std::function<void(std::size_t, std::string)> consume, Wait wait) {
   std::vector<std::string_view> missing;
@@ -109,12 +109,12 @@ Task<void> read_input_stream(DataStore& store, const SessionContext& context,
   if (!missing.empty()) throw_missing(context, missing, pointers.size());
 }
 
-Task<bool> check_value_exist(DataStore& store, const SessionContext& context,
-                             const Pointer& pointer, Wait wait) {
+Task<bool> check_value_exist(Store& store, const SessionContext& context, const Pointer& pointer,
+                             Wait wait) {
   return store.all_exist(context, std::span(&pointer, 1), wait);
 }
 
-Task<bool> check_values_exist(DataStore& store, const SessionContext& context,
+Task<bool> check_values_exist(Store& store, const SessionContext& context,
                               std::span<const Pointer> pointers, Wait wait) {
   return store.all_exist(context, pointers, wait);
 }

@@ -1,6 +1,6 @@
 // An intermediary data store: items read and written by name.
 //
-// `DataStore` is what a store implements and a decorator wraps. Workflows use it through the five
+// `Store` is what a store implements and a decorator wraps. Workflows use it through the five
 // calls of the data-store document, the free functions `create_session_context`,
 // `write_return_value`, `read_input`, `check_value_exist` and `check_values_exist`, and through
 // `commit` and `join`.
@@ -35,7 +35,7 @@
 
 namespace unum {
 
-class DataStore;
+class Store;
 
 /// What an item of a session is. Together with its session and its name it is the item's whole key.
 enum class ItemKind : std::uint8_t {
@@ -72,7 +72,7 @@ class UNUM_API SessionContext {
 
  private:
   friend SessionContext session_context(std::string_view session);
-  friend SessionContext create_session_context(DataStore& store);
+  friend SessionContext create_session_context(Store& store);
   SessionContext(std::string session, std::string instance)
       : session_(std::move(session)), instance_(std::move(instance)) {}
   std::string session_;
@@ -125,11 +125,11 @@ struct StoreCounters {
 
 /// A data store. No state and no checks: `open_store` puts the checks of calls around every store
 /// (see `checked`), so that an implementation may rely on them.
-class UNUM_API DataStore {
+class UNUM_API Store {
  public:
-  virtual ~DataStore() = default;
-  DataStore(const DataStore&) = delete;
-  DataStore& operator=(const DataStore&) = delete;
+  virtual ~Store() = default;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
 
   /// "fs", "memory", "redis", ...
   virtual std::string_view type() const noexcept = 0;
@@ -187,13 +187,13 @@ class UNUM_API DataStore {
   virtual bool is_held_back() const noexcept = 0;
 
  protected:
-  DataStore() = default;
+  Store() = default;
 };
 
 // --- The five calls of the data-store document, and what belongs to them ------------------------
 
 /// A new session (a random UUID). No I/O: a session exists when its first value is written.
-UNUM_API SessionContext create_session_context(DataStore& store);
+UNUM_API SessionContext create_session_context(Store& store);
 /// The context of a session by its id: any non-empty text of at most kSessionBytesMax bytes (16
 /// KiB); a store encodes what is not safe for it. Throws `invalid`.
 UNUM_API SessionContext session_context(std::string_view session);
@@ -203,24 +203,24 @@ UNUM_API Pointer pointer(const SessionContext& context, std::string_view instanc
 
 /// Creates the outcome of the instance the context is bound to, unless it has one. When it returns,
 /// the value is as durable as the store's settings say.
-UNUM_API Task<WriteResult> write_return_value(DataStore& store, const SessionContext& context,
+UNUM_API Task<WriteResult> write_return_value(Store& store, const SessionContext& context,
                                               std::string_view value, Wait wait = {});
 /// The values in the pointers' order, read in parallel, a bounded number in flight. Missing ones
 /// are all named in one `not_found` error, code "Unum.MissingInput".
-UNUM_API Task<std::vector<std::string>> read_input(DataStore& store, const SessionContext& context,
+UNUM_API Task<std::vector<std::string>> read_input(Store& store, const SessionContext& context,
                                                    std::span<const Pointer> pointers,
                                                    Wait wait = {});
 /// The same, one by one in order through `consume(place, value)`, holding at most 64 values at a
 /// time: for inputs larger than memory should hold.
-UNUM_API Task<void> read_input_stream(DataStore& store, const SessionContext& context,
+UNUM_API Task<void> read_input_stream(Store& store, const SessionContext& context,
                                       std::span<const Pointer> pointers,
                                       std::function<void(std::size_t, std::string)> consume,
                                       Wait wait = {});
 /// Whether the value exists. Strongly consistent. `pointer` must live until the task has ended.
-UNUM_API Task<bool> check_value_exist(DataStore& store, const SessionContext& context,
+UNUM_API Task<bool> check_value_exist(Store& store, const SessionContext& context,
                                       const Pointer& pointer, Wait wait = {});
 /// Whether all exist. Strongly consistent; stops at the first that does not.
-UNUM_API Task<bool> check_values_exist(DataStore& store, const SessionContext& context,
+UNUM_API Task<bool> check_values_exist(Store& store, const SessionContext& context,
                                        std::span<const Pointer> pointers, Wait wait = {});
 
 // --- Opening ------------------------------------------------------------------------------------
@@ -229,10 +229,9 @@ UNUM_API Task<bool> check_values_exist(DataStore& store, const SessionContext& c
 /// `not_found` with type and name when it does not exist: nothing is created in its place;
 /// `invalid` for a type that is none (queues with the reason why) and for a name that is something
 /// else (a file, for fs), `denied` when it cannot be written.
-UNUM_API Task<std::unique_ptr<DataStore>> open_store(Reactor& reactor, std::string_view type,
-                                                     std::string_view name,
-                                                     const StoreOptions& options = {},
-                                                     Wait wait = {});
+UNUM_API Task<std::unique_ptr<Store>> open_store(Reactor& reactor, std::string_view type,
+                                                 std::string_view name,
+                                                 const StoreOptions& options = {}, Wait wait = {});
 
 /// "TYPE:NAME" as it may be shown: what is secret in it, a Redis password, is "***".
 UNUM_API std::string shown_store(std::string_view type, std::string_view name);
@@ -253,13 +252,13 @@ UNUM_API Task<bool> create_store(Reactor& reactor, std::string_view type, std::s
 /// than kValueBytesMax (512 MiB); `bug` "Unum.UnboundContext" for a commit without an instance.
 /// They are made when the call is, and thrown by its task. A second `close` does nothing. No call
 /// costs a coroutine frame more than without them.
-UNUM_API std::unique_ptr<DataStore> checked(std::unique_ptr<DataStore> store);
+UNUM_API std::unique_ptr<Store> checked(std::unique_ptr<Store> store);
 /// Throws `cancelled` or `timeout` if `wait` has ended: for a store's own loops, between two steps
 /// that would not notice themselves. `doing` is what the message names.
-UNUM_API void check_wait(const DataStore& store, std::string_view doing, const Wait& wait);
+UNUM_API void check_wait(const Store& store, std::string_view doing, const Wait& wait);
 /// `commit` in two steps, `create` and then `join`. No fan-in is looked into when another value
 /// stands.
-UNUM_API Task<CommitResult> write_then_join(DataStore& store, const SessionContext& context,
+UNUM_API Task<CommitResult> write_then_join(Store& store, const SessionContext& context,
                                             std::string_view value, std::span<const FanIn> fan_ins,
                                             Wait wait = {});
 
