@@ -1,0 +1,210 @@
+// Egress: user code, the checkpoint, the edges, which are run from the stored outcome only.
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <utility>
+
+#include "runtime/step.hpp"
+#include "unum/task_group.hpp"
+#include "workflow/stored_outcome.hpp"
+
+namespace unum {
+namespace {
+
+bool is_checkpointed(const FunctionIr& ir, bool by_default) {
+  return ir.checkpoint.value_or(by_default) || !always_checkpointed_because(ir).empty();
+}
+
+/// Of the errors of edges that were run beside each other, the one that decides what becomes of the
+/// delivery: the first of those that ask for most. A final one must not hide one that passes, whose
+/// edge has yet to be run.
+class EdgeErrors {
+ public:
+  /// For the catch of any exception.
+  void add_current() noexcept {
+    const int weight = weight_of_current();
+    if (first_ && weight <= weight_) return;
+    first_ = std::current_exception();
+    weight_ = weight;
+  }
+  void rethrow() const {
+    if (first_) std::rethrow_exception(first_);
+  }
+
+ private:
+  static int weight_of_current() noexcept {
+    try {
+      throw;
+    } catch (const Error& error) {
+      switch (error.delivery()) {
+        case Delivery::final: return 0;
+        case Delivery::bounded: return 1;
+        case Delivery::again: return 2;
+      }
+    } catch (...) {
+      return 2;  // nobody knows
+    }
+    return 2;
+  }
+
+  std::exception_ptr first_;
+  int weight_ = 0;
+};
+
+std::vector<FanIn> fan_ins_of(const Plan& plan) {
+  std::vector<FanIn> fan_ins;
+  fan_ins.reserve(plan.fan_ins.size());
+  for (const PlannedFanIn& planned : plan.fan_ins) fan_ins.push_back(planned.fan_in());
+  return fan_ins;
+}
+
+constexpr std::string_view to_text(FanInState::Status status) {
+  constexpr std::array<std::string_view, 4> kTexts = {"incomplete", "claimed", "taken", "mismatch"};
+  return kTexts[static_cast<std::size_t>(status)];
+}
+
+}  // namespace
+
+Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, json::View input) {
+  const UserCall call{function.name(), report.instance,     report.session,
+                      input,           payload.traceparent, attempt};
+  waits_for("user code");
+  UserResult result = co_await code.call(call, wait);
+  report.user_code_ran = true;
+  if (!result.succeeded) {
+    co_await fail(std::move(result.error), std::move(result.cause), attempt);
+    co_return;
+  }
+  const json::View value = result.value;
+  const Plan plan = make_plan(ir(), payload.frames, value);
+  if (is_checkpointed(ir(), runtime.options_.checkpoint_default)) {
+    const bool mine = co_await commit(plan, value);
+    if (!mine) co_return;
+  } else {
+    co_await follow(plan, {});
+  }
+  finish(value);
+}
+
+/// Writes the outcome, create-if-absent, and goes on from whatever stands there then: another one
+/// is adopted, to its end.
+Task<bool> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
+  const std::vector<FanIn> fan_ins = fan_ins_of(plan);
+  waits_for("the store: its outcome to be written");
+  CommitResult written = co_await store().commit(context, outcome, fan_ins, wait);
+  if (written.write.status == WriteResult::Status::already_there &&
+      written.write.stored != outcome) {
+    co_await adopt(std::move(written.write.stored));
+    co_return false;
+  }
+  co_await follow(plan, std::move(written.fan_ins));
+  co_return true;
+}
+
+/// Goes on from an outcome that is already stored; user code does not run (again).
+Task<void> Runtime::Step::adopt(std::string stored) {
+  report.adopted = true;
+  report.status = StepReport::Status::succeeded;
+  const StoredOutcome outcome =
+      StoredOutcome::read(stored, "the stored outcome of " + report.instance);
+  if (outcome.kind == StoredOutcome::Kind::collected) co_return;  // all that follows is done
+  Plan plan;
+  if (outcome.kind == StoredOutcome::Kind::caught_failure) {
+    report.status = StepReport::Status::caught;
+    Failure failure = read_failure(outcome.value);
+    report.error = std::move(failure.error);
+    report.cause = std::move(failure.cause);
+    plan = make_failure_plan(ir(), payload.frames, outcome.value);
+  } else {
+    plan = make_plan(ir(), payload.frames, outcome.value);
+  }
+  const std::vector<FanIn> fan_ins = fan_ins_of(plan);
+  std::vector<FanInState> states;
+  waits_for("the store: its fan-ins,", fan_ins.size());
+  if (!fan_ins.empty()) states = co_await store().join(context, fan_ins, wait);
+  co_await follow(plan, std::move(states));
+  finish(outcome.value);
+}
+
+/// Runs the edges. They are independent: one that fails does not stop the others, then the step
+/// fails.
+Task<void> Runtime::Step::follow(const Plan& plan, std::vector<FanInState> states) {
+  EdgeErrors errors;
+  waits_for("the platform: invocations,", plan.children.size());
+  try {
+    co_await invoke_children(plan);
+  } catch (...) {
+    errors.add_current();
+  }
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    try {
+      co_await follow_fan_in(plan.fan_ins[i], std::move(states[i]));
+    } catch (...) {
+      errors.add_current();
+    }
+  }
+  errors.rethrow();
+}
+
+Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState state) {
+  const bool observes = fan_in.role == FanInRole::observer;
+  std::shared_ptr<const FanInSet> set = observes ? std::move(state.set) : fan_in.list;
+  if (!set) co_return;  // no request names this instance, so far
+  report.fan_ins.push_back({fan_in.aggregator, fan_in.role, state.status, set});
+  if (state.status == FanInState::Status::mismatch) {
+    report.disagreements.push_back("the contributors of " + fan_in.aggregator +
+                                   " disagree about its fan-in: " + report.instance + " has " +
+                                   set->summary() + ", another one has " + state.detail);
+  }
+  log::debug(LogArea::runtime, about(), "fan-in of {} values for {}: {}", set->size(),
+             fan_in.aggregator, to_text(state.status));
+  if (state.status != FanInState::Status::claimed) co_return;
+  waits_for("the platform: an aggregator's invocation");
+  // Both kinds of set are lists of this runtime's: FanInListReader made the observer's.
+  const auto& list = static_cast<const FanInList&>(*set);
+  Invocation invocation{*fan_in.target, fan_in.aggregator, fan_in_origin(*set),
+                        payload_by_reference(store().type(), list.names(), report.session,
+                                             list.frames(), payload.traceparent)};
+  co_await runtime.invoker_.invoke(std::move(invocation), wait);
+  ++report.invocations;
+}
+
+Task<void> Runtime::Step::invoke_children(const Plan& plan) {
+  EdgeErrors errors;
+  auto invoke_one = [&](std::size_t i) -> Task<void> {
+    const PlannedChild& child = plan.children[i];
+    const Edge& edge = *child.edge;
+    Invocation invocation{
+        edge.target, instance_name(edge.target, child.frames), edge_origin(edge),
+        payload_by_value(child.value, report.session, child.frames, payload.traceparent)};
+    try {
+      co_await runtime.invoker_.invoke(std::move(invocation), wait);
+      ++report.invocations;
+    } catch (...) {
+      errors.add_current();
+    }
+  };
+  co_await for_each_bounded(plan.children.size(), runtime.options_.invocations_in_flight_max,
+                            invoke_one);
+  errors.rethrow();
+}
+
+/// "Load, edge 2 (Map)": two edges of one instance are two ways.
+std::string Runtime::Step::edge_origin(const Edge& edge) const {
+  const auto number = static_cast<std::size_t>(&edge - ir().edges.data()) + 1;
+  std::string origin = report.instance;
+  if (ir().edges.size() == 1) return origin;
+  return origin.append(", edge ").append(std::to_string(number));
+}
+
+void Runtime::Step::finish(json::View result) {
+  report.result_bytes = result.size();
+  if (report.invocations == 0 && report.fan_ins.empty() &&
+      report.status == StepReport::Status::succeeded) {
+    report.result.emplace(result);
+  }
+}
+
+std::string fan_in_origin(const FanInSet& set) { return "fan-in " + set.digest(); }
+
+}  // namespace unum

@@ -1,0 +1,151 @@
+// Ingress: the session, the instance's own outcome, its input.
+#include <array>
+#include <exception>
+#include <utility>
+
+#include "base/json.hpp"
+#include "runtime/session_owner.hpp"
+#include "runtime/step.hpp"
+#include "unum/task_group.hpp"
+#include "workflow/stored_outcome.hpp"
+
+namespace unum {
+namespace {
+
+json::Text array_of(const std::vector<json::View>& values) {
+  std::size_t bytes = 2;
+  for (const json::View value : values) bytes += value.size() + 1;
+  std::string out;
+  out.reserve(bytes + 64);
+  out += '[';
+  for (const json::View value : values) {
+    if (out.size() > 1) out += ',';
+    out += value.text();
+  }
+  out += ']';
+  return json::Text::trusted(std::move(out));
+}
+
+}  // namespace
+
+Task<void> Runtime::Step::run(UserCode& code, int attempt) {
+  waits_for("the store: its session");
+  if (ir().start && payload.frames.empty()) co_await begin_session();
+  waits_for("the store: whether it has an outcome");
+  std::optional<std::string> outcome =
+      co_await store().get(context, own_item(ItemKind::outcome), wait);
+  co_await or_report(go_on(std::move(outcome), code, attempt), attempt);
+}
+
+Task<void> Runtime::Step::go_on(std::optional<std::string> outcome, UserCode& code, int attempt) {
+  json::Text read;
+  const bool by_value = payload.data.shape == PayloadData::Shape::value;
+  if (!outcome && !by_value) outcome = co_await input_or_own_outcome(read);
+  if (outcome) {
+    co_await adopt(std::move(*outcome));
+  } else {
+    const json::View input = by_value ? payload.data.value : read.view();
+    co_await run_and_commit(code, attempt, input);
+  }
+}
+
+/// The session keeps whose it is and what it was begun with.
+Task<void> Runtime::Step::begin_session() {
+  std::array<std::exception_ptr, 2> errors;
+  const auto begin = [&](std::size_t i) -> Task<void> {
+    try {
+      if (i == 1) {
+        co_await keep_input();
+      } else if (runtime.options_.application) {
+        co_await claim_session(store(), context, ir().name, *runtime.options_.application, wait);
+      }
+    } catch (...) {
+      errors[i] = std::current_exception();
+    }
+  };
+  co_await for_each_bounded(errors.size(), errors.size(), begin);
+  for (const std::exception_ptr& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+/// A session can be resumed with what it was begun with, and refuses to be begun with something
+/// else.
+Task<void> Runtime::Step::keep_input() {
+  if (payload.data.shape != PayloadData::Shape::value) co_return;
+  const WriteResult kept =
+      co_await store().create(context, own_item(ItemKind::input), payload.data.value, wait);
+  if (kept.status != WriteResult::Status::already_there || payload.data.value == kept.stored) {
+    co_return;
+  }
+  const json::View stored = stored_json(kept.stored, "the stored input of " + report.instance);
+  if (json::minify(stored) != json::minify(payload.data.value).text()) {
+    throw Error(ErrorKind::invalid, "runtime", "Unum.OtherInput",
+                "session " + context.session() +
+                    " was begun with another input; use another session, or resume "
+                    "this one without giving an input");
+  }
+}
+
+/// Puts the input together of what the payload points to. If some of it was collected meanwhile, a
+/// duplicate of this very step is done, and its outcome is returned instead.
+Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(json::Text& input) {
+  const PayloadData& data = payload.data;
+  if (data.source != store().type()) {
+    throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
+                "the input payload of " + report.instance + " points into a data store of type " +
+                    std::string(data.source) + ", but this function's is of type " +
+                    std::string(store().type()));
+  }
+  std::vector<Pointer> pointers;
+  pointers.reserve(data.names.size());
+  data.names.for_each([&](std::string_view name) { pointers.push_back(pointer(context, name)); });
+  waits_for("the store: inputs,", pointers.size());
+  const std::vector<std::string> stored = co_await read_input(store(), context, pointers, wait);
+  std::vector<json::View> values;
+  values.reserve(stored.size());
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    const auto fail = [&](std::string_view code, std::string_view rest) {
+      throw Error(ErrorKind::corrupt, "runtime", code,
+                  "the input " + pointers[i].name() + " of " + report.instance + std::string(rest));
+    };
+    StoredOutcome input_outcome;
+    try {
+      input_outcome = StoredOutcome::read(stored[i], pointers[i].name());
+    } catch (const Error& error) {
+      fail(error.code(), " is not the result of a function: " + error.message());
+    }
+    if (input_outcome.kind == StoredOutcome::Kind::caught_failure) {
+      fail("Unum.NoValue", " is not the result of a function, but a failure that was caught");
+    }
+    if (input_outcome.kind == StoredOutcome::Kind::collected) {
+      std::optional<std::string> own =
+          co_await store().get(context, own_item(ItemKind::outcome), wait);
+      if (own) co_return own;
+      fail("Unum.CollectedInput", " has already been collected");
+    }
+    values.push_back(input_outcome.value);
+  }
+  input = input_of(values);
+  co_return std::nullopt;
+}
+
+json::Text Runtime::Step::input_of(const std::vector<json::View>& values) const {
+  const PayloadData& data = payload.data;
+  if (data.shape == PayloadData::Shape::list) return array_of(values);
+  const json::View value = values.front();
+  if (data.shape == PayloadData::Shape::single) return json::Text(value);
+  std::size_t count = 0;
+  if (json::type_of(value) == json::Type::array) {
+    json::ElementReader reader(value);
+    for (json::View element; reader.next(element); ++count) {
+      if (count == data.element) return json::Text(element);
+    }
+  }
+  throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
+              "the input payload of " + report.instance + " wants element " +
+                  std::to_string(data.element) + " of " + data.names.name(0) + ", which has " +
+                  std::to_string(count));
+}
+
+}  // namespace unum

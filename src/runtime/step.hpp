@@ -1,0 +1,58 @@
+// One step under way: what `Runtime::step` and `Runtime::give_up` are made of. Its functions stand
+// in ingress.cpp (session, input), egress.cpp (checkpoint, edges) and failure.cpp.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/activity.hpp"
+#include "base/log.hpp"
+#include "unum/runtime.hpp"
+#include "workflow/ir.hpp"
+#include "workflow/payload.hpp"
+#include "workflow/plan.hpp"
+
+namespace unum {
+
+/// The state of one step; lives in the frame of the call that runs it. Of a public class, and no
+/// business of the shared library's users.
+struct [[gnu::visibility("hidden")]] Runtime::Step {
+  Runtime& runtime;
+  const Function& function;
+  const Payload& payload;
+  SessionContext context;
+  Wait wait;
+  StepReport report{};
+  Activity* activity = nullptr;  ///< Of the call that runs it.
+
+  log::About about() const { return {report.session, report.instance}; }
+  void waits_for(std::string_view what, std::size_t number = 0) {
+    activity->waits_for(what, number);
+  }
+  Store& store() const { return runtime.store_; }
+  const FunctionIr& ir() const { return function.ir(); }
+  ItemId own_item(ItemKind kind) const { return {report.instance, kind}; }
+
+  Task<void> run(UserCode& code, int attempt);
+  Task<void> go_on(std::optional<std::string> outcome, UserCode& code, int attempt);
+  Task<void> or_report(Task<void> work, int attempt);
+  Task<void> begin_session();
+  Task<void> keep_input();
+  Task<std::optional<std::string>> input_or_own_outcome(json::Text& input);
+  json::Text input_of(const std::vector<json::View>& values) const;
+  Task<void> run_and_commit(UserCode& code, int attempt, json::View input);
+  Task<bool> commit(const Plan& plan, std::string_view outcome);
+  Task<void> adopt(std::string stored);
+  Task<void> follow(const Plan& plan, std::vector<FanInState> states);
+  Task<void> follow_fan_in(const PlannedFanIn& fan_in, FanInState state);
+  Task<void> invoke_children(const Plan& plan);
+  std::string edge_origin(const Edge& edge) const;
+  Task<void> fail(std::string error, std::string cause, int attempt);
+  Task<void> report_failure(int attempt);
+  void finish(json::View result);
+  void tell_end() const;
+};
+
+}  // namespace unum
