@@ -29,6 +29,10 @@ class UNUM_API ForwardingStore : public Store {
                                        Wait wait) override {
     return inner_.get(context, item, wait);
   }
+  Task<std::optional<std::string>> get_range(const SessionContext& context, const ItemId& item,
+                                             ByteRange range, Wait wait) override {
+    return inner_.get_range(context, item, range, wait);
+  }
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) override {
     return inner_.create(context, item, value, wait);

@@ -43,6 +43,10 @@ class UNUM_API Invoker {
   /// Returns once the platform has accepted the invocation, and only then; throws if it has not.
   /// The step that invokes is not done before.
   virtual Task<void> invoke(Invocation invocation, Wait wait) = 0;
+  /// The largest payload in bytes that is to be sent by value. A larger result is sent as a
+  /// pointer to where it is stored, an element of a larger map as its place in the stored list.
+  /// Asked before each invocation; a failure that an edge takes is sent by value at any size.
+  virtual std::size_t payload_bytes_max() const noexcept { return SIZE_MAX; }
 };
 
 /// What user code is told about its call.

@@ -100,6 +100,12 @@ struct WriteResult {
       stored;  ///< The value that stands there now, when `already_there`; empty when `written`.
 };
 
+/// Some of a value's bytes.
+struct ByteRange {
+  std::uint64_t offset = 0;
+  std::size_t bytes = 0;
+};
+
 /// An item in a listing.
 struct ListedItem {
   ItemId id;
@@ -141,6 +147,11 @@ class UNUM_API Store {
   /// The item's value, or nothing. Strongly consistent.
   virtual Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                                Wait wait = {}) = 0;
+  /// The same for a part of the value, as far as the value reaches: shorter, or empty, beyond its
+  /// end.
+  virtual Task<std::optional<std::string>> get_range(const SessionContext& context,
+                                                     const ItemId& item, ByteRange range,
+                                                     Wait wait = {}) = 0;
   /// Creates the item unless it exists, atomically. When it returns, the value is as durable as the
   /// store's settings say, and every look that begins later sees it.
   virtual Task<WriteResult> create(const SessionContext& context, const ItemId& item,

@@ -28,6 +28,9 @@ inline constexpr std::size_t kStepsInFlightMax = 256;
 /// Bytes of one value. Redis takes at most 512 MiB in a string; no store here takes less in total.
 inline constexpr std::size_t kValueBytesMax = 512u * 1024 * 1024;
 
+/// Where a part of a value that is asked for may end. No store holds a value of 2^53 bytes.
+inline constexpr std::uint64_t kRangeEndMax = std::uint64_t{1} << 53;
+
 /// Bytes of one reply of a Redis server, all its strings together: two of the largest values. A
 /// read of many that has more is made again for fewer at a time.
 inline constexpr std::size_t kRedisReplyBytesMax = 2 * kValueBytesMax;

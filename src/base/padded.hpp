@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,12 @@ inline std::string padded_copy(std::string_view value) {
   copy.reserve(value.size() + kValuePadding);
   copy.append(value);
   return copy;
+}
+
+/// The bytes at [offset, offset + bytes) of a value, as far as it reaches.
+inline std::string_view part_of(std::string_view value, std::uint64_t offset, std::size_t bytes) {
+  return offset < value.size() ? value.substr(static_cast<std::size_t>(offset), bytes)
+                               : std::string_view();
 }
 
 }  // namespace unum

@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::string_view kOriginOfEntry = "the run itself";
 
+/// A payload below this is sent by value whatever is queued: a pointer would not be much smaller.
+constexpr std::size_t kPayloadBytesMin = 2048;
+
 /// Of what passes: what may have passed a moment later. The rest waits for somebody (to make room
 /// on a disk, to permit something); then the session is resumed.
 bool may_pass_at_once(ErrorKind kind) {
@@ -84,9 +87,12 @@ Task<void> LocalHost::invoke(Invocation invocation, Wait) {
   log::debug(LogArea::host, {session_, invocation.instance}, "accepted from {}", invocation.origin);
   if (options_.observer != nullptr)
     options_.observer->queued(invocation.function, invocation.instance);
-  queue_.push_back(
-      {&found->second, std::move(invocation.instance), std::move(invocation.payload), 1});
-  start_queued();
+  enqueue({&found->second, std::move(invocation.instance), std::move(invocation.payload), 1});
+}
+
+/// By value, which spares a child its read, as long as the queue's memory allows it.
+std::size_t LocalHost::payload_bytes_max() const noexcept {
+  return queued_bytes_ < options_.queued_bytes_max ? SIZE_MAX : kPayloadBytesMin;
 }
 
 std::string LocalHost::describe(const void* host_address) {
@@ -95,6 +101,12 @@ std::string LocalHost::describe(const void* host_address) {
          std::to_string(host.queue_.size()) + " invocations queued, " +
          std::to_string(host.instances_) + " instances done" +
          (host.store_.is_held_back() ? "; the data store holds new ones back" : "");
+}
+
+void LocalHost::enqueue(Delivery delivery) {
+  queued_bytes_ += delivery.payload.text().size();
+  queue_.push_back(std::move(delivery));
+  start_queued();
 }
 
 /// Begins queued steps as far as the bound allows. Not nested: a step that begins here may invoke.
@@ -107,6 +119,7 @@ void LocalHost::start_queued() {
     if (steps_in_flight_ > 0 && store_.is_held_back()) break;
     Delivery delivery = std::move(queue_.front());
     queue_.pop_front();
+    queued_bytes_ -= delivery.payload.text().size();
     ++steps_in_flight_;
     steps_.spawn(deliver(std::move(delivery)));
   }
@@ -236,8 +249,7 @@ void LocalHost::begin_entry(json::Text payload) {
   const std::string& name = entry_->function.name();
   origins_.try_emplace(name, kOriginOfEntry);
   if (options_.observer != nullptr) options_.observer->queued(name, name);
-  queue_.push_back({entry_, name, std::move(payload), 1});
-  start_queued();
+  enqueue({entry_, name, std::move(payload), 1});
 }
 
 Task<RunResult> LocalHost::run(std::string_view session, std::string_view input, Wait wait) {
@@ -469,6 +481,7 @@ RunResult LocalHost::conclude() {
 void LocalHost::reset() {
   UNUM_ASSERT(steps_in_flight_ == 0);
   queue_.clear();
+  queued_bytes_ = 0;
   timed_out_ = false;
   store_is_silent_ = false;
   abort_error_ = nullptr;

@@ -38,6 +38,9 @@ struct LocalHostOptions {
   /// What a store that answers takes at most to answer. So long after a run was told to end its
   /// steps still store what was computed, and so long one that failed is asked whether it answers.
   std::chrono::milliseconds store_grace{5'000};
+  /// Bytes of queued payloads from which on a large result is sent as a pointer to where it is
+  /// stored instead of being copied once more.
+  std::size_t queued_bytes_max = 64u * 1024 * 1024;
   RuntimeOptions runtime{};
   RunObserver* observer = nullptr;
 };
@@ -87,7 +90,9 @@ class LocalHost final : private Invoker {
   class StoppableCode;
 
   Task<void> invoke(Invocation invocation, Wait wait) override;
+  std::size_t payload_bytes_max() const noexcept override;
   static std::string describe(const void* host);
+  void enqueue(Delivery delivery);
   void start_queued();
   Task<void> deliver(Delivery delivery);
   Task<void> deliver_once(const Delivery& delivery);
@@ -123,6 +128,7 @@ class LocalHost final : private Invoker {
   // Of the run under way.
   std::string session_;
   std::deque<Delivery> queue_;
+  std::size_t queued_bytes_ = 0;  ///< Of payloads.
   std::size_t steps_in_flight_ = 0;
   std::size_t steps_begun_ = 0;
   bool starting_ = false;

@@ -77,7 +77,9 @@ Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, json::View
   }
   const json::View value = result.value;
   const Plan plan = make_plan(ir(), payload.frames, value);
-  if (is_checkpointed(ir(), runtime.options_.checkpoint_default)) {
+  const auto too_large = [&](const PlannedChild& child) { return is_too_large(child); };
+  if (is_checkpointed(ir(), runtime.options_.checkpoint_default) ||
+      std::any_of(plan.children.begin(), plan.children.end(), too_large)) {
     const bool mine = co_await commit(plan, value);
     if (!mine) co_return;
   } else {
@@ -97,12 +99,14 @@ Task<bool> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
     co_await adopt(std::move(written.write.stored));
     co_return false;
   }
+  stored_outcome = outcome;
   co_await follow(plan, std::move(written.fan_ins));
   co_return true;
 }
 
 /// Goes on from an outcome that is already stored; user code does not run (again).
 Task<void> Runtime::Step::adopt(std::string stored) {
+  stored_outcome = stored;
   report.adopted = true;
   report.status = StepReport::Status::succeeded;
   const StoredOutcome outcome =
@@ -174,9 +178,8 @@ Task<void> Runtime::Step::invoke_children(const Plan& plan) {
   auto invoke_one = [&](std::size_t i) -> Task<void> {
     const PlannedChild& child = plan.children[i];
     const Edge& edge = *child.edge;
-    Invocation invocation{
-        edge.target, instance_name(edge.target, child.frames), edge_origin(edge),
-        payload_by_value(child.value, report.session, child.frames, payload.traceparent)};
+    Invocation invocation{edge.target, instance_name(edge.target, child.frames), edge_origin(edge),
+                          payload_of(child)};
     try {
       co_await runtime.invoker_.invoke(std::move(invocation), wait);
       ++report.invocations;
@@ -187,6 +190,29 @@ Task<void> Runtime::Step::invoke_children(const Plan& plan) {
   co_await for_each_bounded(plan.children.size(), runtime.options_.invocations_in_flight_max,
                             invoke_one);
   errors.rethrow();
+}
+
+/// Whether the child's payload would be larger than the host takes.
+bool Runtime::Step::is_too_large(const PlannedChild& child) const {
+  constexpr std::size_t kOtherBytes = 1024;
+  const std::size_t other_bytes = kOtherBytes + report.session.size() + child.frames.size() * 64;
+  const std::size_t bytes_max = runtime.invoker_.payload_bytes_max();
+  return child.value.size() > bytes_max || other_bytes > bytes_max - child.value.size();
+}
+
+json::Text Runtime::Step::payload_of(const PlannedChild& child) const {
+  const InputType type = child.edge->input_type;
+  if (stored_outcome.empty() || type == InputType::error || !is_too_large(child)) {
+    return payload_by_value(child.value, report.session, child.frames, payload.traceparent);
+  }
+  if (type == InputType::scalar) {
+    return payload_by_pointer(store().type(), report.instance, report.session, child.frames,
+                              payload.traceparent);
+  }
+  const auto offset = static_cast<std::size_t>(child.value.text().data() - stored_outcome.data());
+  return payload_by_element(
+      store().type(), report.instance, static_cast<std::size_t>(child.frames.front().index),
+      {offset, child.value.size()}, report.session, child.frames, payload.traceparent);
 }
 
 /// "Load, edge 2 (Map)": two edges of one instance are two ways.

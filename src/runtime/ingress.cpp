@@ -97,6 +97,8 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(json::Text&
                     std::string(data.source) + ", but this function's is of type " +
                     std::string(store().type()));
   }
+  const bool is_read = data.place && co_await read_element(input);
+  if (is_read) co_return std::nullopt;
   std::vector<Pointer> pointers;
   pointers.reserve(data.names.size());
   data.names.for_each([&](std::string_view name) { pointers.push_back(pointer(context, name)); });
@@ -128,6 +130,23 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(json::Text&
   }
   input = input_of(values);
   co_return std::nullopt;
+}
+
+/// Reads no more than the element, from where the payload says that it stands. False if there is no
+/// JSON: the list is absent, was collected, or is another one.
+Task<bool> Runtime::Step::read_element(json::Text& input) {
+  const PayloadData& data = payload.data;
+  const ItemId list{data.names.name(0), ItemKind::outcome};
+  const ByteRange range{data.place->offset, data.place->bytes};
+  waits_for("the store: an element of a list");
+  std::optional<std::string> element = co_await store().get_range(context, list, range, wait);
+  if (!element || element->size() != range.bytes) co_return false;
+  try {
+    input = json::Text::parse(std::move(*element), "an element of " + list.name);
+  } catch (const json::SyntaxError&) {
+    co_return false;
+  }
+  co_return true;
 }
 
 json::Text Runtime::Step::input_of(const std::vector<json::View>& values) const {

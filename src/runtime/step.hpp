@@ -25,7 +25,8 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   SessionContext context;
   Wait wait;
   StepReport report{};
-  Activity* activity = nullptr;  ///< Of the call that runs it.
+  std::string_view stored_outcome{};  ///< The outcome as it is stored, once it is.
+  Activity* activity = nullptr;       ///< Of the call that runs it.
 
   log::About about() const { return {report.session, report.instance}; }
   void waits_for(std::string_view what, std::size_t number = 0) {
@@ -41,6 +42,7 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   Task<void> begin_session();
   Task<void> keep_input();
   Task<std::optional<std::string>> input_or_own_outcome(json::Text& input);
+  Task<bool> read_element(json::Text& input);
   json::Text input_of(const std::vector<json::View>& values) const;
   Task<void> run_and_commit(UserCode& code, int attempt, json::View input);
   Task<bool> commit(const Plan& plan, std::string_view outcome);
@@ -49,6 +51,8 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   Task<void> follow_fan_in(const PlannedFanIn& fan_in, FanInState state);
   Task<void> invoke_children(const Plan& plan);
   std::string edge_origin(const Edge& edge) const;
+  json::Text payload_of(const PlannedChild& child) const;
+  bool is_too_large(const PlannedChild& child) const;
   Task<void> fail(std::string error, std::string cause, int attempt);
   Task<void> report_failure(int attempt);
   void finish(json::View result);

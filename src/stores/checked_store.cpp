@@ -74,6 +74,14 @@ class CheckedStore final : public ForwardingStore {
     return behind([&] { begin("get", item, wait); },
                   [&] { return inner().get(context, item, wait); });
   }
+  Task<std::optional<std::string>> get_range(const SessionContext& context, const ItemId& item,
+                                             ByteRange range, Wait wait) override {
+    const auto checks = [&] {
+      begin("get_range", item, wait);
+      check_range(item, range);
+    };
+    return behind(checks, [&] { return inner().get_range(context, item, range, wait); });
+  }
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) override {
     return behind([&] { begin_write("create", item, value, wait); },
@@ -157,6 +165,13 @@ class CheckedStore final : public ForwardingStore {
     throw Error(ErrorKind::exhausted, "stores", "Unum.ValueTooLarge",
                 "the value of " + item_name(item, kind) + " has " + std::to_string(value.size()) +
                     " bytes; at most " + std::to_string(kValueBytesMax) + " are possible");
+  }
+  void check_range(const ItemId& item, ByteRange range) const {
+    if (range.bytes <= kValueBytesMax && range.offset <= kRangeEndMax - range.bytes) return;
+    throw Error(ErrorKind::invalid, "stores", "Unum.InvalidRange",
+                std::to_string(range.bytes) + " bytes at " + std::to_string(range.offset) + " of " +
+                    item_name(item.name, item.kind) + " are no part of a value: at most " +
+                    std::to_string(kValueBytesMax) + " bytes can be asked for");
   }
   void check_aggregators(std::string_view what, std::span<const FanIn> fan_ins) const {
     for (const FanIn& fan_in : fan_ins) check_name(fan_in.aggregator, what);

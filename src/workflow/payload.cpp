@@ -39,16 +39,25 @@ std::string text_of(json::View value, const char* field) {
   return text;
 }
 
-std::size_t index_of(json::View value) {
-  std::size_t index = 0;
-  if (json::type_of(value) != json::Type::number || value.size() > 18) {
-    fail("\"Data.Value.Element\" must be an integer that is not negative");
-  }
+std::size_t count_of(json::View value, const char* field) {
+  std::size_t count = 0;
+  const bool is_number = json::type_of(value) == json::Type::number && value.size() <= 15;
   for (const char c : value.text()) {
-    if (c < '0' || c > '9') fail("\"Data.Value.Element\" must be an integer that is not negative");
-    index = index * 10 + static_cast<std::size_t>(c - '0');
+    if (!is_number || c < '0' || c > '9') {
+      fail(std::string("\"") + field + "\" must be an integer that is not negative");
+    }
+    count = count * 10 + static_cast<std::size_t>(c - '0');
   }
-  return index;
+  return count;
+}
+
+PayloadData::Place place_of(json::View value) {
+  constexpr const char* kField = "Data.Value.Bytes";
+  if (json::type_of(value) == json::Type::array) {
+    const std::vector<json::View> numbers = json::elements(value);
+    if (numbers.size() == 2) return {count_of(numbers[0], kField), count_of(numbers[1], kField)};
+  }
+  fail(std::string("\"") + kField + "\" must be [first byte, number of bytes]");
 }
 
 void read_reference(json::View value, PayloadData& data) {
@@ -76,7 +85,8 @@ void read_reference(json::View value, PayloadData& data) {
         fail("\"Data.Value\" by reference as an object needs \"Pointer\" and \"Element\"");
       }
       one_name(*pointer, "Data.Value.Pointer");
-      data.element = index_of(*element);
+      data.element = count_of(*element, "Data.Value.Element");
+      if (const auto bytes = json::member(value, "Bytes")) data.place = place_of(*bytes);
       return;
     }
     default:
@@ -239,6 +249,29 @@ json::Text payload_by_value(json::View value, std::string_view session,
                             std::span<const Frame> frames, std::string_view traceparent) {
   std::string out = begin_payload(kByValue, value.size() + frames.size() * 64);
   out += value.text();
+  end_payload(out, session, frames, traceparent);
+  return json::Text::trusted(std::move(out));
+}
+
+json::Text payload_by_pointer(std::string_view source, std::string_view instance,
+                              std::string_view session, std::span<const Frame> frames,
+                              std::string_view traceparent) {
+  std::string out = begin_payload(source, instance.size() + frames.size() * 64);
+  json::append_string(out, instance);
+  end_payload(out, session, frames, traceparent);
+  return json::Text::trusted(std::move(out));
+}
+
+json::Text payload_by_element(std::string_view source, std::string_view instance,
+                              std::size_t element, PayloadData::Place place,
+                              std::string_view session, std::span<const Frame> frames,
+                              std::string_view traceparent) {
+  std::string out = begin_payload(source, instance.size() + frames.size() * 64 + 80);
+  out += R"({"Pointer":)";
+  json::append_string(out, instance);
+  out.append(R"(,"Element":)").append(std::to_string(element));
+  out.append(R"(,"Bytes":[)").append(std::to_string(place.offset)) += ',';
+  out.append(std::to_string(place.bytes)) += "]}";
   end_payload(out, session, frames, traceparent);
   return json::Text::trusted(std::move(out));
 }

@@ -1,6 +1,8 @@
 // The input payload of one invocation: reading it, and writing those of children.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,6 +28,12 @@ struct PayloadData {
   json::View value;  ///< For Shape::value.
   NameList names;
   std::size_t element = 0;
+  /// Where the element stands in the stored text, if the payload says it: so much need be read.
+  struct Place {
+    std::uint64_t offset = 0;
+    std::size_t bytes = 0;
+  };
+  std::optional<Place> place{};
 };
 
 struct Payload {
@@ -51,6 +59,17 @@ Payload parse_payload(json::View text);
 /// left out.
 json::Text payload_by_value(json::View value, std::string_view session,
                             std::span<const Frame> frames, std::string_view traceparent);
+
+/// The same with `Data` the result of one instance in the data store of type `source`.
+json::Text payload_by_pointer(std::string_view source, std::string_view instance,
+                              std::string_view session, std::span<const Frame> frames,
+                              std::string_view traceparent);
+
+/// The same with an element of the array that the result is, which stands at `place` of its text.
+json::Text payload_by_element(std::string_view source, std::string_view instance,
+                              std::size_t element, PayloadData::Place place,
+                              std::string_view session, std::span<const Frame> frames,
+                              std::string_view traceparent);
 
 /// The same with `Data` a list of names in the data store of type `source`.
 json::Text payload_by_reference(std::string_view source, const NameList& names,

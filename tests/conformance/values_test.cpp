@@ -144,6 +144,49 @@ TEST_CASE("case 2: a stored value comes back byte for byte", "[values]") {
   reactor.run(body());
 }
 
+TEST_CASE("a part of a value is read as far as the value reaches", "[values]") {
+  ON_EACH_STORE();
+  // Larger than an item of DynamoDB, with characters of two bytes, so that no part is a round one.
+  std::string large;
+  for (int i = 0; large.size() < 1'000'000; ++i) large += "\xc3\xa9" + std::to_string(i);
+  const auto body = [&]() -> Task<void> {
+    co_await test::write(store, context, "Short", "0123456789");
+    co_await test::write(store, context, "Large", large);
+    const auto part = [&](const char* name, std::uint64_t offset,
+                          std::size_t bytes) -> Task<std::optional<std::string>> {
+      const ItemId item = id(name, ItemKind::outcome);
+      co_return co_await store.get_range(context, item, ByteRange{offset, bytes});
+    };
+    CHECK_AWAITED(part("Short", 0, 10), it == "0123456789");
+    CHECK_AWAITED(part("Short", 3, 4), it == "3456");
+    CHECK_AWAITED(part("Short", 8, 1000), it == "89");
+    CHECK_AWAITED(part("Short", 10, 1), it == "");
+    CHECK_AWAITED(part("Short", 1'000'000'000'000, 1), it == "");
+    CHECK_AWAITED(part("Short", 4, 0), it == "");
+    CHECK_AWAITED(part("Absent", 0, 10), it == std::nullopt);
+    CHECK_AWAITED(part("Absent", 0, 0), it == std::nullopt);
+    for (const std::size_t offset : {std::size_t{0}, std::size_t{393'210}, std::size_t{786'400},
+                                     large.size() - 100, large.size()}) {
+      for (const std::size_t bytes : {std::size_t{1}, std::size_t{500}, std::size_t{500'000}}) {
+        INFO(offset << ", " << bytes);
+        CHECK_AWAITED(part("Large", offset, bytes), it == large.substr(offset, bytes));
+      }
+    }
+    const auto is_refused = [&](std::uint64_t offset, std::size_t bytes) -> Task<bool> {
+      bool refused = false;
+      try {
+        co_await part("Short", offset, bytes);
+      } catch (const Error& error) {
+        refused = error.code() == "Unum.InvalidRange";
+      }
+      co_return refused;
+    };
+    CHECK_AWAITED(is_refused(0, kValueBytesMax + 1), it);
+    CHECK_AWAITED(is_refused(kRangeEndMax, 1), it);
+  };
+  reactor.run(body());
+}
+
 TEST_CASE("case 3: a stored null exists", "[values]") {
   ON_EACH_STORE();
   const auto body = [&]() -> Task<void> {

@@ -110,6 +110,13 @@ class FailingStore : public ForwardingStore {
     after();
     co_return value;
   }
+  Task<std::optional<std::string>> get_range(const SessionContext& context, const ItemId& item,
+                                             ByteRange range, Wait wait) override {
+    co_await before(wait);
+    auto value = co_await inner().get_range(context, item, range, wait);
+    after();
+    co_return value;
+  }
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) override {
     co_await before(wait);

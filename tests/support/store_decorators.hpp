@@ -27,6 +27,10 @@ class InterposedStore : public ForwardingStore {
                                        Wait wait) override {
     return around(named("get", item), inner().get(context, item, wait), wait);
   }
+  Task<std::optional<std::string>> get_range(const SessionContext& context, const ItemId& item,
+                                             ByteRange range, Wait wait) override {
+    return around(named("get_range", item), inner().get_range(context, item, range, wait), wait);
+  }
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) override {
     return around(named("create", item), inner().create(context, item, value, wait), wait);

@@ -53,6 +53,22 @@ Task<std::optional<std::string>> DynamoDbStore::get(const SessionContext& contex
   co_return co_await read_value(key, wait);
 }
 
+Task<std::optional<std::string>> DynamoDbStore::get_range(const SessionContext& context,
+                                                          const ItemId& item, ByteRange range,
+                                                          Wait wait) {
+  const std::string key = item_key(context.session(), item);
+  std::optional<Stored> stored = co_await get_stored(key, wait);
+  if (!stored) co_return std::nullopt;
+  if (!stored->value) {
+    std::optional<std::string> part = co_await read_part_of(key, *stored, range, wait);
+    if (part) co_return part;
+  }
+  // It stands in the item itself, or was written over meanwhile.
+  const std::optional<std::string> value = co_await value_of(key, std::move(*stored), true, wait);
+  if (!value) co_return std::nullopt;
+  co_return padded_copy(part_of(*value, range.offset, range.bytes));
+}
+
 Task<std::optional<Stored>> DynamoDbStore::get_stored(std::string_view key, Wait wait) {
   Table::Answer answer = co_await table_.call(
       Operation::get_item, get_item_body(table_.name(), key, true), key, {}, wait);

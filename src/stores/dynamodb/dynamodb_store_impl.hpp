@@ -56,6 +56,8 @@ class DynamoDbStore final : public Store {
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override;
+  Task<std::optional<std::string>> get_range(const SessionContext& context, const ItemId& item,
+                                             ByteRange range, Wait wait) override;
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) override;
   Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
@@ -103,6 +105,9 @@ class DynamoDbStore final : public Store {
   /// Nothing if a part is missing.
   Task<std::optional<std::string>> read_parts(std::string_view key, const Stored& head,
                                               bool consistent, Wait wait);
+  /// Nothing if one of the parts is missing.
+  Task<std::optional<std::string>> read_part_of(std::string_view key, const Stored& head,
+                                                ByteRange range, Wait wait);
   Task<void> delete_parts(std::string_view key, std::string_view writer, std::size_t parts,
                           Wait wait);
   Task<WriteResult> create_large(const SessionContext& context, const ItemId& item,

@@ -113,6 +113,27 @@ Task<std::optional<std::string>> DynamoDbStore::read_parts(std::string_view key,
   co_return value;
 }
 
+Task<std::optional<std::string>> DynamoDbStore::read_part_of(std::string_view key,
+                                                             const Stored& head, ByteRange range,
+                                                             Wait wait) {
+  std::string value;
+  value.reserve(std::min<std::uint64_t>(range.bytes, head.bytes) + kValuePadding);
+  const std::uint64_t end = std::min<std::uint64_t>(range.offset + range.bytes, head.bytes);
+  // No part is longer than kPartBytes, so none before this one reaches up to the offset.
+  for (std::uint64_t i = range.offset / kPartBytes, at = range.offset; at < end; ++i) {
+    if (i >= head.parts) co_return std::nullopt;
+    const std::string name = part_key(key, head.writer, static_cast<std::size_t>(i));
+    Table::Answer answer = co_await table_.call(
+        Operation::get_item, get_item_body(table_.name(), name, true), name, {}, wait);
+    const std::optional<Item> part = table_.parser().item(answer.body);
+    if (!part || !part->value || part->offset > at) co_return std::nullopt;
+    const std::string_view bytes = part_of(*part->value, at - part->offset, end - at);
+    value += bytes;
+    at += bytes.size();
+  }
+  co_return value;
+}
+
 Task<void> DynamoDbStore::delete_parts(std::string_view key, std::string_view writer,
                                        std::size_t parts, Wait wait) {
   std::vector<std::string> names;

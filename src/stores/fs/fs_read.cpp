@@ -64,6 +64,13 @@ void resize_padded(std::string& value, std::size_t size) {
   value.resize(size);
 }
 
+/// How much of a part the file holds.
+std::size_t bytes_in_file(const ByteRange& part, const struct ::stat& status) noexcept {
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  if (part.offset >= size) return 0;
+  return static_cast<std::size_t>(std::min<std::uint64_t>(part.bytes, size - part.offset));
+}
+
 Error unreadable(int error, int directory, const char* file) {
   if (error == ELOOP) {
     return Error(ErrorKind::corrupt, "fs", "ELOOP",
@@ -88,6 +95,7 @@ FsStore::Look FsStore::read_cached(const Directory& directory, const char* file,
   }
   if (means_no_descriptor(open.get())) return Look::cold;
   if (!open) throw unreadable(-open.get(), directory.fd.get(), file);
+  if (out.part) return read_part_cached(open.get(), directory, file, out);
   return read_cached(open.get(), directory, file, with_stamp, guess, out);
 }
 
@@ -123,6 +131,22 @@ FsStore::Look FsStore::read_cached(int fd, const Directory& directory, const cha
   return Look::found;
 }
 
+FsStore::Look FsStore::read_part_cached(int fd, const Directory& directory, const char* file,
+                                        Found& out) {
+  struct ::stat status {};
+  const int error = calls_->stat(fd, status);
+  if (error < 0) throw unreadable(-error, directory.fd.get(), file);
+  out.changed = status.st_ctim;
+  resize_padded(out.value, bytes_in_file(*out.part, status));
+  for (std::size_t done = 0; done < out.value.size();) {
+    const auto rest = std::span(out.value).subspan(done);
+    const long count = calls_->read_cached(fd, rest, out.part->offset + done);
+    if (count <= 0) return Look::cold;
+    done += static_cast<std::size_t>(count);
+  }
+  return Look::found;
+}
+
 /// The same where the kernel has to wait for the disk or for a server.
 Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, Found& out,
                                  Wait wait) {
@@ -143,7 +167,8 @@ Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, F
                 path_name(above, file) + " is no plain file");
   }
   out.changed = status.st_ctim;
-  const auto size = static_cast<std::size_t>(status.st_size);
+  const ByteRange part = out.part.value_or(ByteRange{0, SIZE_MAX});
+  const std::size_t size = bytes_in_file(part, status);
   if (size > kValueBytesMax) {
     throw Error(ErrorKind::corrupt, "fs", "Unum.ValueTooLarge",
                 path_name(above, file) + " has " + std::to_string(size) + " bytes; at most " +
@@ -152,7 +177,7 @@ Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, F
   resize_padded(out.value, size);
   for (std::size_t done = 0; done < size;) {
     const auto rest = std::as_writable_bytes(std::span(out.value)).subspan(done);
-    const int count = co_await calls_->read_waiting(fd, rest, done, wait);
+    const int count = co_await calls_->read_waiting(fd, rest, part.offset + done, wait);
     if (count < 0) throw unreadable(-count, above, file);
     if (count == 0) {
       throw Error(ErrorKind::corrupt, "fs", "Unum.ShortFile",
@@ -217,18 +242,36 @@ Task<bool> FsStore::read_item(const SessionContext& context, const ItemPath& pat
   co_return false;
 }
 
-Task<std::optional<std::string>> FsStore::get(const SessionContext& context, const ItemId& item,
-                                              Wait wait) {
+/// The item as its caller may go on from: its name is on disk where it has to be.
+Task<bool> FsStore::read_settled(const SessionContext& context, const ItemId& item, Found& out,
+                                 Wait wait) {
   const ItemPath path(item.name, item.kind);
   const bool durable = is_durable(item.kind);
-  Found found;
   DirectoryPtr directory;
-  if (!co_await read_item(context, path, durable, found, directory, wait)) co_return std::nullopt;
+  if (!co_await read_item(context, path, durable, out, directory, wait)) co_return false;
   // A value that another process has just linked may not be on disk yet. Whoever goes on from it
   // must not be ahead of it after a power loss.
-  if (durable && (calls_->is_slow() || !directory->on_disk(found.changed))) {
+  if (durable && (calls_->is_slow() || !directory->on_disk(out.changed))) {
     co_await wait_for_names(directory, context, item, wait);
   }
+  co_return true;
+}
+
+Task<std::optional<std::string>> FsStore::get(const SessionContext& context, const ItemId& item,
+                                              Wait wait) {
+  Found found;
+  const bool is_there = co_await read_settled(context, item, found, wait);
+  if (!is_there) co_return std::nullopt;
+  co_return std::move(found.value);
+}
+
+Task<std::optional<std::string>> FsStore::get_range(const SessionContext& context,
+                                                    const ItemId& item, ByteRange range,
+                                                    Wait wait) {
+  Found found;
+  found.part = range;
+  const bool is_there = co_await read_settled(context, item, found, wait);
+  if (!is_there) co_return std::nullopt;
   co_return std::move(found.value);
 }
 

@@ -40,6 +40,8 @@ class FsStore final : public Store {
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override;
+  Task<std::optional<std::string>> get_range(const SessionContext& context, const ItemId& item,
+                                             ByteRange range, Wait wait) override;
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) override;
   Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,
@@ -87,6 +89,7 @@ class FsStore final : public Store {
   struct Found {
     std::string value;
     timespec changed{};
+    std::optional<ByteRange> part{};  ///< Of the file, that is to be read; nothing: the whole.
   };
   enum class Look : std::uint8_t { found, absent, cold };
   /// One of the places for writes in flight, which bound the descriptors they hold.
@@ -98,9 +101,11 @@ class FsStore final : public Store {
   /// The same of a file that is open.
   Look read_cached(int fd, const Directory& directory, const char* file, bool with_stamp,
                    CacheGuess& guess, Found& out);
+  Look read_part_cached(int fd, const Directory& directory, const char* file, Found& out);
   Task<bool> read_waiting(const Directory& directory, const char* file, Found& out, Wait wait);
   Task<bool> read_item(const SessionContext& context, const ItemPath& path, bool with_stamp,
                        Found& out, DirectoryPtr& directory, Wait wait);
+  Task<bool> read_settled(const SessionContext& context, const ItemId& item, Found& out, Wait wait);
   Task<void> read_on_ring(const Directory& directory, std::span<const Pointer> pointers,
                           std::vector<std::optional<std::string>>& values,
                           std::vector<std::size_t>& cold, Wait wait);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "base/limits.hpp"
 #include "base/padded.hpp"
 #include "base/wall_time.hpp"
 #include "unum/scan_and_claim.hpp"
@@ -68,6 +69,12 @@ class MemoryStore final : public Store {
                                        Wait) override {
     const std::lock_guard lock(contents_->mutex);
     co_return copy_of(session_of(context), item.name, item.kind);
+  }
+
+  Task<std::optional<std::string>> get_range(const SessionContext& context, const ItemId& item,
+                                             ByteRange range, Wait) override {
+    const std::lock_guard lock(contents_->mutex);
+    co_return copy_of(session_of(context), item.name, item.kind, range);
   }
 
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
@@ -170,12 +177,13 @@ class MemoryStore final : public Store {
     const auto found = contents_->sessions.find(context.session());
     return found == contents_->sessions.end() ? nullptr : &found->second;
   }
-  std::optional<std::string> copy_of(Session* session, std::string_view name, ItemKind kind) {
+  std::optional<std::string> copy_of(Session* session, std::string_view name, ItemKind kind,
+                                     ByteRange range = {0, kValueBytesMax}) {
     ++counters_.requests;
     if (session == nullptr) return std::nullopt;
     const auto found = session->of(kind).find(name);
     if (found == session->of(kind).end()) return std::nullopt;
-    return padded_copy(found->second.value);
+    return padded_copy(part_of(found->second.value, range.offset, range.bytes));
   }
 
   Reactor& reactor_;

@@ -88,6 +88,25 @@ Task<std::optional<std::string>> RedisStore::get(const SessionContext& context, 
   co_return std::move(reply.text);
 }
 
+Task<std::optional<std::string>> RedisStore::get_range(const SessionContext& context,
+                                                       const ItemId& item, ByteRange range,
+                                                       Wait wait) {
+  const std::string key = item_key(index_key(context.session()), item.name, item.kind);
+  if (range.bytes == 0) {
+    const std::array<std::string_view, 2> exists{"EXISTS", key};
+    const Reply reply = co_await call(exists, context, wait);
+    co_return reply.integer != 0 ? std::optional<std::string>("") : std::nullopt;
+  }
+  const std::string first = std::to_string(range.offset);
+  const std::string last = std::to_string(range.offset + range.bytes - 1);
+  const std::array<std::string_view, 4> command{"GETRANGE", key, first, last};
+  Reply reply = co_await call(command, context, wait);
+  if (!reply.text.empty()) co_return std::move(reply.text);
+  // Redis answers so for a key that is absent, too.
+  range.bytes = 0;
+  co_return co_await get_range(context, item, range, wait);
+}
+
 Task<void> RedisStore::put(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) {
   const std::string index = index_key(context.session());

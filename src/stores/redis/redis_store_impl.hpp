@@ -34,6 +34,8 @@ class RedisStore final : public Store {
                                      Wait wait) override;
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override;
+  Task<std::optional<std::string>> get_range(const SessionContext& context, const ItemId& item,
+                                             ByteRange range, Wait wait) override;
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) override;
   Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,

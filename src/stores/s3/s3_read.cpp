@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/limits.hpp"
+#include "base/padded.hpp"
 #include "stores/s3/crc32c.hpp"
 #include "stores/s3/s3_store_impl.hpp"
 #include "unum/task_group.hpp"
@@ -11,8 +12,15 @@ namespace unum::s3 {
 namespace {
 
 constexpr std::array<std::string_view, 1> kNotFound = {"404"};
+constexpr int kWholeObject = 200;
+constexpr int kRangeNotSatisfiable = 416;
 // Computing a checksum of this much takes a millisecond; then others have their turn.
 constexpr std::size_t kChecksumStep = 8u * 1024 * 1024;
+
+/// Of a part that was asked for: there is no object, or it ends before.
+bool is_absent_or_shorter(int status, std::string_view code, std::string_view body) noexcept {
+  return status == kRangeNotSatisfiable || is_absent(status, code, body);
+}
 
 /// S3 answers "denied" for an object that is absent to whoever may not list the bucket.
 [[noreturn]] void throw_explained(const Error& error) {
@@ -88,6 +96,40 @@ Task<std::optional<std::string>> S3Store::get(const SessionContext& context, con
   Target target(targets_);
   name_item(target, "GetObject", context.session(), item.name, item.kind);
   co_return co_await read(target, wait);
+}
+
+Task<std::optional<std::string>> S3Store::get_range(const SessionContext& context,
+                                                    const ItemId& item, ByteRange range,
+                                                    Wait wait) {
+  if (range.bytes == 0) {
+    const bool is_there = co_await exists(context, item.name, item.kind, wait);
+    co_return is_there ? std::optional<std::string>("") : std::nullopt;
+  }
+  Target target(targets_);
+  name_item(target, "GetObject", context.session(), item.name, item.kind);
+  const std::array<std::string, 1> headers = {"range: bytes=" + std::to_string(range.offset) + "-" +
+                                              std::to_string(range.offset + range.bytes - 1)};
+  aws::Call call;
+  call.path = target.path();
+  call.headers = headers;
+  call.expects = &is_absent_or_shorter;
+  call.may_hedge = true;
+  call.body_bytes_max = kValueBytesMax;
+  call.what = target.what();
+  aws::Reply reply;
+  try {
+    reply = co_await session_.service->send(call, wait);
+  } catch (const Error& error) {
+    throw_explained(error);
+  }
+  if (reply.response.status == kRangeNotSatisfiable) co_return std::string();
+  if (!reply.error_code.empty()) co_return std::nullopt;
+  std::string& body = reply.response.body;
+  // Whoever does not know ranges sends the whole.
+  if (reply.response.status == kWholeObject) {
+    co_return padded_copy(part_of(body, range.offset, range.bytes));
+  }
+  co_return std::move(body);
 }
 
 Task<std::vector<std::optional<std::string>>> S3Store::get_many(const SessionContext& context,

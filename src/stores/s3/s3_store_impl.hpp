@@ -90,6 +90,8 @@ class S3Store final : public Store {
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override;
+  Task<std::optional<std::string>> get_range(const SessionContext& context, const ItemId& item,
+                                             ByteRange range, Wait wait) override;
   Task<WriteResult> create(const SessionContext& context, const ItemId& item,
                            std::string_view value, Wait wait) override;
   Task<void> put(const SessionContext& context, const ItemId& item, std::string_view value,

@@ -169,6 +169,37 @@ TEST_CASE("a payload is read whatever the order of its members, and mistakes nam
         R"("Data.Value" by reference as an object needs "Pointer" and "Element")");
 }
 
+TEST_CASE("one result, and one element at its place, are written and read as they were") {
+  const Frames frames = {{FrameType::map, 7, 9}};
+  const json::Text pointer = payload_by_pointer("fs", "M\"-unumIndex-2", "s", frames, "t");
+  const Payload one = parse_payload(pointer);
+  CHECK(one.data.shape == PayloadData::Shape::single);
+  CHECK(one.data.names.name(0) == "M\"-unumIndex-2");
+  CHECK(one.frames == frames);
+  CHECK(one.session == "s");
+  CHECK(one.traceparent == "t");
+  const json::Text element =
+      payload_by_element("s3", "M", 7, {1'000'000'000'000, 12}, "s", frames, {});
+  CHECK(element.view().text() ==
+        R"({"Data":{"Source":"s3","Value":{"Pointer":"M","Element":7,"Bytes":[1000000000000,12]}},)"
+        R"("Session":"s","Fan-out":{"Type":"Map","Index":7,"Size":9}})");
+  const Payload read = parse_payload(element);
+  CHECK(read.data.shape == PayloadData::Shape::element);
+  CHECK(read.data.element == 7);
+  REQUIRE(read.data.place);
+  CHECK(read.data.place->offset == 1'000'000'000'000);
+  CHECK(read.data.place->bytes == 12);
+  for (const std::string bytes : {"1", "[]", "[1]", "[1,2,3]"}) {
+    CHECK(refusal(R"({"Data":{"Source":"fs","Value":{"Pointer":"P","Element":1,"Bytes":)" + bytes +
+                  "}}}") == "\"Data.Value.Bytes\" must be [first byte, number of bytes]");
+  }
+  for (const std::string bytes :
+       {"[-1,2]", "[1,2.5]", "[\"1\",2]", "[1,1e3]", "[1,1234567890123456]"}) {
+    CHECK(refusal(R"({"Data":{"Source":"fs","Value":{"Pointer":"P","Element":1,"Bytes":)" + bytes +
+                  "}}}") == "\"Data.Value.Bytes\" must be an integer that is not negative");
+  }
+}
+
 TEST_CASE("an outcome is a result, a failure that was caught, or collected; all else is corrupt") {
   using Kind = StoredOutcome::Kind;
   const StoredOutcome result = StoredOutcome::read(" [1] ", "F");
