@@ -76,8 +76,7 @@ void YieldAwaiter::await_suspend(std::coroutine_handle<> waiter) noexcept {
   reactor_.post(*this);
 }
 
-// --- The reactor's calls
-// -------------------------------------------------------------------------------
+// --- The reactor's calls ------------------------------------------------------------------------
 
 OperationAwaiter Reactor::open_at(int directory, const char* path, int flags, unsigned mode,
                                   const Wait& wait) {

@@ -44,8 +44,7 @@ StoreCounters DynamoDbStore::counters() const noexcept {
 
 Task<void> DynamoDbStore::close() { return session_.close(); }
 
-// --- Reading
-// ---------------------------------------------------------------------------------------------
+// --- Reading ------------------------------------------------------------------------------------
 
 Task<std::optional<std::string>> DynamoDbStore::get(const SessionContext& context,
                                                     const ItemId& item, Wait wait) {
@@ -87,8 +86,7 @@ Task<std::optional<std::string>> DynamoDbStore::value_of(std::string_view key, S
   throw_changing(table_.name(), key);
 }
 
-// --- Writing
-// ---------------------------------------------------------------------------------------------
+// --- Writing ------------------------------------------------------------------------------------
 
 std::optional<std::int64_t> DynamoDbStore::expires_at() const {
   if (!settings_.time_to_live) return std::nullopt;
@@ -186,8 +184,7 @@ Task<void> DynamoDbStore::put(const SessionContext& context, const ItemId& item,
   co_await delete_parts(key, old_writer, old->parts, wait);
 }
 
-// --- Removing
-// --------------------------------------------------------------------------------------------
+// --- Removing -----------------------------------------------------------------------------------
 
 Task<void> DynamoDbStore::remove(const SessionContext& context, std::span<const ItemId> items,
                                  Wait wait) {

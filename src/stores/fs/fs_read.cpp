@@ -74,8 +74,7 @@ Error unreadable(int error, int directory, const char* file) {
 
 }  // namespace
 
-// --- One item
-// ------------------------------------------------------------------------------------------
+// --- One item -----------------------------------------------------------------------------------
 
 FsStore::Look FsStore::read_cached(const Directory& directory, const char* file, bool with_stamp,
                                    CacheGuess& guess, Found& out) {
@@ -232,8 +231,7 @@ Task<std::optional<std::string>> FsStore::get(const SessionContext& context, con
   co_return std::move(found.value);
 }
 
-// --- Many
-// ----------------------------------------------------------------------------------------------
+// --- Many ---------------------------------------------------------------------------------------
 
 Task<std::vector<std::optional<std::string>>> FsStore::get_many(const SessionContext& context,
                                                                 std::span<const Pointer> pointers,
@@ -336,8 +334,7 @@ Task<void> FsStore::read_cold(const SessionContext& context, std::span<const Poi
   co_await for_each_bounded(places.size(), in_flight_max_ * kColdFactor, read_one);
 }
 
-// --- Existence
-// -----------------------------------------------------------------------------------------
+// --- Existence ----------------------------------------------------------------------------------
 
 Task<bool> FsStore::all_exist(const SessionContext& context, std::span<const Pointer> pointers,
                               Wait wait) {

@@ -51,8 +51,7 @@ bool SystemCall::await_suspend(std::coroutine_handle<> waiter) {
   return true;
 }
 
-// --- The table
-// ---------------------------------------------------------------------------------------------
+// --- The table ----------------------------------------------------------------------------------
 
 int SystemCalls::execute(const Request& request) noexcept { return execute_once(request); }
 
@@ -103,8 +102,7 @@ timespec SystemCalls::stamp_time() noexcept {
   return now;
 }
 
-// --- The calls
-// ---------------------------------------------------------------------------------------------
+// --- The calls ----------------------------------------------------------------------------------
 
 SystemCall SystemCalls::open_at(int directory, const char* path, int flags, unsigned mode,
                                 const Wait& wait) noexcept {

@@ -27,8 +27,7 @@ constexpr std::size_t kChecksumStep = 8u * 1024 * 1024;
 
 }  // namespace
 
-// --- Values
-// --------------------------------------------------------------------------------------------
+// --- Values -------------------------------------------------------------------------------------
 
 Task<std::optional<std::string>> S3Store::read(const Target& target, Wait wait) {
   aws::Call call;
@@ -103,8 +102,7 @@ Task<std::vector<std::optional<std::string>>> S3Store::get_many(const SessionCon
   co_return values;
 }
 
-// --- Existence
-// -----------------------------------------------------------------------------------------
+// --- Existence ----------------------------------------------------------------------------------
 
 Task<bool> S3Store::exists(const SessionContext& context, std::string_view item, ItemKind kind,
                            Wait wait) {

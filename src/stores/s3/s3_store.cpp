@@ -30,8 +30,7 @@ constexpr std::array<std::string_view, 1> kBeingMade = {"OperationAborted"};
 
 }  // namespace
 
-// --- Opening and making
-// --------------------------------------------------------------------------------
+// --- Opening and making -------------------------------------------------------------------------
 
 S3Store::S3Store(Reactor& reactor_of_store, std::string_view name, Location location,
                  aws::Session session, const StoreOptions& options)
@@ -239,8 +238,7 @@ StoreCounters S3Store::counters() const noexcept {
   return counters;
 }
 
-// --- Addresses
-// -----------------------------------------------------------------------------------------
+// --- Addresses ----------------------------------------------------------------------------------
 
 void S3Store::name_item(Target& target, std::string_view operation, std::string_view session,
                         std::string_view item, ItemKind kind) const {
@@ -281,8 +279,7 @@ std::string S3Store::key_of(std::string_view session, const ItemId& item) const 
   return key;
 }
 
-// --- Listing
-// -------------------------------------------------------------------------------------------
+// --- Listing ------------------------------------------------------------------------------------
 
 Task<ListPage> S3Store::list_page(const ListQuery& asked, Wait wait) {
   Target target(targets_);

@@ -112,8 +112,7 @@ Task<void> S3Store::put(const SessionContext& context, const ItemId& item, std::
               std::string(target.what()) + ": S3 lost each upload in parts before it was complete");
 }
 
-// --- Removing
-// ------------------------------------------------------------------------------------------
+// --- Removing -----------------------------------------------------------------------------------
 
 Task<void> S3Store::remove(const SessionContext& context, std::span<const ItemId> items,
                            Wait wait) {
