@@ -130,7 +130,7 @@ Response Transfer::await_resume() {
 // --- What comes -------------------------------------------------------------------------------
 
 bool Transfer::on_header(std::string_view line) {
-  if (doomed_) return false;
+  if (abandoned_) return false;
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
   if (line.empty()) {
     header_is_whole_ = response_.status >= 200;
@@ -160,7 +160,7 @@ bool Transfer::on_header(std::string_view line) {
 }
 
 bool Transfer::on_body(std::span<const std::byte> bytes) {
-  if (doomed_) return false;
+  if (abandoned_) return false;
   const std::uint64_t most =
       request_.body_bytes_max != 0 ? request_.body_bytes_max : kHttpBodyBytesMax;
   response_.body_bytes += bytes.size();
@@ -192,7 +192,7 @@ bool Transfer::on_body(std::span<const std::byte> bytes) {
 }
 
 std::size_t Transfer::on_source(std::span<std::byte> room) {
-  if (doomed_ || !request_.source) return CURL_READFUNC_ABORT;
+  if (abandoned_ || !request_.source) return CURL_READFUNC_ABORT;
   const std::size_t most =
       static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), source_bytes_left_));
   if (most == 0) return 0;

@@ -27,22 +27,22 @@ constexpr std::array<std::string_view, 1> kFailedCondition = {kConditionFailed};
 
 }  // namespace
 
-DynamoDbStore::DynamoDbStore(Reactor& reactor, aws::Session session, std::string name,
+DynamoDbStore::DynamoDbStore(Reactor& reactor, aws::OpenService opened, std::string name,
                              Settings settings)
     : reactor_(reactor),
-      session_(std::move(session)),
+      aws_(std::move(opened)),
       settings_(std::move(settings)),
-      table_(reactor, *session_.service, std::move(name)) {}
+      table_(reactor, *aws_.service, std::move(name)) {}
 
 StoreCounters DynamoDbStore::counters() const noexcept {
   StoreCounters counters;
-  counters.requests = session_.service->counters().requests;
-  counters.connections = session_.http->counters().connections;
+  counters.requests = aws_.service->counters().requests;
+  counters.connections = aws_.http->counters().connections;
   counters.capacity_units = table_.capacity_units();
   return counters;
 }
 
-Task<void> DynamoDbStore::close() { return session_.close(); }
+Task<void> DynamoDbStore::close() { return aws_.close(); }
 
 // --- Reading ------------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ Task<void> DynamoDbStore::remove(const SessionContext& context, std::span<const 
   std::vector<std::string> belongings;
   std::vector<std::string_view> batch;
   std::vector<std::string_view> all;
-  const ReplyParser::OnItem look = [&](Item& item) {
+  const ResponseParser::OnItem collect = [&](Item& item) {
     for (std::size_t part = 0; part < item.parts; ++part) {
       belongings.push_back(part_key(item.name, item.writer, part));
     }
@@ -208,7 +208,7 @@ Task<void> DynamoDbStore::remove(const SessionContext& context, std::span<const 
     all.push_back(keys.key(index));
     batch.push_back(keys.key(index));
     if (batch.size() < kKeysABatch && index + 1 < keys.size()) continue;
-    co_await table_.batch_get(batch, Projection::listing, true, look, wait);
+    co_await table_.batch_get(batch, Projection::listing, true, collect, wait);
     batch.clear();
   }
   // The items first: a value whose parts are gone would look damaged.

@@ -84,7 +84,7 @@ int SystemCalls::stat(int fd, struct ::stat& out) noexcept {
   return ::fstat(fd, &out) == 0 ? 0 : -errno;
 }
 
-int SystemCalls::look(int directory, const char* file) noexcept {
+int SystemCalls::check_exists(int directory, const char* file) noexcept {
   return ::faccessat(directory, file, F_OK, 0) == 0 ? 0 : -errno;
 }
 
