@@ -63,7 +63,7 @@ int status_in(std::string_view line) noexcept {
 }  // namespace
 
 Transfer::Transfer(Dispatcher& dispatcher, Request request, const Wait& wait)
-    : BoundedWait(dispatcher.reactor(), wait, &on_given_up),
+    : detail::BoundedWait(dispatcher.reactor(), wait, &on_given_up),
       dispatcher_(dispatcher),
       request_((check(request), std::move(request))),
       wait_(wait),
@@ -91,7 +91,7 @@ void Transfer::await_suspend(std::coroutine_handle<> waiter) {
   dispatcher_.submit(*this);
 }
 
-void Transfer::on_given_up(BoundedWait& wait, int why) noexcept {
+void Transfer::on_given_up(detail::BoundedWait& wait, int why) noexcept {
   auto& self = static_cast<Transfer&>(wait);
   self.dispatcher_.give_up(self, why == -ETIME ? End::deadline : End::stopped);
 }

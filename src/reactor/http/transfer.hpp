@@ -38,7 +38,7 @@ enum class End : std::uint8_t {
   out_of_memory,
 };
 
-class Transfer final : private BoundedWait, private Ready {
+class Transfer final : private detail::BoundedWait, private Ready {
  public:
   enum class Phase : std::uint8_t { made, queued, connecting, sent, over };
 
@@ -62,7 +62,7 @@ class Transfer final : private BoundedWait, private Ready {
   friend class Handle;
   friend class TransferList;
 
-  static void on_given_up(BoundedWait& wait, int why) noexcept;
+  static void on_given_up(detail::BoundedWait& wait, int why) noexcept;
   void end(End how, CURLcode code) noexcept;
   void end_by_curl(CURLcode code) noexcept;
   SendError error() const;

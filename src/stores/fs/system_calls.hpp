@@ -21,6 +21,10 @@
 
 namespace unum::fs {
 
+using detail::Opcode;
+using detail::OperationAwaiter;
+using detail::Request;
+
 class SystemCalls;
 
 /// One call, awaited at once: >= 0, or a negative errno; -ETIME or -ECANCELED when the wait ended

@@ -65,7 +65,7 @@ class FaultyCalls final : public fs::SystemCalls {
     }
     return SystemCalls::execute(part);
   }
-  OperationAwaiter submit(const Request& request, const Wait& wait) override {
+  detail::OperationAwaiter submit(const Request& request, const Wait& wait) override {
     // The reactor repeats what a signal breaks off.
     if (plan_.error != EINTR && can_fail(request, plan_.error) && fails(request)) {
       plan_.result = -plan_.error;
