@@ -1,6 +1,6 @@
 // What the DynamoDB store adds to libcurl: processor time of reading 1,000 values in 10 batches at
 // once, beside a bare loop that sends the same requests and drops what comes, and beside one that
-// also has simdjson parse each reply into a document, and keeps nothing of it: neither signs,
+// also has simdjson parse each response into a document, and keeps nothing of it: neither signs,
 // checks, finds out which value is whose, nor hands one out.
 //
 // UNUM_TEST_DYNAMODB names the server; without it there is nothing to measure (exit code 77). The
@@ -45,7 +45,7 @@ class BareLoop {
           "Signature=0000000000000000000000000000000000000000000000000000000000000000"}) {
       headers_ = curl_slist_append(headers_, line);
     }
-    replies_.resize(bodies_.size());
+    responses_.resize(bodies_.size());
     for (const std::string& body : bodies_) {
       CURL* easy = curl_easy_init();
       curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
@@ -54,7 +54,7 @@ class BareLoop {
       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
       curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.c_str());
       curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &on_bytes);
-      curl_easy_setopt(easy, CURLOPT_WRITEDATA, &replies_[handles_.size()]);
+      curl_easy_setopt(easy, CURLOPT_WRITEDATA, &responses_[handles_.size()]);
       handles_.push_back(easy);
     }
   }
@@ -66,12 +66,12 @@ class BareLoop {
   BareLoop(const BareLoop&) = delete;
   BareLoop& operator=(const BareLoop&) = delete;
 
-  /// `parse`: the replies are kept until they are whole, and parsed; else they are dropped.
+  /// `parse`: the responses are kept until they are whole, and parsed; else they are dropped.
   void read_all(bool parse) {
-    for (Reply& reply : replies_) {
-      reply.text.clear();
-      reply.bytes = 0;
-      reply.keep = parse;
+    for (Response& response : responses_) {
+      response.text.clear();
+      response.bytes = 0;
+      response.keep = parse;
     }
     for (CURL* easy : handles_) curl_multi_add_handle(multi_, easy);
     int running = 1;
@@ -84,28 +84,28 @@ class BareLoop {
       curl_easy_getinfo(handles_[i], CURLINFO_RESPONSE_CODE, &status);
       must(status == 200, "a request of the bare loop");
       curl_multi_remove_handle(multi_, handles_[i]);
-      must(replies_[i].bytes > 0, "the bare loop's read");
-      if (parse) must(is_reply(replies_[i].text), "the bare loop's parser");
+      must(responses_[i].bytes > 0, "the bare loop's read");
+      if (parse) must(is_response(responses_[i].text), "the bare loop's parser");
     }
   }
 
  private:
-  struct Reply {
+  struct Response {
     std::string text;
     std::size_t bytes = 0;
     bool keep = false;
   };
 
-  bool is_reply(std::string& text) {
+  bool is_response(std::string& text) {
     text.reserve(text.size() + simdjson::SIMDJSON_PADDING);
     simdjson::dom::element document;
     return parser_.parse(text.data(), text.size(), false).get(document) == simdjson::SUCCESS &&
            document["Responses"].is_object();
   }
   static std::size_t on_bytes(char* bytes, std::size_t size, std::size_t count, void* into) {
-    auto& reply = *static_cast<Reply*>(into);
-    reply.bytes += size * count;
-    if (reply.keep) reply.text.append(bytes, size * count);
+    auto& response = *static_cast<Response*>(into);
+    response.bytes += size * count;
+    if (response.keep) response.text.append(bytes, size * count);
     return size * count;
   }
 
@@ -113,7 +113,7 @@ class BareLoop {
   const std::vector<std::string> bodies_;
   curl_slist* headers_ = nullptr;
   std::vector<CURL*> handles_;
-  std::vector<Reply> replies_;
+  std::vector<Response> responses_;
   simdjson::dom::parser parser_;
 };
 

@@ -26,10 +26,10 @@ class Ours {
   Ours(Reactor::Backend backend, std::size_t count) : reactor_(options(backend)) {
     StoreOptions store_options;
     store_options.in_flight_max = kInFlight;
-    aws::Session session =
-        reactor_.run(aws::open_session(reactor_, "s3", aws::Protocol::rest_xml, kInFlight));
+    aws::OpenService opened =
+        reactor_.run(aws::open_service(reactor_, "s3", aws::Protocol::rest_xml, kInFlight));
     store_ = std::make_unique<s3::S3Store>(reactor_, "bucket/prefix",
-                                           s3::parse_location("bucket/prefix"), std::move(session),
+                                           s3::parse_location("bucket/prefix"), std::move(opened),
                                            store_options);
     context_ = std::make_unique<SessionContext>(create_session_context(*store_));
     for (std::size_t i = 0; i < count; ++i) {
@@ -43,7 +43,7 @@ class Ours {
         reactor_.run(read_input(*store_, *context_, pointers_, soon()));
     must(values.size() == pointers_.size() && values.back().size() == 1024, "a value");
   }
-  void look() {
+  void check() {
     const auto one = [&](std::size_t i) -> Task<void> {
       const bool there = co_await check_value_exist(*store_, *context_, pointers_[i], soon());
       must(there, "a value that exists");
@@ -93,7 +93,7 @@ void register_all() {
     for (const bool epoll : {false, true}) {
       const auto ours = [=] {
         Ours& store = epoll ? Setup::get().epoll : Setup::get().ring;
-        head ? store.look() : store.read();
+        head ? store.check() : store.read();
       };
       compare(what + (epoll ? ", on epoll" : ""), "bare multi_socket", 1.3, rounds * count, 15,
               repeat(ours), bare, {}, cpu_seconds_of);

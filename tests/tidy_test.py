@@ -194,6 +194,12 @@ class Tidy(unittest.TestCase):
                      if len(line) > DOCUMENT_COLUMNS_MAX and not line.lstrip().startswith("|")]
         self.expect_none(wide, f"at most {DOCUMENT_COLUMNS_MAX} columns outside tables and code")
 
+    def test_rulers_stand_on_one_line(self):
+        # clang-format moves what is beyond the column limit to a line of its own: dashes and no title.
+        broken = [f"{name}:{number}" for name, text in self.cpp.items()
+                  for number, line in enumerate(text.splitlines(), 1) if re.fullmatch(r"\s*//[ -]*--", line)]
+        self.expect_none(broken, f"`// --- Title ---...` within {COLUMNS_MAX} columns")
+
     def test_nothing_is_left_unfinished(self):
         marks = [f"{name}:{number}" for name, text in self.code.items()
                  for number, line in enumerate(text.splitlines(), 1) if UNFINISHED.search(line)]

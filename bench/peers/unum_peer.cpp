@@ -47,8 +47,8 @@ Task<void> fill(Store& store, const SessionContext& context, const std::vector<P
 }
 
 /// By HEAD, value by value: of all at once the store would ask by listing, in one request.
-Task<void> look(Store& store, const SessionContext& context, const std::vector<Pointer>& all,
-                std::size_t in_flight) {
+Task<void> check(Store& store, const SessionContext& context, const std::vector<Pointer>& all,
+                 std::size_t in_flight) {
   const auto one = [&](std::size_t i) -> Task<void> {
     const bool there = co_await check_value_exist(store, context, all[i]);
     if (!there) throw Error(ErrorKind::not_found, "peer", "Unum.Missing", all[i].name());
@@ -61,7 +61,7 @@ int compare(Reactor& reactor, Store& store, const SessionContext& context,
             std::size_t rounds) {
   const auto once = [&] {
     if (operation == "s3-head") {
-      reactor.run(look(store, context, all, in_flight));
+      reactor.run(check(store, context, all, in_flight));
     } else {
       reactor.run(read_input(store, context, all));
     }

@@ -14,27 +14,28 @@
 
 namespace unum {
 
-/// Adds to each function what follows from the other functions' edges: where an empty map goes on,
-/// and which fan-ins all contributors know of by themselves. `functions` are all of one workflow,
-/// in any order, with one entry. A function that was never linked runs, but for a Map over no
-/// elements whose edge has no OnEmpty: its step fails with "Unum.NotLinked". Linking again changes
-/// nothing. Throws `invalid` if two functions have one name or not exactly one is an entry.
+/// Adds to each function what depends on the other functions' edges: where the workflow continues
+/// after an empty map, and which fan-ins need no request because every contributor knows of them.
+/// `functions` are all functions of one workflow, in any order. Unlinked functions run, too, except
+/// that a Map over an empty list fails its step with "Unum.NotLinked" unless its edge has an
+/// OnEmpty. Linking again changes nothing. Throws `invalid` if two functions share a name, or if
+/// not exactly one is an entry.
 UNUM_API std::vector<Function> link_functions(std::vector<Function> functions);
 
 enum class Severity : std::uint8_t {
   info,     ///< Worth knowing.
-  warning,  ///< Probably not meant; does not refuse.
+  warning,  ///< Probably not intended; does not refuse the application.
   error,    ///< Refuses the application.
 };
 UNUM_API std::string_view to_string(Severity severity) noexcept;
 
-/// One thing that is wrong, doubtful or worth knowing about an application, and where it stands.
+/// A problem, a doubt or a remark about an application, and its place.
 struct UNUM_API Finding {
   Severity severity = Severity::error;
-  std::string rule;      ///< Stable for programs: "template", "ir", "missing-pop", ...
-  std::string file;      ///< Relative to the application's directory; empty if it is about no file.
+  std::string rule;  ///< A stable identifier: "template", "ir", "missing-pop", ...
+  std::string file;  ///< Relative to the application's directory; empty if no file is concerned.
   std::size_t line = 0;  ///< From 1; 0 if unknown.
-  std::string message;   ///< What is wrong and what would be right.
+  std::string message;   ///< What is wrong, and what is expected.
 
   /// `file:line: message`
   std::string text() const;
@@ -44,20 +45,21 @@ struct UNUM_API Finding {
 
 struct Application;
 
-/// An application that was read from its directory and passed all checks. Immutable; copied
-/// cheaply.
+/// An application that was read from its directory and passed all checks. Immutable and cheap to
+/// copy.
 class UNUM_API CheckedApplication {
  public:
-  /// Called with each finding, sorted by file and line, those that refuse included.
+  /// Called with each finding, errors included, sorted by file and line.
   using FindingSink = std::function<void(const Finding&)>;
 
-  /// Reads `directory` (the template and each function's configuration; blocking file reads, no
-  /// user code runs) and checks it as `unum check` does. Throws `invalid`, origin "application",
-  /// code "Unum.Refused", when a finding is an error, and what reading the directory throws.
+  /// Reads the template and the functions' configurations in `directory`, and checks them as `unum
+  /// check` does. Blocks while it reads files; runs no user code. Throws `invalid` (origin
+  /// "application", code "Unum.Refused") if a finding is an error, and system_error if a file
+  /// cannot be read.
   static CheckedApplication load(const std::string& directory, const FindingSink& found = {});
 
   const std::string& name() const noexcept;
-  /// The function that is marked `Start`.
+  /// The name of the function marked `Start`.
   const std::string& entry() const noexcept;
   std::size_t function_count() const noexcept;
 

@@ -1,5 +1,5 @@
-// Assertions that stay on in release builds: an invariant that does not hold ends the process with
-// the place, before it can lose or corrupt anybody's work.
+// Assertions that stay on in release builds: a violated invariant aborts the process and names its
+// place, before it can lose or corrupt data.
 #pragma once
 
 #include "unum/api.hpp"

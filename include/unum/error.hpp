@@ -1,8 +1,7 @@
-// The one error type of the library: what a caller can do about it, where it came from, what
-// happened.
+// The library's error type: what the caller can do, where the error came from, and what happened.
 //
-// Expected outcomes (a value that is absent, a value that is already there) are return values,
-// never errors. Errors are thrown as exceptions; none crosses a C callback.
+// Expected outcomes (a value is absent, a value already exists) are return values, never errors.
+// Errors are thrown as exceptions; none crosses a C callback.
 #pragma once
 
 #include <exception>
@@ -13,45 +12,46 @@
 
 namespace unum {
 
-/// Named by what the caller does about it. The numbers are part of the binary interface, where they
-/// stand as a status: they never change, a new kind gets the next one, and 0 is no error.
+/// Kinds of errors, by what the caller can do. The numbers are part of the binary interface, which
+/// returns them as a status: they never change, a new kind gets the next one, and 0 means success.
 enum class ErrorKind : int {
-  not_found = 1,     ///< A named thing does not exist: create it, or correct the name.
-  conflict = 2,      ///< Somebody else wrote something different first: do not retry unchanged.
+  not_found = 1,     ///< Something that was named does not exist: create it, or correct the name.
+  conflict = 2,      ///< A concurrent writer wrote something different: do not retry unchanged.
   invalid = 3,       ///< The input is wrong: correct it.
   denied = 4,        ///< Not permitted: change credentials or permissions.
-  throttled = 5,     ///< The service asks for a slower pace: retry later.
-  timeout = 6,       ///< The deadline passed; whether the effect took place is unknown.
-  disconnected = 7,  ///< The connection or peer process went away; whether the effect took place is
-                     ///< unknown.
-  cancelled = 8,     ///< A stop was requested; whether the effect took place is unknown.
-  corrupt = 9,       ///< Stored or received bytes are not what they must be.
-  exhausted = 10,    ///< A limit or resource (disk, memory, descriptors) is used up.
-  bug = 11,          ///< An invariant of this library or of the user's code does not hold.
+  throttled = 5,     ///< The service asks for fewer requests: retry later.
+  timeout = 6,       ///< The deadline passed; the operation may or may not have taken effect.
+  disconnected = 7,  ///< The connection was lost or the peer process ended; the operation may or
+                     ///< may not have taken effect.
+  cancelled = 8,     ///< A stop was requested; the operation may or may not have taken effect.
+  corrupt = 9,       ///< Stored or received data is damaged.
+  exhausted = 10,    ///< A limit was reached, or a resource (disk, memory, descriptors) ran out.
+  bug = 11,          ///< An invariant of this library or of its caller is violated.
 };
 
-/// The kind's name as it stands in messages and logs, for example "not_found".
+/// The kind's name in messages and logs, for example "not_found".
 UNUM_API std::string_view to_string(ErrorKind kind) noexcept;
 
-/// What an error means for the delivery (one message, one invocation of a function) whose step it
-/// ended. Numbered as the kinds are.
+/// What a host does with a delivery (one message, one invocation of a function) whose step ended in
+/// an error. The numbers are as stable as those of ErrorKind.
 enum class Delivery : int {
-  final = 1,    ///< The same step would meet it again: report it, and acknowledge the delivery.
-  again = 2,    ///< It passes, or nobody knows: do not acknowledge; deliver again until it passed.
-  bounded = 3,  ///< It may never pass: after some deliveries `Runtime::give_up`, then acknowledge.
+  final = 1,  ///< Another delivery would fail the same way: report the error, and acknowledge.
+  again = 2,  ///< The error passes, or may: do not acknowledge; deliver again until it is gone.
+  bounded =
+      3,  ///< It may never pass: after some deliveries call `Runtime::give_up`, and acknowledge.
 };
 
 /// "final", "again", "bounded".
 UNUM_API std::string_view to_string(Delivery delivery) noexcept;
 
-/// By kind and origin alone: docs/errors.md has the table. With an origin that is none of this
-/// library's, as of a user's own Invoker, what may pass by itself is `again` and the rest
-/// `bounded`; nothing is `final`.
+/// Depends on kind and origin alone; the table is in docs/errors.md. For an origin that is not this
+/// library's, such as a user's own Invoker, kinds that may pass by themselves are `again` and the
+/// others `bounded`; none is `final`.
 UNUM_API Delivery delivery_of(ErrorKind kind, std::string_view origin) noexcept;
 
-/// An error with its kind, its origin ("fs", "ir", "reactor", ...), a code that is stable for
-/// people and their scripts ("ENOSPC", "Unum.MissingInput", ...; nothing in here is decided by it)
-/// and a message that names the things involved. Never holds a secret.
+/// An error: its kind, its origin ("fs", "ir", "reactor", ...), a stable code for people and their
+/// scripts ("ENOSPC", "Unum.MissingInput", ...; the library itself decides nothing by it), and a
+/// message that names what is involved. None of them contains a secret.
 class UNUM_API Error : public std::exception {
  public:
   Error(ErrorKind kind, std::string_view origin, std::string_view code, std::string message);
@@ -70,8 +70,8 @@ class UNUM_API Error : public std::exception {
   std::string message_;
 };
 
-/// An error from a positive `errno` value: "<what>: <strerror>", the kind that fits the number, and
-/// its symbol ("ENOENT") as the code.
+/// An error from a positive `errno` value. The message is "<what>: <strerror>", the code is the
+/// symbol ("ENOENT"), and the kind follows from it.
 UNUM_API Error system_error(std::string_view origin, int errno_value, std::string_view what);
 
 }  // namespace unum

@@ -1,9 +1,9 @@
-// A store that passes every call on to another: the base of a decorator, which overrides what it
-// changes.
+// A store that forwards every call to another: the base of decorators, which override the calls
+// they change.
 //
-// A decorator sees `commit` and `join` as single calls; how the store behind it does them is not
-// its business. One that wants each call of a fan-in instead owns a ScanAndClaim over itself, and
-// returns `write_then_join(*this, ...)` from `commit`.
+// A decorator sees `commit` and `join` as single calls. To see the individual reads and writes of a
+// fan-in, it owns a ScanAndClaim over itself and returns `write_then_join(*this, ...)` from
+// `commit`.
 #pragma once
 
 #include <memory>
@@ -16,8 +16,9 @@ namespace unum {
 
 class UNUM_API ForwardingStore : public Store {
  public:
-  /// `inner` must outlive this object.
+  /// Does not own `inner`, which must outlive this object.
   explicit ForwardingStore(Store& inner) noexcept : inner_(inner) {}
+  /// Owns `inner`.
   explicit ForwardingStore(std::unique_ptr<Store> inner) noexcept
       : owned_(std::move(inner)), inner_(*owned_) {}
 

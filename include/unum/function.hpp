@@ -1,4 +1,4 @@
-// A function of a workflow, as its configuration describes it.
+// A function of a workflow as its configuration describes it.
 #pragma once
 
 #include <memory>
@@ -11,19 +11,23 @@ namespace unum {
 
 struct FunctionIr;
 
-/// A function's configuration (`unum_config.json`), parsed. Copied by value, cheaply.
+/// A function's parsed configuration (`unum_config.json`). Immutable and cheap to copy.
 class UNUM_API Function {
  public:
-  /// Throws `invalid` (origin "ir") naming `source`, the field and what would be right.
+  /// Throws `invalid` (origin "ir") with `source`, the field and what is expected there.
   static Function parse(std::string_view json_text, std::string_view source);
+  /// For the library's own layers: FunctionIr is not installed.
   explicit Function(FunctionIr ir);
 
   const std::string& name() const noexcept;
   bool is_entry() const noexcept;
-  /// Whether what follows from other functions' edges has been added: see unum/application.hpp.
+  /// Whether link_functions has added what depends on the other functions' edges: see
+  /// unum/application.hpp.
   bool is_linked() const noexcept;
-  /// Of all that decides what follows from a result: 32 hex digits, equal for equal functions.
+  /// A digest of everything that decides which instances a result invokes, and how: 32 hex digits,
+  /// equal for equal functions.
   std::string digest() const;
+  /// For the library's own layers, as above.
   const FunctionIr& ir() const noexcept { return *ir_; }
 
  private:

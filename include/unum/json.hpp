@@ -1,8 +1,8 @@
-// JSON values as they are carried: text that is known to be JSON, a view of it or a copy.
+// JSON values as text that is known to be valid: a view of it, or a copy.
 //
-// User values are never decoded and written again: number text, key order and escapes go out as
-// they came in. What takes such a value needs no check of its own, since there are two ways to one:
-// `validate`, and `trusted` for text that its caller has put together as JSON.
+// User values are never decoded and encoded again, so numbers, key order and escapes are preserved
+// to the byte. A function that takes one of these types need not check it: they are created only by
+// `validate`, and by `trusted` for text that the caller has itself written as JSON.
 #pragma once
 
 #include <cstddef>
@@ -14,12 +14,12 @@
 
 namespace unum::json {
 
-/// A view of one JSON value without whitespace around it. Valid as long as the text it was made of.
+/// A view of one JSON value, without whitespace around it. Does not own the text.
 class UNUM_API View {
  public:
   /// `null`.
   constexpr View() noexcept = default;
-  /// Not checked: for text that the caller has written as JSON, or has taken out of JSON.
+  /// Without a check: for text that the caller has written as JSON, or cut out of valid JSON.
   static constexpr View trusted(std::string_view text) noexcept { return View(text); }
 
   constexpr std::string_view text() const noexcept { return text_; }
@@ -35,16 +35,16 @@ class UNUM_API View {
   std::string_view text_ = "null";
 };
 
-/// Strict check (RFC 8259, UTF-8, at most 1,024 levels) of exactly one value with optional
-/// whitespace around it. Throws an Error of origin "json" whose message has `what`, the reason and
-/// the byte: `invalid` (code "Unum.InvalidJson"), or `exhausted` (code "Unum.JsonTooDeep"). NaN,
-/// Infinity, trailing text, a byte order mark and empty text are errors. Accepted, since a value is
-/// carried and not interpreted: numbers of any size (`1e999`), repeated keys, and the escape of a
-/// lone surrogate (`"\ud800"`, which Python's json.dumps writes). `levels_around`, at most 16: so
-/// many more levels are allowed, for a text that holds a value inside an envelope.
+/// Checks strictly (RFC 8259, UTF-8, at most 1,024 levels) that `text` is exactly one value with
+/// optional whitespace around it. Throws an Error of origin "json" whose message contains `what`,
+/// the reason and the byte offset: `invalid` (code "Unum.InvalidJson") or `exhausted` (code
+/// "Unum.JsonTooDeep"). NaN, Infinity, trailing text, a byte order mark and empty text are errors.
+/// Since values are not interpreted, numbers of any size (`1e999`), repeated keys and the escape of
+/// a lone surrogate (`"\ud800"`, which Python's json.dumps writes) are accepted. `levels_around`,
+/// at most 16, allows that many more levels, for an envelope around a value.
 UNUM_API View validate(std::string_view text, std::string_view what, std::size_t levels_around = 0);
 
-/// The same with the text in it.
+/// A JSON value that owns its text.
 class UNUM_API Text {
  public:
   /// `null`.

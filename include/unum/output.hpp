@@ -1,4 +1,4 @@
-// What user code prints, line by line.
+// The output of user code, line by line.
 #pragma once
 
 #include <cstddef>
@@ -7,22 +7,22 @@
 
 namespace unum {
 
-/// A line that user code wrote to stdout or stderr (they share one pipe, so the order is the
-/// program's own). Views die when the sink returns.
+/// A line that user code wrote to stdout or stderr. Both share one pipe, so lines arrive in the
+/// order in which the program wrote them. The views are valid until the sink returns.
 struct OutputLine {
   std::string_view function;
-  std::string_view
-      instance;  ///< Whose call was running; empty before the first call and between calls.
+  /// The instance whose call was running; empty before the first call and between calls.
+  std::string_view instance;
   std::string_view session;
   std::string_view text;  ///< Without the newline; any bytes.
-  /// The line goes on in the next one: it is longer than kOutputLineBytesMax.
+  /// The line is longer than kOutputLineBytesMax and continues in the next OutputLine.
   bool continues = false;
 };
 
-/// Called on the reactor's thread, before the call that wrote the line returns. Must not throw.
+/// Called on the reactor's thread, before the call that printed the line returns. Must not throw.
 using OutputSink = std::function<void(const OutputLine&)>;
 
-/// A longer line is handed on in pieces: what is held for a line that never ends is bounded.
+/// A longer line is delivered in pieces, so that memory stays bounded even for endless lines.
 inline constexpr std::size_t kOutputLineBytesMax = 16 * 1024;
 
 }  // namespace unum

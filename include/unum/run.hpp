@@ -1,9 +1,8 @@
-// A whole application on this machine, from its directory to its result: what `unum run` does.
+// Runs a whole application on this machine, from its directory to its result, as `unum run` does.
 //
-// The entry's invocation and all that follow wait in a queue in memory; functions run in worker
-// processes; results are in a data store. Everything else runs on the one reactor that the call is
-// given, beside whatever else runs there. If this process dies, running the session again goes on
-// from what is stored.
+// Invocations wait in a queue in memory, functions run in worker processes, and results are kept in
+// a data store. Everything else runs on the reactor passed in, alongside the caller's own tasks. If
+// the process dies, running the same session again continues from the stored results.
 #pragma once
 
 #include <cstddef>
@@ -22,38 +21,38 @@
 
 namespace unum {
 
-/// A failure of an instance, or (with an empty instance) of the run as a whole.
+/// A failure of one instance, or of the run as a whole.
 struct RunFailure {
-  std::string instance;
-  std::string error;
-  std::string cause;
-  int attempt = 1;
+  std::string instance;  ///< Empty for the run as a whole.
+  std::string error;     ///< The error's name.
+  std::string cause;     ///< Message and traceback, for people.
+  int attempt = 1;       ///< The delivery that failed, from 1.
 };
 
 struct RunResult {
   enum class Status : std::uint8_t {
     succeeded,
-    failed,       ///< See `failures`; once they are fixed, the session can go on.
+    failed,       ///< See `failures`; once the causes are fixed, the session can be resumed.
     interrupted,  ///< A stop was requested.
     timed_out,    ///< The deadline passed.
   };
   Status status = Status::succeeded;
-  std::string session;               ///< Of which this is the result.
-  std::string result;                ///< JSON text, when it succeeded.
+  std::string session;               ///< The session that was run.
+  std::string result;                ///< JSON text if it succeeded, else empty.
   std::vector<RunFailure> failures;  ///< Sorted by instance.
-  std::size_t instances = 0;         ///< How many have an outcome.
-  std::size_t user_code_runs = 0;    ///< How often user code ran to its end.
+  std::size_t instances = 0;         ///< Instances with an outcome.
+  std::size_t user_code_runs = 0;    ///< Calls of user code that ended by themselves.
 };
 
-/// What is known when a run begins. The views die when the call returns.
+/// What is known when a run begins. The views are valid until the call returns.
 struct RunStart {
   std::string_view session;
   std::string_view store_type;
-  std::string_view store_name;  ///< As it may be shown to people: without a password.
+  std::string_view store_name;  ///< For display: without a password.
 };
 
-/// Sees a run as it goes, for progress. Called on the reactor's thread; must not throw, and must
-/// outlive the run. What is not overridden is not looked at.
+/// Observes the progress of a run. Called on the reactor's thread. Must not throw, and must outlive
+/// the run. The default implementations do nothing.
 class UNUM_API RunObserver {
  public:
   virtual ~RunObserver();
@@ -61,51 +60,55 @@ class UNUM_API RunObserver {
   virtual void began(const RunStart& start);
   /// An invocation was accepted.
   virtual void queued(std::string_view function, std::string_view instance);
-  /// The user's code of a step is called, for this delivery.
+  /// User code is about to be called for delivery number `attempt` of a step.
   virtual void running(std::string_view instance, int attempt);
+  /// A step has ended.
   virtual void ended(std::string_view function, const StepReport& report);
+  /// A delivery ended in the error `why`; delivery number `attempt` follows.
   virtual void delivered_again(std::string_view instance, int attempt, const Error& why);
-  /// A line that user code printed.
+  /// User code printed a line.
   virtual void printed(const OutputLine& line);
-  /// The run has ended, in whatever way; workers and store are about to be closed.
+  /// The run has ended, for whatever reason; its workers and its store are about to be closed.
   virtual void finished();
 };
 
 struct RunOptions {
-  /// Any JSON, or a payload: what the entry gets. Not looked at with `resume`.
+  /// The entry's input: any JSON text, or a payload. Ignored with `resume`.
   std::string input = "{}";
-  /// Session id: the same id again goes on from what is stored. Empty: a new one, or that of a
-  /// payload in `input`.
+  /// The session's id. The id of an existing session continues it from its stored results. Empty: a
+  /// new id, or that of a payload in `input`.
   std::string session;
-  /// Goes on with `session` and the input it was begun with. It must exist.
+  /// Continues `session`, which must exist, with the input it was begun with.
   bool resume = false;
-  /// TYPE:NAME of the data store, for example "redis:localhost:6379"; it must exist. Empty: the
-  /// template's. Only the default that nobody named, `.unum/store` in the application's directory,
-  /// is made if it does not exist.
+  /// TYPE:NAME of the data store, for example "redis:localhost:6379"; it must exist. Empty: the one
+  /// named by the template, else `.unum/store` in the application's directory, which is created if
+  /// it does not exist.
   std::string store;
-  /// How the store is opened, but for `read_consistency`: the template says it.
+  /// How the store is opened. `read_consistency` is ignored: the template sets it.
   StoreOptions store_options{};
-  /// Calls of user code that run at once; 0: as many as there are cores.
+  /// The most calls of user code at once; 0: one per core.
   unsigned workers = 0;
-  /// Goes on in a session that has results of functions whose configuration was changed since.
+  /// Continues a session even if it has results of functions whose configuration has changed since.
   bool accept_changes = false;
+  /// Not owned; may be null.
   RunObserver* observer = nullptr;
 };
 
-/// Runs the application in one session to its end. What the arguments refer to must live until the
-/// task has ended.
+/// Runs the application in one session to its end. Everything the arguments refer to must outlive
+/// the task.
 ///
-/// A workflow that fails is a result, not an error. Throws `invalid`: an input that is no JSON, or
-/// another one than the session was begun with; a session of another application, or (with
-/// `resume`) one that does not exist; a store that is none. `not_found`: a store that does not
-/// exist, a program or directory that a function needs. Else what the data store throws. Whatever
-/// ends the run, results that were stored stay, and no worker process is left when the task ends.
+/// A workflow that fails is a result, not an error. Throws `invalid` if the input is not JSON or
+/// differs from the one the session was begun with, if the session belongs to another application
+/// or (with `resume`) does not exist, or if `store` does not name a type of store; `not_found` if
+/// the store, or a program or directory that a function needs, does not exist; otherwise whatever
+/// the data store throws. However the run ends, stored results are kept, and no worker process is
+/// left when the task has ended.
 ///
-/// A stop, or the deadline: user code gets SIGTERM, then SIGKILL; what it had computed is still
-/// stored; then the result says `interrupted` or `timed_out`. Before anything ran it is the error
-/// `cancelled` or `timeout`.
+/// When a stop is requested or the deadline passes, user code gets SIGTERM, then SIGKILL. Results
+/// it has returned are still stored; then the status is `interrupted` or `timed_out`. If nothing
+/// had run yet, the error is `cancelled` or `timeout`.
 ///
-/// SIGCHLD must not be ignored in the process; no other signal is touched.
+/// The process must not ignore SIGCHLD; no other signal is affected.
 UNUM_API Task<RunResult> run_application(Reactor& reactor, const CheckedApplication& application,
                                          const RunOptions& options, Wait wait = {});
 

@@ -1,9 +1,9 @@
-// The runtime around one's own function: ingress, user code, checkpoint, egress.
+// The runtime: wraps a function's user code with ingress, checkpoint and egress.
 //
-// It does no I/O of its own: it is given its store, its invoker and the user's code, and runs on
-// the store's reactor. One step is one delivery of one payload; every delivery that began must be
-// delivered again until its step ended (`step` returned) or threw an error whose `delivery()` says
-// otherwise; duplicates are absorbed.
+// It does no I/O of its own: store, invoker and user code are passed in, and it runs on the store's
+// reactor. A step processes one delivery of one payload. The host repeats a delivery until its step
+// returns, or throws an error whose `delivery()` says otherwise. Repeated deliveries are harmless:
+// an instance has one outcome, however often it is delivered.
 #pragma once
 
 #include <cstdint>
@@ -26,22 +26,23 @@ namespace unum {
 
 struct Payload;
 
-/// One function to be invoked.
+/// A request to invoke one function.
 struct Invocation {
-  std::string_view function;  ///< Lives until `invoke` returns.
-  std::string instance;       ///< Its instance name, which the payload's frames give.
-  /// Where it comes from: the invoking instance and its edge, or `fan_in_origin`. Duplicates of one
-  /// invocation have the same origin; another origin is a second way into one name.
+  std::string_view function;  ///< Valid until the task of `invoke` has ended.
+  std::string instance;       ///< The instance's name, derived from the payload's frames.
+  /// What caused it: the invoking instance and its edge, or `fan_in_origin`. Duplicates of an
+  /// invocation have the same origin. Different origins for one instance are an error in the
+  /// application: two edges lead to the same instance name.
   std::string origin;
   json::Text payload;
 };
 
-/// Hands a payload to the platform.
+/// Passes invocations to the platform: a queue, a service, a host in the same process.
 class UNUM_API Invoker {
  public:
   virtual ~Invoker() = default;
-  /// Returns once the platform has accepted the invocation, and only then; throws if it has not.
-  /// The step that invokes is not done before.
+  /// Returns once the platform has accepted the invocation, so that it is not lost; throws if it
+  /// has not. The invoking step waits for it.
   virtual Task<void> invoke(Invocation invocation, Wait wait) = 0;
   /// The largest payload in bytes that is to be sent by value. A larger result is sent as a
   /// pointer to where it is stored, an element of a larger map as its place in the stored list.
@@ -49,45 +50,45 @@ class UNUM_API Invoker {
   virtual std::size_t payload_bytes_max() const noexcept { return SIZE_MAX; }
 };
 
-/// What user code is told about its call.
+/// The arguments of a call of user code. The views are valid until the call's task has ended.
 struct UserCall {
   std::string_view function;
   std::string_view instance;
   std::string_view session;
-  json::View input;  ///< The event.
-  std::string_view traceparent;
-  int attempt = 1;  ///< Delivery of this step, from 1.
+  json::View input;              ///< The event.
+  std::string_view traceparent;  ///< W3C trace context; may be empty.
+  int attempt = 1;               ///< The number of this delivery, from 1.
 };
 
-/// What user code ended in.
+/// The result or the failure of user code.
 struct UNUM_API UserResult {
   bool succeeded = true;
-  json::Text value;   ///< The result, when it succeeded.
-  std::string error;  ///< The error's name ("ValueError"), when it failed.
+  json::Text value;   ///< The result, if it succeeded.
+  std::string error;  ///< The error's name ("ValueError"), if it failed.
   std::string cause;  ///< Message and traceback, for people.
 
   static UserResult success(json::Text value) { return {true, std::move(value), {}, {}}; }
-  /// The same with text that is not known to be JSON: a failure "Runtime.MarshalError" if it is
-  /// none. `what` names it in the cause.
+  /// Validates the text first: the failure "Runtime.MarshalError" if it is not JSON. `what` names
+  /// it in the cause.
   static UserResult success(std::string text, std::string_view what = "the result");
   static UserResult failure(std::string error, std::string cause) {
     return {false, {}, std::move(error), std::move(cause)};
   }
 };
 
-/// The user's code. Throws an Error when the code did not end by itself (its process crashed or ran
-/// out of time): the step is then not done, and the error's `delivery()` says what becomes of it.
-/// Errors of the origin "worker" are `bounded` where their kind is `disconnected` or `timeout`.
+/// A function's user code. `call` throws an Error if the code did not end by itself, because its
+/// process crashed or timed out. The step then throws it, too, and its `delivery()` tells the host
+/// what to do. With origin "worker", kinds `disconnected` and `timeout` are `bounded`.
 class UNUM_API UserCode {
  public:
   virtual ~UserCode() = default;
   virtual Task<UserResult> call(const UserCall& call, Wait wait) = 0;
 };
 
-/// The origin of an aggregator's invocation by a fan-in with this list.
+/// The origin of invocations of an aggregator by a fan-in over this list.
 UNUM_API std::string fan_in_origin(const FanInSet& set);
 
-/// One fan-in a step took part in. An observer is told of only where a requested list names it.
+/// A fan-in that a step took part in. For an observer only those whose recorded list names it.
 struct FanInReport {
   std::string aggregator;  ///< Instance name.
   FanInRole role = FanInRole::contributor;
@@ -98,68 +99,76 @@ struct FanInReport {
 /// How a step ended.
 struct StepReport {
   enum class Status : std::uint8_t {
-    succeeded,  ///< It has a result, and its edges were run.
-    caught,     ///< It failed, the failure is its outcome, and the edge for errors was run.
-    failed,     ///< User code or an expression failed; the report was written to the session.
+    succeeded,  ///< The instance has a result, and its edges were followed.
+    caught,     ///< It failed; the failure is its outcome, and its edge for errors was followed.
+    failed,     ///< User code or an expression failed; a report was written to the session.
   };
   Status status = Status::succeeded;
   std::string session;
   std::string instance;
-  bool adopted =
-      false;  ///< The outcome was there already: user code did not run, or lost the race.
+  /// The stored outcome is another delivery's: user code did not run here, or finished later.
+  bool adopted = false;
   bool user_code_ran = false;
-  std::string error;  ///< Of a failed step, or of one whose failure was caught.
-  std::string cause;
-  std::size_t invocations = 0;  ///< How many instances this step invoked.
+  std::string error;            ///< If `failed` or `caught`: the error's name,
+  std::string cause;            ///< and its message and traceback.
+  std::size_t invocations = 0;  ///< Instances that this step invoked.
   std::vector<FanInReport> fan_ins;
-  /// The result, when the step invoked nothing and no fan-in is known to need it. Nothing else, and
-  /// when the result had been collected.
+  /// The result, if the step invoked nothing and no fan-in is known to need it, so that it may be
+  /// the workflow's. Empty otherwise, and if the result was already garbage-collected.
   std::optional<json::Text> result;
-  std::uint64_t result_bytes = 0;
-  /// Contributors disagree on a fan-in: a failure of the run as a whole. Readable, both sides
-  /// shown.
+  std::uint64_t result_bytes =
+      0;  ///< The size of the instance's result, whether or not it is here.
+  /// Fan-ins whose contributors have different lists, each as a readable text with both lists. The
+  /// run as a whole has then failed.
   std::vector<std::string> disagreements;
 };
 
-/// Whose sessions these are.
+/// The application that sessions belong to.
 struct ApplicationIdentity {
   std::string name;
   std::map<std::string, std::string, std::less<>> functions;  ///< Name to Function::digest().
-  /// Goes on in a session that has results of functions that were changed since.
+  /// Continues a session even if it has results of functions that have changed since.
   bool accept_changes = false;
 };
 
 struct RuntimeOptions {
-  bool checkpoint_default = true;  ///< For functions whose IR does not say.
-  std::size_t invocations_in_flight_max = 64;
-  /// Given: the first step of a session's entry records it in the session, before user code runs. A
-  /// session of another application is refused, and so is one that has results of functions whose
-  /// digests differ. Absent: sessions are not looked at.
+  bool checkpoint_default = true;  ///< For functions whose configuration does not set it.
+  std::size_t invocations_in_flight_max = 64;  ///< Of one step.
+  /// If set, the first step of a session's entry function records it in the session before user
+  /// code runs. Sessions of another application are refused, and so are those with results of
+  /// functions whose digests differ. If not set, sessions are not checked.
   std::optional<ApplicationIdentity> application{};
 };
 
-/// The runtime of one process: any number of functions, sessions and steps at once; it keeps no
-/// state of an invocation between steps. Store, invoker and code must outlive it and the steps it
-/// runs.
+/// Runs steps: any number of functions, sessions and steps at once. Keeps no state between the
+/// steps of an instance. Does not own store, invoker and user code, which must outlive it and its
+/// steps.
 class UNUM_API Runtime {
  public:
   Runtime(Store& store, Invoker& invoker, RuntimeOptions options = {});
 
-  /// One delivery of `payload` to `function`. Returns when nothing more is to be done by this
-  /// delivery: acknowledge it, also when the step `failed` (a failure of user code, or a final
-  /// error, both reported in the session). Throws otherwise, what the store, the invoker or `code`
-  /// threw; its `delivery()` says what to do: `again`, do not acknowledge; `bounded`, the same so
-  /// many times as the host allows, then `give_up`; `final`, nothing was run and there is no
-  /// session to report it to. Those are `invalid`: a payload that is none, a session that was given
-  /// another input before (code "Unum.OtherInput"), that belongs to another application
-  /// ("Unum.OtherApplication") or has results of functions that were changed since
-  /// ("Unum.ChangedFunctions"). An exception that is no Error: `again`.
+  /// Processes delivery number `attempt` (from 1) of `payload` to `function`. Everything passed by
+  /// reference or view must outlive the task.
+  ///
+  /// Returns once the delivery is finished: acknowledge it, even if the step `failed` (user code or
+  /// a final error; both are reported in the session). Otherwise throws the error of the store, the
+  /// invoker or `code`, whose `delivery()` tells the host what to do. `again`: do not acknowledge.
+  /// `bounded`: the same, up to a limit of the host's, then call `give_up`. `final`: acknowledge;
+  /// nothing ran, and there is no session to report the error in. The final errors are of kind
+  /// `invalid`: a malformed payload, a session that was begun with another input (code
+  /// "Unum.OtherInput"), that belongs to another application ("Unum.OtherApplication"), or that has
+  /// results of functions that have changed since ("Unum.ChangedFunctions"). Treat an exception
+  /// that is not an Error as `again`.
+  ///
+  /// When `wait` ends, throws `timeout` or `cancelled`; the next delivery continues from what was
+  /// stored.
   Task<StepReport> step(const Function& function, json::View payload, UserCode& code,
                         int attempt = 1, Wait wait = {});
 
-  /// Ends a step whose deliveries all ended in `bounded` errors (a crash, a time-out): the failure
-  /// goes to its edge for errors, or is reported in the session. A step that has an outcome keeps
-  /// it: `failed`, and nothing is written. Returns and throws as `step` does.
+  /// Ends a step whose deliveries all ended in `bounded` errors (a crash, a timeout): the failure
+  /// `error` with its `cause` is passed to the edge for errors, or reported in the session. If the
+  /// instance has an outcome already, that is kept: the status is `failed`, and nothing is written.
+  /// Returns and throws as `step` does.
   Task<StepReport> give_up(const Function& function, json::View payload, std::string_view error,
                            std::string_view cause, int attempt, Wait wait = {});
 
@@ -172,19 +181,20 @@ class UNUM_API Runtime {
   RuntimeOptions options_;
 };
 
-/// The payload of a first invocation: any JSON value wrapped with its session, unless it is a
-/// payload. Throws `invalid` if `input` is not JSON.
+/// The payload of a workflow's first invocation: `input`, any JSON value, with the session's id; or
+/// `input` itself if it is a payload already. Throws `invalid` if it is not JSON.
 UNUM_API json::Text entry_payload(std::string_view input, std::string_view session);
 
-/// A payload that came from outside. Throws `invalid` if it is not JSON; whether it is a payload is
-/// for the step to say.
+/// Validates a payload that was received from outside. Throws `invalid` if it is not JSON; whether
+/// it is a well-formed payload is checked by `Runtime::step`. Views `text`.
 UNUM_API json::View validate_payload(std::string_view text);
 
-/// The instance a payload is for and its session, without running anything.
+/// The session and the instance that a payload is for.
 struct PayloadIdentity {
   std::string session;
   std::string instance;
 };
+/// Parses a payload without running anything. Throws `invalid` if it is malformed.
 UNUM_API PayloadIdentity identify_payload(const Function& function, json::View payload);
 
 }  // namespace unum

@@ -1,12 +1,12 @@
-// Fan-ins over any store, for one that has no cheaper way of its own to find out who is last: who
-// finds a fan-in complete, and who of those invokes its aggregator.
+// Fan-ins over any store: which contributor finds the set complete, and which one invokes the
+// aggregator. For stores without a cheaper method of their own.
 //
-// A contributor checks which outcomes exist only after its own value is written. The last one to
-// write finds all others, so that somebody completes the set; the claim, created if absent under
-// the owner's name, lets one invoke. Where some contributors cannot know that the fan-in is to
-// happen, or over which list, an instance that knows requests it: it writes its value, records the
-// list, then checks. The others, its observers, write their values, then read the record. One of
-// the two sees both.
+// Each contributor writes its own value first and then checks which outcomes exist. The last one to
+// write therefore finds the set complete. Several may; the claim, which is created if absent and
+// holds the owner's name, lets exactly one of them invoke the aggregator. If some contributors
+// cannot know whether the fan-in happens, or over which list, an instance that does know requests
+// it: it writes its value, records the list, then checks. The others, the observers, write their
+// values and then read the record. Whichever comes last sees both the record and all values.
 #pragma once
 
 #include <cstddef>
@@ -22,36 +22,37 @@ namespace unum {
 
 struct FanInRecord;
 
-/// A store's fan-ins, made of its `get`, `create`, `put` and `all_exist`; the store owns it. It
-/// remembers which outcomes were found to exist, so that contributors of one process check each
-/// name about once together, in whatever order they end: 1,024 fan-ins at most, the least recent
-/// ones are checked anew. Never is it remembered that an outcome is missing.
+/// Implements Store::join with a store's `get`, `create`, `put` and `all_exist`. Owned by that
+/// store. It caches which outcomes exist, so that together the contributors of one process check
+/// each name about once, in whatever order they end. The cache holds the 1,024 fan-ins used last.
+/// It never holds that an outcome is missing.
 class UNUM_API ScanAndClaim {
  public:
   struct Options {
-    /// From how many names on contributors of one process that come at the same time share checks,
-    /// one after the other: 1 where a check is a request.
+    /// Checks of at least this many names are shared by concurrent contributors of one process,
+    /// which take turns: 1 for a store whose check is a network request.
     std::size_t shared_from = 16;
-    /// Awaited when a fan-in was found complete, before it is claimed: makes what was found as
-    /// durable as the store's settings say. Empty: a value that is visible is durable.
+    /// Awaited after a fan-in is found complete and before it is claimed, to make the outcomes as
+    /// durable as the store's settings require. Empty: a visible value is already durable.
     std::function<Task<void>(const SessionContext&, Wait)> settle{};
   };
 
+  /// Does not own `store`.
   explicit ScanAndClaim(Store& store);
   ScanAndClaim(Store& store, Options options);
   ~ScanAndClaim();
   ScanAndClaim(const ScanAndClaim&) = delete;
   ScanAndClaim& operator=(const ScanAndClaim&) = delete;
 
-  /// All of Store::join. Throws `bug` "Unum.InvalidFanIn" for a fan-in without a list or a
-  /// place in it.
+  /// See Store::join. Throws `bug` "Unum.InvalidFanIn" for a fan-in without a list, or without the
+  /// caller's place in it.
   Task<std::vector<FanInState>> join(const SessionContext& context, std::span<const FanIn> fan_ins,
                                      Wait wait);
-  /// The same for one requester or observer: for a store that has its own way for contributors. The
-  /// list of such a fan-in is known from its record alone, so that no store can count marks;
-  /// whether the outcomes exist is checked, on every store.
+  /// The same for a single requester or observer: for a store with its own method for contributors.
+  /// Only the record holds the list of such a fan-in, so no store can count who has joined;
+  /// existing outcomes are checked instead.
   Task<FanInState> join_requested(const SessionContext& context, const FanIn& fan_in, Wait wait);
-  /// Forgets which outcomes exist. To be called by whatever takes items away.
+  /// Clears the cache. To be called when items are removed.
   void forget() noexcept;
 
  private:

@@ -1,6 +1,7 @@
-// Requests to stop: a source, tokens that see it, callbacks that hear it. One thread only.
+// Cooperative cancellation: a source requests a stop, tokens observe it, callbacks are called for
+// it. One thread only.
 //
-// A request is only a request: an operation that already succeeded keeps its success. Tokens and
+// A stop is a request: an operation that has already succeeded still reports success. Tokens and
 // callbacks must not outlive their source.
 #pragma once
 
@@ -14,12 +15,13 @@ namespace unum {
 class StopSource;
 class StopCallback;
 
-/// Sees whether a stop was requested. A default-made token never sees one. Copied by value.
+/// Tells whether a stop was requested. A default-constructed token never reports one. Copied by
+/// value.
 class UNUM_API StopToken {
  public:
   StopToken() = default;
   bool stop_requested() const noexcept;
-  /// Why, or an empty text while nothing was requested.
+  /// The reason of the request; empty while there is none. Valid as long as the source.
   std::string_view reason() const noexcept;
 
  private:
@@ -29,8 +31,8 @@ class UNUM_API StopToken {
   StopSource* source_ = nullptr;
 };
 
-/// Hears a stop request once. Called inside `StopSource::request`, or inside the constructor if the
-/// request was made before; must not throw. Unlinks itself at destruction.
+/// Calls a function once when a stop is requested: from inside `StopSource::request`, or from
+/// inside the constructor if the request came first. Unlinks itself when destroyed.
 class UNUM_API StopCallback {
  public:
   using Function = void (*)(void* context) noexcept;
@@ -56,14 +58,14 @@ class UNUM_API StopCallback {
   void unlink_from_source() noexcept;
 
   StopSource* source_ = nullptr;
-  // Set when it is linked: every operation has one of these, and most are never linked.
+  // Set when linked: every operation has one of these, and most are never linked.
   StopCallback* previous_;
   StopCallback* next_;
   Function function_;
   void* context_;
 };
 
-/// Makes requests to stop. Made with a parent's token it passes the parent's request on.
+/// Requests a stop. A source constructed with a parent's token also forwards the parent's request.
 class UNUM_API StopSource {
  public:
   StopSource() = default;
@@ -72,7 +74,8 @@ class UNUM_API StopSource {
   StopSource(const StopSource&) = delete;
   StopSource& operator=(const StopSource&) = delete;
 
-  /// The first request counts; later ones change nothing, not even the reason.
+  /// Calls all linked callbacks before it returns. Only the first request counts: later ones change
+  /// nothing, not even the reason.
   void request(std::string_view reason) noexcept;
   bool requested() const noexcept { return requested_; }
   std::string_view reason() const noexcept { return reason_; }

@@ -1,10 +1,10 @@
-// Task<T>: a coroutine that runs when it is awaited and resumes whoever awaited it. One thread
+// Task<T>: a coroutine that starts when it is awaited and then resumes its awaiter. One thread
 // only.
 //
-// A task starts at `co_await`, runs on the awaiting stack until its first real suspension and, if
-// it never suspends, costs no trip through the reactor. Destroying a task that waits for an
-// operation of the reactor is a defect (the operation asserts): request a stop and await the task
-// instead. Frames come from a pool by size, per thread, so that a steady state allocates nothing.
+// A task starts at `co_await` and runs on the awaiting stack until it first suspends; one that
+// never suspends does not go through the reactor. Destroying a task that waits for an operation of
+// the reactor is a bug (the operation asserts): request a stop and await the task instead. Frames
+// come from per-thread pools by size, so a steady state allocates nothing.
 #pragma once
 
 #include <coroutine>
@@ -27,8 +27,8 @@ namespace detail {
 UNUM_API void* allocate_frame(std::size_t size);
 UNUM_API void free_frame(void* frame, std::size_t size) noexcept;
 
-/// What runs when a task ends: a plain function, so that an awaiting coroutine, a group and a
-/// bounded loop can all hear of it without a wrapper frame.
+/// The callback at the end of a task: a plain function, so that an awaiting coroutine, a group and
+/// a bounded loop can all use it without a wrapper frame.
 struct PromiseBase {
   using Done = void (*)(void* context) noexcept;
   Done done = nullptr;
@@ -41,7 +41,7 @@ struct PromiseBase {
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     void await_suspend(std::coroutine_handle<Promise> handle) const noexcept {
-      // `done` may destroy this frame: nothing of it is touched after the call.
+      // `done` may destroy this frame: nothing touches it after the call.
       PromiseBase& promise = handle.promise();
       if (promise.done != nullptr) promise.done(promise.context);
     }
@@ -111,8 +111,9 @@ class [[nodiscard]] Task {
     Handle handle;
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> waiter) const noexcept {
-      // Run it on this stack; only a task that really suspended needs to resume us later. So a loop
-      // over tasks that end at once does not grow the stack, in any build of any compiler.
+      // Runs on this stack; only a task that suspended needs to resume the awaiter later. A loop
+      // over tasks that end at once therefore never grows the stack, whatever the compiler
+      // optimizes.
       handle.resume();
       if (handle.done()) return false;
       handle.promise().done = &detail::resume_address;
@@ -126,8 +127,8 @@ class [[nodiscard]] Task {
     return Awaiter{handle_};
   }
 
-  /// Starts the task; true if it ended at once, else `on_done(context)` is called when it ends
-  /// (which may destroy this object). For code that drives tasks without a coroutine of its own.
+  /// Starts the task. Returns true if it has already ended; otherwise calls `on_done(context)` when
+  /// it ends, which may destroy this object. For code that drives tasks without being a coroutine.
   bool start(detail::PromiseBase::Done on_done, void* context) noexcept {
     handle_.resume();
     if (handle_.done()) return true;
@@ -136,7 +137,7 @@ class [[nodiscard]] Task {
     return false;
   }
   bool done() const noexcept { return handle_ && handle_.done(); }
-  /// The result of a task that is done; throws what it threw. Once only.
+  /// The result of a task that is done, or its exception, rethrown. To be called once.
   T take() { return handle_.promise().take(); }
 
  private:

@@ -1,4 +1,4 @@
-// Time as the reactor counts it: monotonic, absolute deadlines; and the time of day.
+// Monotonic time, in which deadlines are given, and the time of day.
 #pragma once
 
 #include <chrono>
@@ -7,16 +7,16 @@ namespace unum {
 
 using Clock = std::chrono::steady_clock;
 
-/// An absolute point of monotonic time (CLOCK_MONOTONIC, nanoseconds). Absolute, so that a wait
-/// made of many waits needs no arithmetic.
+/// An absolute point in monotonic time (CLOCK_MONOTONIC, nanoseconds). Absolute, so that one
+/// deadline can be passed to each of several waits in turn.
 using Deadline = Clock::time_point;
 
-/// A point of the time of day (UTC). It may jump: nothing waits by it.
+/// A point in the time of day (UTC). It may jump, so no wait depends on it.
 using WallTime = std::chrono::system_clock::time_point;
 
-/// Waits as long as it takes.
+/// No deadline: wait as long as it takes.
 inline constexpr Deadline kNoDeadline = Deadline::max();
-/// Has always passed: look, do not wait.
+/// Has always passed: poll without waiting.
 inline constexpr Deadline kAlreadyPassed = Deadline::min();
 
 }  // namespace unum

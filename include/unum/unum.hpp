@@ -1,8 +1,9 @@
-// All of the public C++ interface.
+// The whole public C++ interface.
 //
-// One thread runs one Reactor; a Store is opened on it by type and name; a Runtime around one's
-// own UserCode turns deliveries of payloads into steps of a workflow. Link with `pkg-config --libs
-// unum`.
+// A thread runs one Reactor. A Store is opened on it by type and name. A Runtime turns each
+// delivery of a payload into a step of a workflow and calls the UserCode you pass it. Link with
+// `pkg-config
+// --libs unum`.
 #pragma once
 
 #include "unum/application.hpp"
@@ -23,4 +24,6 @@
 #include "unum/task.hpp"
 #include "unum/task_group.hpp"
 #include "unum/time.hpp"
+#include "unum/timer.hpp"
+#include "unum/wait.hpp"
 #include "unum/waiting.hpp"

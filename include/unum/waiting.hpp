@@ -1,4 +1,4 @@
-// What is under way and what it waits for, for people who see a program hang.
+// What is in progress and what it waits for: for diagnosing a program that hangs.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace unum {
 
-/// Lines that end with a newline: first what runs on this thread (runs, steps, calls of user code,
-/// requests), the oldest first, each with its age, its session and instance, and what it waits for;
-/// then what the reactor has under way, by kind. Bounded. Call it on the reactor's thread, inside a
-/// tick or between two.
+/// Text for people, each line ended by a newline: first the activities of this thread (runs, steps,
+/// calls of user code, requests), oldest first, each with its age, session, instance and what it
+/// waits for; then the reactor's pending operations by kind. Of bounded length. Call it on the
+/// reactor's thread, at any time.
 UNUM_API std::string describe_waiting(Reactor& reactor);
 
 }  // namespace unum

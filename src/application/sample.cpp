@@ -281,8 +281,8 @@ void Sample::fan_in(std::size_t instance, std::size_t e, Truth truth, Guard take
 
 // Whether the siblings whose fan-in names an instance are found without trying each of them.
 void Sample::check_cost(std::size_t instance, std::size_t e) {
-  constexpr std::uint32_t kLooksMax = 2;  // Instances of one edge: the form is the same for all.
-  if (taken_[id_of(instance, e)] > kLooksMax) return;
+  constexpr std::uint32_t kChecksMax = 2;  // Instances of one edge: the form is the same for all.
+  if (taken_[id_of(instance, e)] > kChecksMax) return;
   const Edge& edge = edge_of(instance, e);
   const Frames& frames = instances_[instance].at.frames;
   const InstanceName own = name_at(flow_.ir(instances_[instance].function).name, frames);
@@ -305,7 +305,7 @@ void Sample::check_cost(std::size_t instance, std::size_t e) {
   if (costly.empty()) return;
   fault("cost", instance, e,
         "the " + costly +
-            " costs each branch a look at every sibling; comparing $0 with a constant or "
+            " costs each branch a check of every sibling; comparing $0 with a constant or "
             "$size, and indexes of the form $0 + n, do not",
         Doubt::none, Severity::warning);
 }

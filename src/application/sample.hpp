@@ -48,7 +48,7 @@ struct SampleSetting {
   Frames entry_frames;        ///< What the caller of the entry gives.
   std::size_t recursion = 2;  ///< How often one edge's frame may stand among an instance's.
   std::size_t work_max = 0;   ///< Instances, ways and names beyond which the sample is given up.
-  bool costs = false;         ///< Whether to look for fan-ins that cost a look at every sibling.
+  bool costs = false;         ///< Whether to look for fan-ins that cost a check of every sibling.
   const std::vector<bool>* forced = nullptr;  ///< Edges (by id) to take though they are not.
 };
 

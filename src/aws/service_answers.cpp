@@ -34,32 +34,33 @@ void hide(std::string& text, const std::string& secret) {
 }  // namespace
 
 /// An answer whose body is not the one that was sent is like none: the connection failed.
-void ServiceClient::Impl::refuse_if_damaged(Outcome& outcome) const {
-  if (protocol_ != Protocol::json_1_0 || !outcome.response) return;
-  const http::Response& response = *outcome.response;
+void ServiceClient::Impl::refuse_if_damaged(Attempt& attempt) const {
+  if (protocol_ != Protocol::json_1_0 || !attempt.response) return;
+  const http::Response& response = *attempt.response;
   if (matches_checksum(response)) return;
   std::string message = "the answer was damaged on its way: its body of " +
                         std::to_string(response.body.size()) +
                         " bytes does not have the checksum that came with it";
   const std::string_view request = response.header("x-amzn-requestid").substr(0, 64);
   if (!request.empty()) message.append(", request ").append(request);
-  outcome.error =
+  attempt.error =
       Error(ErrorKind::corrupt, target_->endpoint.service, "Unum.BadChecksum", std::move(message));
-  outcome.response.reset();
+  attempt.response.reset();
 }
 
-ServiceClient::Impl::Verdict ServiceClient::Impl::judge(const Call& call, const Outcome& outcome,
-                                                        const Signed& as, Mended& mended) {
+ServiceClient::Impl::Verdict ServiceClient::Impl::judge(const Call& call, const Attempt& attempt,
+                                                        const Signed& as,
+                                                        Corrections& corrections) {
   Verdict verdict;
-  if (!outcome.response) {
-    const ErrorKind kind = outcome.error->kind();
+  if (!attempt.response) {
+    const ErrorKind kind = attempt.error->kind();
     if (kind == ErrorKind::disconnected || kind == ErrorKind::timeout ||
         kind == ErrorKind::corrupt) {
       verdict.failure = Failure::transient;
     }
     return verdict;
   }
-  const http::Response& response = *outcome.response;
+  const http::Response& response = *attempt.response;
   const bool success = is_success(response.status);
   if (success && !(protocol_ == Protocol::rest_xml && call.method == http::Method::post &&
                    is_error_document(response.body))) {
@@ -72,24 +73,25 @@ ServiceClient::Impl::Verdict ServiceClient::Impl::judge(const Call& call, const 
       contains(call.expected, fault.code) ||
       (call.expects != nullptr && call.expects(response.status, fault.code, response.body));
   if (verdict.done) return verdict;
-  verdict.at_once = try_anew_at_once(call, fault, response, as, mended);
+  verdict.at_once = try_anew_at_once(call, fault, response, as, corrections);
   verdict.failure = failure_of(fault, response.status);
   if (success || contains(call.retried, fault.code)) verdict.failure = Failure::transient;
   if (verdict.failure) verdict.asked = retry_after(response, wall_now());
   return verdict;
 }
 
-/// Whether what the answer complains of was mended, so that the call can be made again at once.
+/// Corrects what the answer complains of, once a call. Returns whether it did: then the call is
+/// made again at once.
 bool ServiceClient::Impl::try_anew_at_once(const Call& call, const Fault& fault,
                                            const http::Response& response, const Signed& as,
-                                           Mended& mended) {
+                                           Corrections& corrections) {
   if (call.signing == Signing::none) return false;
-  if (!mended.clock_corrected && correct_clock(call, fault, response, as.claimed)) {
-    mended.clock_corrected = true;
+  if (!corrections.clock_corrected && correct_clock(call, fault, response, as.claimed)) {
+    corrections.clock_corrected = true;
     return true;
   }
-  if (!mended.credentials_renewed && means_expired_token(call, fault)) {
-    mended.credentials_renewed = true;
+  if (!corrections.credentials_renewed && means_expired_token(call, fault)) {
+    corrections.credentials_renewed = true;
     // Of many that were under way with the same token one gives it back.
     if (as.renewals == renewals_) {
       credentials_.invalidate();
@@ -140,15 +142,15 @@ std::string ServiceClient::Impl::attempts_text(const Retry& retry) {
          " s";
 }
 
-void ServiceClient::Impl::fail(const Call& call, const Outcome& outcome, const Fault& fault,
+void ServiceClient::Impl::fail(const Call& call, const Attempt& attempt, const Fault& fault,
                                const Retry& retry) {
   const Endpoint& endpoint = target_->endpoint;
   std::string message(call.what);
   if (retry.attempts() > 1) message += attempts_text(retry);
   message += ": ";
   std::string where = endpoint.service + " in " + endpoint.region + " at " + endpoint.origin + ")";
-  if (outcome.error) {
-    const Error& error = *outcome.error;
+  if (attempt.error) {
+    const Error& error = *attempt.error;
     message += error.message() + " (" + where + proxy_of(endpoint);
     if (error.kind() == ErrorKind::denied) {
       message +=
@@ -161,7 +163,7 @@ void ServiceClient::Impl::fail(const Call& call, const Outcome& outcome, const F
     }
     throw Error(error.kind(), endpoint.service, error.code(), without_secrets(std::move(message)));
   }
-  const http::Response& response = *outcome.response;
+  const http::Response& response = *attempt.response;
   const std::string status = std::to_string(response.status);
   message += fault.code == status ? "HTTP " + status : fault.code;
   if (!fault.message.empty()) message += ": " + fault.message;
@@ -192,7 +194,7 @@ void ServiceClient::Impl::fail(const Call& call, const Outcome& outcome, const F
 // --- Another attempt
 
 /// When the call is made again after a failure; nothing: not again.
-std::optional<Deadline> ServiceClient::Impl::when_again(const Outcome& outcome,
+std::optional<Deadline> ServiceClient::Impl::when_again(const Attempt& attempt,
                                                         const Verdict& verdict, unsigned epoch,
                                                         Retry& retry) {
   const Deadline now = reactor_.now();
@@ -201,28 +203,28 @@ std::optional<Deadline> ServiceClient::Impl::when_again(const Outcome& outcome,
   if (patient && throttled) pace_.refused(epoch, now);
   std::optional<Deadline> next =
       retry.failed(*verdict.failure, now, verdict.asked, pace_.last_answer());
-  if (next && opening_ && !throttled) next = when_again_in_opening(outcome, retry, *next);
-  if (next) log_retry(outcome, verdict, retry, *next - now);
+  if (next && opening_ && !throttled) next = when_again_in_opening(attempt, retry, *next);
+  if (next) log_retry(attempt, verdict, retry, *next - now);
   if (!next || !patient) return next;
   if (retry.is_over_quota()) pace_.lost();
-  tell(outcome, verdict, retry, *next);
+  tell(attempt, verdict, retry, *next);
   return next;
 }
 
-void ServiceClient::Impl::log_retry(const Outcome& outcome, const Verdict& verdict,
+void ServiceClient::Impl::log_retry(const Attempt& attempt, const Verdict& verdict,
                                     const Retry& retry, Clock::duration pause) const noexcept {
   log::debug(LogArea::aws, "{}: attempt {} failed ({}{}); again in {} ms",
              target_->endpoint.service, retry.attempts(),
              verdict.failure == Failure::throttling ? "throttled: " : "",
-             outcome.error ? outcome.error->code() : verdict.fault.code,
+             attempt.error ? attempt.error->code() : verdict.fault.code,
              std::chrono::duration_cast<std::chrono::milliseconds>(pause).count());
 }
 
-std::optional<Deadline> ServiceClient::Impl::when_again_in_opening(const Outcome& outcome,
+std::optional<Deadline> ServiceClient::Impl::when_again_in_opening(const Attempt& attempt,
                                                                    const Retry& retry,
                                                                    Deadline next) const {
   const bool no_such_host =
-      outcome.error && outcome.error->code().starts_with("CURLE_COULDNT_RESOLVE");
+      attempt.error && attempt.error->code().starts_with("CURLE_COULDNT_RESOLVE");
   if (no_such_host && retry.attempts() >= policy_.attempts_max) return std::nullopt;
   const Deadline last = retry.failing_since() +
                         std::min<std::chrono::milliseconds>(kOpeningPatience, policy_.patience);
@@ -231,7 +233,7 @@ std::optional<Deadline> ServiceClient::Impl::when_again_in_opening(const Outcome
 }
 
 /// Somebody may wonder why nothing goes on.
-void ServiceClient::Impl::tell(const Outcome& outcome, const Verdict& verdict, const Retry& retry,
+void ServiceClient::Impl::tell(const Attempt& attempt, const Verdict& verdict, const Retry& retry,
                                Deadline next) {
   // Of a message that names a whole URL.
   constexpr std::size_t kWhyBytesMax = 300;
@@ -244,14 +246,14 @@ void ServiceClient::Impl::tell(const Outcome& outcome, const Verdict& verdict, c
   const Clock::duration failing = now - retry.first_failure();
   const bool throttled = verdict.failure == Failure::throttling;
   const bool slowing = throttled && (pace_.cuts() > 1 || is_held_back());
-  const bool hangs = outcome.error && outcome.error->kind() == ErrorKind::timeout;
+  const bool hangs = attempt.error && attempt.error->kind() == ErrorKind::timeout;
   if (failing < Notices::kWorthTelling && !hangs && !slowing) return;
   if (throttled && pace_.is_limited() && now - pace_.last_answer() < 2 * Notices::kEvery) {
     notices_.slowed(now, verdict.fault.code, pace_.rate());
     return;
   }
-  std::string why = outcome.error ? outcome.error->message() : verdict.fault.code;
-  if (!outcome.error && !verdict.fault.message.empty()) why += ": " + verdict.fault.message;
+  std::string why = attempt.error ? attempt.error->message() : verdict.fault.code;
+  if (!attempt.error && !verdict.fault.message.empty()) why += ": " + verdict.fault.message;
   const Clock::duration patience =
       opening_ ? std::min<Clock::duration>(kOpeningPatience, policy_.patience) : policy_.patience;
   notices_.away(now, now - retry.failing_since(), throttled ? policy_.patience : patience,
@@ -259,14 +261,14 @@ void ServiceClient::Impl::tell(const Outcome& outcome, const Verdict& verdict, c
 }
 
 /// The wait ended before the next attempt.
-void ServiceClient::Impl::fail_waiting(const Call& call, const Outcome& outcome,
+void ServiceClient::Impl::fail_waiting(const Call& call, const Attempt& attempt,
                                        const Verdict& verdict, const Retry& retry,
                                        const Wait& wait) {
   if (wait.stop.stop_requested()) {
     throw Error(ErrorKind::cancelled, target_->endpoint.service, "Unum.Cancelled",
                 std::string(call.what) + ": stopped while waiting for the next attempt");
   }
-  if (retry.attempts() > 0) fail(call, outcome, verdict.fault, retry);
+  if (retry.attempts() > 0) fail(call, attempt, verdict.fault, retry);
   throw Error(ErrorKind::timeout, target_->endpoint.service, "Unum.Throttled",
               std::string(call.what) +
                   ": the deadline passed while it waited for its turn; the service asked for a "

@@ -87,20 +87,20 @@ http::Request ServiceClient::Impl::make_request(const Call& call, const Credenti
   return request;
 }
 
-Task<Outcome> ServiceClient::Impl::send_once(http::Request request, Wait wait) {
-  Outcome outcome;
+Task<Attempt> ServiceClient::Impl::send_once(http::Request request, Wait wait) {
+  Attempt attempt;
   try {
-    outcome.response = co_await http_.send(std::move(request), wait);
+    attempt.response = co_await http_.send(std::move(request), wait);
   } catch (const Error& error) {
-    outcome.error = error;
+    attempt.error = error;
   }
-  co_return outcome;
+  co_return attempt;
 }
 
 /// Two requests for one answer.
 struct ServiceClient::Impl::Race {
   Impl& impl;
-  std::array<Outcome, 2> outcomes{};
+  std::array<Attempt, 2> attempts{};
   std::size_t started = 0;
   std::size_t ended = 0;
   std::optional<std::size_t> winner{};
@@ -111,20 +111,20 @@ struct ServiceClient::Impl::Race {
 
 Task<void> ServiceClient::Impl::run_leg(Race& race, std::size_t leg, http::Request request,
                                         Wait wait) {
-  race.outcomes[leg] = co_await race.impl.send_once(std::move(request), wait);
+  race.attempts[leg] = co_await race.impl.send_once(std::move(request), wait);
   ++race.ended;
   // An answer that would be repeated is no reason to give up the other request.
-  const std::optional<http::Response>& response = race.outcomes[leg].response;
+  const std::optional<http::Response>& response = race.attempts[leg].response;
   if (!race.winner && response && response->status < 500 && response->status != 429) {
     race.winner = leg;
   }
   race.changed.wake_all();
 }
 
-Task<Outcome> ServiceClient::Impl::send_hedged(const Call& call, http::Request request, Wait wait) {
+Task<Attempt> ServiceClient::Impl::send_hedged(const Call& call, http::Request request, Wait wait) {
   Race race{*this};
   std::array<StopSource, 2> stops{StopSource(wait.stop), StopSource(wait.stop)};
-  Lease lease(*this);
+  BorrowedParts parts(*this);
   TaskGroup legs;
   race.started = 1;
   legs.spawn(run_leg(race, 0, request, Wait{wait.deadline, stops[0].token()}));
@@ -140,14 +140,14 @@ Task<Outcome> ServiceClient::Impl::send_hedged(const Call& call, http::Request r
     ++counters_.requests;
     ++counters_.hedges;
     race.started = 2;
-    legs.spawn(run_leg(race, 1, make_request(call, credentials, *lease),
+    legs.spawn(run_leg(race, 1, make_request(call, credentials, *parts),
                        Wait{wait.deadline, stops[1].token()}));
   }
   while (!race.decided()) co_await race.changed.wait(reactor_, Wait{});
   for (StopSource& stop : stops) stop.request("the other request was answered first");
   co_await legs.drain();
   // Without a winner both failed: the first one's failure is as good as the other's.
-  co_return std::move(race.outcomes[race.winner.value_or(0)]);
+  co_return std::move(race.attempts[race.winner.value_or(0)]);
 }
 
 Retry ServiceClient::Impl::make_retry(const Wait& wait) noexcept {
@@ -162,16 +162,16 @@ Wait ServiceClient::Impl::wait_of_request(const Wait& wait) noexcept {
               wait.stop};
 }
 
-Task<Reply> ServiceClient::Impl::send(const Call& call, Wait wait) {
+Task<ServiceAnswer> ServiceClient::Impl::send(const Call& call, Wait wait) {
   Retry retry = make_retry(wait);
-  Mended mended;
-  Lease lease(*this);
-  Outcome outcome;
+  Corrections corrections;
+  BorrowedParts parts(*this);
+  Attempt attempt;
   Verdict verdict;
   for (;;) {
     if (pace_.is_limited()) {
       const bool mine = co_await pace_.turn(wait);
-      if (!mine) fail_waiting(call, outcome, verdict, retry, wait);
+      if (!mine) fail_waiting(call, attempt, verdict, retry, wait);
     }
     const unsigned epoch = pace_.epoch();
     const Credentials* credentials = nullptr;
@@ -179,7 +179,7 @@ Task<Reply> ServiceClient::Impl::send(const Call& call, Wait wait) {
       credentials = credentials_.peek();
       if (credentials == nullptr) credentials = co_await fresh_credentials(call, wait);
     }
-    http::Request request = make_request(call, credentials, *lease);
+    http::Request request = make_request(call, credentials, *parts);
     bool sink_used = false;
     if (call.sink) {
       request.sink = [&call, &sink_used](std::span<const std::byte> bytes) {
@@ -188,35 +188,35 @@ Task<Reply> ServiceClient::Impl::send(const Call& call, Wait wait) {
       };
     }
     ++counters_.requests;
-    outcome.response.reset();
-    outcome.error.reset();
+    attempt.response.reset();
+    attempt.error.reset();
     const Wait request_wait = wait_of_request(wait);
     if (call.may_hedge && policy_.hedge_after.count() > 0 && !call.sink) {
-      outcome = co_await send_hedged(call, std::move(request), request_wait);
+      attempt = co_await send_hedged(call, std::move(request), request_wait);
     } else {
       // Without a coroutine of its own: this is the way of every warm request.
       try {
-        outcome.response = co_await http_.send(std::move(request), request_wait);
+        attempt.response = co_await http_.send(std::move(request), request_wait);
       } catch (const Error& error) {
-        outcome.error = error;
+        attempt.error = error;
       }
     }
-    refuse_if_damaged(outcome);
+    refuse_if_damaged(attempt);
 
-    verdict = judge(call, outcome, (*lease).signed_as, mended);
-    if (outcome.response && !verdict.failure) pace_.answered(reactor_.now());
+    verdict = judge(call, attempt, (*parts).signed_as, corrections);
+    if (attempt.response && !verdict.failure) pace_.answered(reactor_.now());
     if (verdict.done) {
       retry.succeeded();
-      co_return Reply{std::move(*outcome.response), std::move(verdict.fault.code)};
+      co_return ServiceAnswer{std::move(*attempt.response), std::move(verdict.fault.code)};
     }
     if (!verdict.at_once) {
       std::optional<Deadline> next;
-      if (verdict.failure && !sink_used) next = when_again(outcome, verdict, epoch, retry);
-      if (!next) fail(call, outcome, verdict.fault, retry);
+      if (verdict.failure && !sink_used) next = when_again(attempt, verdict, epoch, retry);
+      if (!next) fail(call, attempt, verdict.fault, retry);
       ++pausing_;
       const bool passed = co_await reactor_.sleep_until(*next, wait.stop);
       --pausing_;
-      if (!passed) fail_waiting(call, outcome, verdict, retry, wait);
+      if (!passed) fail_waiting(call, attempt, verdict, retry, wait);
     }
     ++counters_.retries;
   }
@@ -228,7 +228,9 @@ ServiceClient::ServiceClient(Reactor& reactor, http::Client& http, CredentialsSo
                                    std::move(retry))) {}
 ServiceClient::~ServiceClient() = default;
 
-Task<Reply> ServiceClient::send(const Call& call, Wait wait) { return impl_->send(call, wait); }
+Task<ServiceAnswer> ServiceClient::send(const Call& call, Wait wait) {
+  return impl_->send(call, wait);
+}
 const Endpoint& ServiceClient::endpoint() const noexcept { return impl_->endpoint(); }
 void ServiceClient::set_endpoint(Endpoint endpoint) { impl_->set_endpoint(std::move(endpoint)); }
 void ServiceClient::set_opening(bool opening) noexcept { impl_->set_opening(opening); }

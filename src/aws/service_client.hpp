@@ -65,7 +65,7 @@ struct Call {
   std::string_view what;
 };
 
-struct Reply {
+struct ServiceAnswer {
   http::Response response;
   /// Empty for success, else one of `Call::expected`.
   std::string error_code;
@@ -109,7 +109,7 @@ class ServiceClient {
   ServiceClient(const ServiceClient&) = delete;
   ServiceClient& operator=(const ServiceClient&) = delete;
 
-  /// The reply of success or of an expected error. Anything else is thrown, once attempts, retry
+  /// The answer of success or of an expected error. Anything else is thrown, once attempts, retry
   /// tokens or time are used up: `Error` with the service as origin ("s3"), the service's code, and
   /// a message that holds `what`, the service's own message, the request's id and the endpoint.
   /// Kinds:
@@ -118,7 +118,7 @@ class ServiceClient {
   ///   `throttled`, `timeout`, `disconnected`, `cancelled`, `exhausted` (quota, size), `invalid`,
   ///   `conflict`, `corrupt`.
   /// A time-out or a lost connection leaves open whether the effect took place.
-  Task<Reply> send(const Call& call, Wait wait = {});
+  Task<ServiceAnswer> send(const Call& call, Wait wait = {});
 
   /// While a store is being opened, somebody waits for the answer, who may have mistyped a name: a
   /// service that cannot be reached is waited for at most kOpeningPatience, a host that has no

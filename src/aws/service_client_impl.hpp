@@ -24,8 +24,8 @@ inline constexpr std::chrono::seconds kQueryLifetime{60};
 // Buffers of requests that are kept for the next ones: as many as are usually in flight, 1 KB each.
 inline constexpr std::size_t kSparePartsMax = 256;
 
-/// What one request came to: an answer, or the error that took its place.
-struct Outcome {
+/// One request that was sent and how it ended: with a response, or with an error.
+struct Attempt {
   std::optional<http::Response> response;
   std::optional<Error> error;
 };
@@ -72,7 +72,7 @@ class ServiceClient::Impl {
     set_endpoint(std::move(endpoint));
   }
 
-  Task<Reply> send(const Call& call, Wait wait);
+  Task<ServiceAnswer> send(const Call& call, Wait wait);
 
   const Endpoint& endpoint() const noexcept { return target_->endpoint; }
   void set_endpoint(Endpoint endpoint) {
@@ -92,39 +92,40 @@ class ServiceClient::Impl {
   }
 
  private:
-  class Lease;
+  class BorrowedParts;
   struct Race;
-  struct Mended;
+  struct Corrections;
   struct Verdict;
 
   Task<const Credentials*> fresh_credentials(const Call& call, Wait wait);
   http::Request make_request(const Call& call, const Credentials* credentials, Parts& parts);
   void sign(const Call& call, const Credentials& credentials, Parts& parts, http::Request& request);
-  Task<Outcome> send_hedged(const Call& call, http::Request request, Wait wait);
+  Task<Attempt> send_hedged(const Call& call, http::Request request, Wait wait);
   static Task<void> run_leg(Race& race, std::size_t leg, http::Request request, Wait wait);
-  Task<Outcome> send_once(http::Request request, Wait wait);
+  Task<Attempt> send_once(http::Request request, Wait wait);
 
   Retry make_retry(const Wait& wait) noexcept;
   Wait wait_of_request(const Wait& wait) noexcept;
-  std::optional<Deadline> when_again(const Outcome& outcome, const Verdict& verdict, unsigned epoch,
+  std::optional<Deadline> when_again(const Attempt& attempt, const Verdict& verdict, unsigned epoch,
                                      Retry& retry);
-  std::optional<Deadline> when_again_in_opening(const Outcome& outcome, const Retry& retry,
+  std::optional<Deadline> when_again_in_opening(const Attempt& attempt, const Retry& retry,
                                                 Deadline next) const;
-  void log_retry(const Outcome& outcome, const Verdict& verdict, const Retry& retry,
+  void log_retry(const Attempt& attempt, const Verdict& verdict, const Retry& retry,
                  Clock::duration pause) const noexcept;
-  void tell(const Outcome& outcome, const Verdict& verdict, const Retry& retry, Deadline next);
-  [[noreturn]] void fail_waiting(const Call& call, const Outcome& outcome, const Verdict& verdict,
+  void tell(const Attempt& attempt, const Verdict& verdict, const Retry& retry, Deadline next);
+  [[noreturn]] void fail_waiting(const Call& call, const Attempt& attempt, const Verdict& verdict,
                                  const Retry& retry, const Wait& wait);
 
-  Verdict judge(const Call& call, const Outcome& outcome, const Signed& as, Mended& mended);
+  Verdict judge(const Call& call, const Attempt& attempt, const Signed& as,
+                Corrections& corrections);
   bool try_anew_at_once(const Call& call, const Fault& fault, const http::Response& response,
-                        const Signed& as, Mended& mended);
+                        const Signed& as, Corrections& corrections);
   bool correct_clock(const Call& call, const Fault& fault, const http::Response& response,
                      WallTime claimed);
   bool means_expired_token(const Call& call, const Fault& fault);
-  void refuse_if_damaged(Outcome& outcome) const;
+  void refuse_if_damaged(Attempt& attempt) const;
   std::string attempts_text(const Retry& retry);
-  [[noreturn]] void fail(const Call& call, const Outcome& outcome, const Fault& fault,
+  [[noreturn]] void fail(const Call& call, const Attempt& attempt, const Fault& fault,
                          const Retry& retry);
   std::string without_secrets(std::string message);
   WallTime wall_now() const {
@@ -149,10 +150,10 @@ class ServiceClient::Impl {
   ServiceCounters counters_;
 };
 
-/// Parts for one request, given back when it has ended.
-class ServiceClient::Impl::Lease {
+/// Parts for one request, borrowed from the client and returned when the request has ended.
+class ServiceClient::Impl::BorrowedParts {
  public:
-  explicit Lease(Impl& impl) : impl_(impl) {
+  explicit BorrowedParts(Impl& impl) : impl_(impl) {
     if (impl.spare_.empty()) {
       parts_ = std::make_unique<Parts>();
     } else {
@@ -160,11 +161,11 @@ class ServiceClient::Impl::Lease {
       impl.spare_.pop_back();
     }
   }
-  ~Lease() {
+  ~BorrowedParts() {
     if (impl_.spare_.size() < kSparePartsMax) impl_.spare_.push_back(std::move(parts_));
   }
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
+  BorrowedParts(const BorrowedParts&) = delete;
+  BorrowedParts& operator=(const BorrowedParts&) = delete;
   Parts& operator*() const noexcept { return *parts_; }
 
  private:
@@ -175,14 +176,14 @@ class ServiceClient::Impl::Lease {
 /// What an outcome means for the call.
 struct ServiceClient::Impl::Verdict {
   bool done = false;                 ///< A success, or an error that the caller expects.
-  bool at_once = false;              ///< What was wrong is mended.
+  bool at_once = false;              ///< The cause was corrected; no pause is needed.
   std::optional<Failure> failure{};  ///< What a repetition may help against.
   std::optional<Clock::duration> asked{};
   Fault fault{};
 };
 
-/// What was mended once in a call, and is not mended twice.
-struct ServiceClient::Impl::Mended {
+/// What a call has corrected so far. Nothing is corrected twice.
+struct ServiceClient::Impl::Corrections {
   bool clock_corrected = false;
   bool credentials_renewed = false;
 };

@@ -52,8 +52,8 @@ Task<Credentials> ask_sts(Reactor& reactor, http::Client& http, const Settings& 
   call.signing = signing;
   call.body_bytes_max = kAnswerBytesMax;
   call.what = name;
-  const Reply reply = co_await sts.send(call, wait);
-  co_return parse_sts_answer(reply.response.body, name);
+  const ServiceAnswer answer = co_await sts.send(call, wait);
+  co_return parse_sts_answer(answer.response.body, name);
 }
 
 class WebIdentityProvider final : public CredentialsProvider {

@@ -64,9 +64,9 @@ void require_listener(int pid) {
 
 /// Whether the process fetches the signal in time; one whose thread is busy does not.
 bool is_taken(int pid) {
-  constexpr int kLooks = 100;
+  constexpr int kPolls = 100;
   constexpr int kPauseMs = 20;
-  for (int i = 0; i < kLooks; ++i) {
+  for (int i = 0; i < kPolls; ++i) {
     if ((signals_in(pid, "ShdPnd") & bit_of(SIGUSR1)) == 0) return true;
     ::poll(nullptr, 0, kPauseMs);
   }

@@ -79,7 +79,7 @@ Task<void> find_caught(Store& store, const SessionContext& context, std::span<In
     if (instance.state == kStateDone && may_be_caught(instance, catching))
       read.push_back(&instance);
   }
-  const auto look = [&](std::size_t i) -> Task<void> {
+  const auto read_one = [&](std::size_t i) -> Task<void> {
     const ItemId outcome{read[i]->name, ItemKind::outcome};
     const std::optional<std::string> value = co_await store.get(context, outcome);
     const std::optional<Failure> failure = value ? caught_failure(*value) : std::nullopt;
@@ -87,7 +87,7 @@ Task<void> find_caught(Store& store, const SessionContext& context, std::span<In
     read[i]->state = "caught";
     read[i]->detail = first_line_of(*failure);
   };
-  co_await for_each_bounded(read.size(), kReadsInFlightMax, look);
+  co_await for_each_bounded(read.size(), kReadsInFlightMax, read_one);
 }
 
 Task<std::vector<Instance>> collect(Store& store, const SessionContext& context,

@@ -260,7 +260,7 @@ Task<int> CommandRun::run_all() {
 int CommandRun::fail(const std::exception_ptr& error) const {
   const int code = report_exception(error);
   if (code == kMachine && can_go_on()) {
-    say("unum: what is stored stays; once the cause is mended, {}\n", how_to_go_on());
+    say("unum: what is stored stays; once the cause is fixed, {}\n", how_to_go_on());
   }
   return code;
 }
@@ -300,7 +300,7 @@ int CommandRun::conclude(const RunResult& result) {
     case RunResult::Status::failed: break;
   }
   for (const RunFailure& failure : result.failures) print_failure(failure);
-  say("unum: the workflow failed; once it is mended, {}\n", how_to_go_on());
+  say("unum: the workflow failed; once it is fixed, {}\n", how_to_go_on());
   return kWorkflowFailed;
 }
 

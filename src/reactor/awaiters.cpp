@@ -6,16 +6,7 @@
 #include "unum/reactor.hpp"
 
 namespace unum {
-namespace {
-
-// What one read(2) or write(2) moves at most; a length above it would not fit the ring's 32 bits.
-constexpr std::uint64_t kTransferMax = 0x7ffff000;
-
-std::uint64_t length_of(std::size_t size) noexcept {
-  return size < kTransferMax ? size : kTransferMax;
-}
-
-}  // namespace
+namespace detail {
 
 void BoundedWait::begin_wait(std::coroutine_handle<> waiter) {
   waiter_ = waiter;
@@ -76,11 +67,23 @@ void YieldAwaiter::await_suspend(std::coroutine_handle<> waiter) noexcept {
   reactor_.post(*this);
 }
 
-// --- The reactor's calls
-// -------------------------------------------------------------------------------
+}  // namespace detail
 
-OperationAwaiter Reactor::open_at(int directory, const char* path, int flags, unsigned mode,
-                                  const Wait& wait) {
+namespace {
+
+// What one read(2) or write(2) moves at most; a length above it would not fit the ring's 32 bits.
+constexpr std::uint64_t kTransferMax = 0x7ffff000;
+
+std::uint64_t length_of(std::size_t size) noexcept {
+  return size < kTransferMax ? size : kTransferMax;
+}
+
+}  // namespace
+
+// --- The reactor's calls ------------------------------------------------------------------------
+
+detail::OperationAwaiter Reactor::open_at(int directory, const char* path, int flags, unsigned mode,
+                                          const Wait& wait) {
   return {*this, wait,
           Request{.opcode = Opcode::open_at,
                   .fd = directory,
@@ -89,12 +92,12 @@ OperationAwaiter Reactor::open_at(int directory, const char* path, int flags, un
                   .address2 = path}};
 }
 
-OperationAwaiter Reactor::close(int fd) {
+detail::OperationAwaiter Reactor::close(int fd) {
   return {*this, {}, Request{.opcode = Opcode::close, .fd = fd}};
 }
 
-OperationAwaiter Reactor::read(int fd, std::span<std::byte> buffer, std::uint64_t offset,
-                               const Wait& wait) {
+detail::OperationAwaiter Reactor::read(int fd, std::span<std::byte> buffer, std::uint64_t offset,
+                                       const Wait& wait) {
   return {*this, wait,
           Request{.opcode = Opcode::read,
                   .fd = fd,
@@ -103,8 +106,8 @@ OperationAwaiter Reactor::read(int fd, std::span<std::byte> buffer, std::uint64_
                   .offset = offset}};
 }
 
-OperationAwaiter Reactor::write(int fd, std::span<const std::byte> buffer, std::uint64_t offset,
-                                const Wait& wait) {
+detail::OperationAwaiter Reactor::write(int fd, std::span<const std::byte> buffer,
+                                        std::uint64_t offset, const Wait& wait) {
   return {*this, wait,
           Request{.opcode = Opcode::write,
                   .fd = fd,
@@ -113,7 +116,8 @@ OperationAwaiter Reactor::write(int fd, std::span<const std::byte> buffer, std::
                   .offset = offset}};
 }
 
-OperationAwaiter Reactor::stream_read(int fd, std::span<std::byte> buffer, const Wait& wait) {
+detail::OperationAwaiter Reactor::stream_read(int fd, std::span<std::byte> buffer,
+                                              const Wait& wait) {
   return {*this, wait,
           Request{.opcode = Opcode::stream_read,
                   .fd = fd,
@@ -121,8 +125,8 @@ OperationAwaiter Reactor::stream_read(int fd, std::span<std::byte> buffer, const
                   .length = length_of(buffer.size())}};
 }
 
-OperationAwaiter Reactor::stream_write(int fd, std::span<const std::byte> buffer,
-                                       const Wait& wait) {
+detail::OperationAwaiter Reactor::stream_write(int fd, std::span<const std::byte> buffer,
+                                               const Wait& wait) {
   return {*this, wait,
           Request{.opcode = Opcode::stream_write,
                   .fd = fd,
@@ -130,16 +134,16 @@ OperationAwaiter Reactor::stream_write(int fd, std::span<const std::byte> buffer
                   .length = length_of(buffer.size())}};
 }
 
-OperationAwaiter Reactor::sync_data(int fd, const Wait& wait) {
+detail::OperationAwaiter Reactor::sync_data(int fd, const Wait& wait) {
   return {*this, wait, Request{.opcode = Opcode::sync_data, .fd = fd}};
 }
 
-OperationAwaiter Reactor::sync_all(int fd, const Wait& wait) {
+detail::OperationAwaiter Reactor::sync_all(int fd, const Wait& wait) {
   return {*this, wait, Request{.opcode = Opcode::sync_all, .fd = fd}};
 }
 
-OperationAwaiter Reactor::statx(int directory, const char* path, int flags, unsigned mask,
-                                struct ::statx* buffer, const Wait& wait) {
+detail::OperationAwaiter Reactor::statx(int directory, const char* path, int flags, unsigned mask,
+                                        struct ::statx* buffer, const Wait& wait) {
   return {*this, wait,
           Request{.opcode = Opcode::statx,
                   .fd = directory,
@@ -149,8 +153,8 @@ OperationAwaiter Reactor::statx(int directory, const char* path, int flags, unsi
                   .address2 = path}};
 }
 
-OperationAwaiter Reactor::link_at(int from_directory, const char* from, int to_directory,
-                                  const char* to, int flags, const Wait& wait) {
+detail::OperationAwaiter Reactor::link_at(int from_directory, const char* from, int to_directory,
+                                          const char* to, int flags, const Wait& wait) {
   return {*this, wait,
           Request{.opcode = Opcode::link_at,
                   .fd = from_directory,
@@ -160,8 +164,8 @@ OperationAwaiter Reactor::link_at(int from_directory, const char* from, int to_d
                   .address2 = to}};
 }
 
-OperationAwaiter Reactor::rename_at(int from_directory, const char* from, int to_directory,
-                                    const char* to, unsigned flags, const Wait& wait) {
+detail::OperationAwaiter Reactor::rename_at(int from_directory, const char* from, int to_directory,
+                                            const char* to, unsigned flags, const Wait& wait) {
   return {*this, wait,
           Request{.opcode = Opcode::rename_at,
                   .fd = from_directory,
@@ -171,7 +175,8 @@ OperationAwaiter Reactor::rename_at(int from_directory, const char* from, int to
                   .address2 = to}};
 }
 
-OperationAwaiter Reactor::unlink_at(int directory, const char* path, int flags, const Wait& wait) {
+detail::OperationAwaiter Reactor::unlink_at(int directory, const char* path, int flags,
+                                            const Wait& wait) {
   return {*this, wait,
           Request{.opcode = Opcode::unlink_at,
                   .fd = directory,
@@ -179,17 +184,18 @@ OperationAwaiter Reactor::unlink_at(int directory, const char* path, int flags, 
                   .address2 = path}};
 }
 
-OperationAwaiter Reactor::make_dir_at(int directory, const char* path, unsigned mode,
-                                      const Wait& wait) {
+detail::OperationAwaiter Reactor::make_dir_at(int directory, const char* path, unsigned mode,
+                                              const Wait& wait) {
   return {*this, wait,
           Request{.opcode = Opcode::make_dir_at, .fd = directory, .mode = mode, .address2 = path}};
 }
 
-OperationAwaiter Reactor::poll(int fd, unsigned events, const Wait& wait) {
+detail::OperationAwaiter Reactor::poll(int fd, unsigned events, const Wait& wait) {
   return {*this, wait, Request{.opcode = Opcode::poll, .fd = fd, .mode = events}};
 }
 
-OperationAwaiter Reactor::call(int (*function)(void*) noexcept, void* argument, const Wait& wait) {
+detail::OperationAwaiter Reactor::call(int (*function)(void*) noexcept, void* argument,
+                                       const Wait& wait) {
   return {*this, wait,
           Request{.opcode = Opcode::call,
                   .address = argument,

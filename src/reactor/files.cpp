@@ -185,8 +185,7 @@ Task<void> write_new_file(Reactor& reactor, int directory, const char* path, std
   std::rethrow_exception(failure);
 }
 
-// --- Directories
-// ---------------------------------------------------------------------------------------
+// --- Directories --------------------------------------------------------------------------------
 
 bool is_slow_file_system(int fd) {
   struct ::statfs status {};
@@ -234,8 +233,7 @@ int list_entries(int directory, std::vector<DirectoryEntry>& out) noexcept {
   }
 }
 
-// --- Channels
-// ------------------------------------------------------------------------------------------
+// --- Channels -----------------------------------------------------------------------------------
 
 Pipe make_pipe() {
   int ends[2];

@@ -18,6 +18,11 @@
 
 namespace unum {
 
+// What the ports work on.
+using detail::Opcode;
+using detail::Operation;
+using detail::Request;
+
 /// Operations that have completed, in order of completion.
 class ReadyQueue {
  public:

@@ -348,11 +348,6 @@ Task<std::optional<ExitStatus>> Process::wait_exit(Reactor& reactor, Wait wait) 
   co_return status_;
 }
 
-std::optional<ExitStatus> Process::look() {
-  if (running()) reap(false);
-  return status_;
-}
-
 Task<ExitStatus> Process::end(Reactor& reactor, Deadline patience) {
   kill(SIGTERM);
   std::optional<ExitStatus> ended = co_await wait_exit(reactor, Wait{patience, {}});

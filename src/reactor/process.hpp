@@ -94,8 +94,6 @@ class Process {
   /// Waits for the end and reaps; nothing when the wait ended first. May be called again. The
   /// process must neither be moved nor destroyed meanwhile.
   Task<std::optional<ExitStatus>> wait_exit(Reactor& reactor, Wait wait = {});
-  /// Looks whether it has ended, and reaps it then.
-  std::optional<ExitStatus> look();
   /// Asks it to end with SIGTERM, with SIGKILL from `patience` on, and reaps it.
   Task<ExitStatus> end(Reactor& reactor, Deadline patience);
   /// Sends a signal to the child, and to its whole group if it has its own. Without effect once

@@ -22,10 +22,10 @@ class WaitList {
   WaitList(const WaitList&) = delete;
   WaitList& operator=(const WaitList&) = delete;
 
-  class [[nodiscard]] Awaiter final : private BoundedWait, private Ready {
+  class [[nodiscard]] Awaiter final : private detail::BoundedWait, private Ready {
    public:
     Awaiter(WaitList& list, Reactor& reactor, const Wait& wait) noexcept
-        : BoundedWait(reactor, wait, &on_given_up), list_(list) {}
+        : detail::BoundedWait(reactor, wait, &on_given_up), list_(list) {}
     bool await_ready() noexcept {
       if (!stop_requested()) return false;
       result_ = -ECANCELED;
@@ -50,7 +50,7 @@ class WaitList {
       settle(result);
       reactor().post(*this);
     }
-    static void on_given_up(BoundedWait& wait, int why) noexcept {
+    static void on_given_up(detail::BoundedWait& wait, int why) noexcept {
       static_cast<Awaiter&>(wait).wake(why);
     }
 

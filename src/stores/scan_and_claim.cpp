@@ -13,7 +13,7 @@ namespace {
 
 // Names of one check, which bounds memory; the store bounds what is in flight.
 constexpr std::size_t kChecksAtOnceMax = 1024;
-// Fan-ins that one instance looks into at once; nearly always it is in one or two.
+// Fan-ins of one instance that are checked at once; nearly always it is in one or two.
 constexpr std::size_t kFanInsAtOnce = 16;
 
 }  // namespace

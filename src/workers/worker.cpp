@@ -40,8 +40,7 @@ void Worker::load(const FunctionCode& code, const Variables* environment) {
   worker::append_load(request_, code, environment);
 }
 
-// --- A call
-// ------------------------------------------------------------------------------------------------
+// --- A call -------------------------------------------------------------------------------------
 
 /// A call that is left by an exception leaves a worker in an unknown state.
 struct Worker::CallGuard {
@@ -178,8 +177,7 @@ bool Worker::take_answer(UserResult& result) {
   return true;
 }
 
-// --- What goes wrong
-// ------------------------------------------------------------------------------------
+// --- What goes wrong ----------------------------------------------------------------------------
 
 /// Ends the process and throws what the call ended in.
 Task<void> Worker::throw_fault(Fault fault, const UserCall& call, Wait wait,
@@ -221,8 +219,7 @@ Task<void> Worker::throw_fault(Fault fault, const UserCall& call, Wait wait,
               fmt::format("{}: {}{}", who, what, tail));
 }
 
-// --- Its life beside the calls
-// ----------------------------------------------------------------------------
+// --- Its life beside the calls ------------------------------------------------------------------
 
 void Worker::kill() noexcept {
   usable_ = false;

@@ -131,7 +131,7 @@ class Fields {
     }
   }
 
-  /// A key that stands twice; empty if none does. (Those that nobody reads need a look of their
+  /// A key that stands twice; empty if none does. (Those that nobody reads need a check of their
   /// own, and are rare.)
   std::string repeated() const {
     if (!repeated_.empty()) return std::string(repeated_);

@@ -1,7 +1,8 @@
 // `Values` of a fan-in: patterns, and the ordered list of instance names that they stand for.
 //
 // A list is kept as runs (a name whose one index counts up), so that a contributor's work does not
-// grow with the width of the fan-in: its own place and the list's digest cost one look at each run.
+// grow with the width of the fan-in: its own place and the list's digest cost one check of each
+// run.
 #pragma once
 
 #include <cstdint>

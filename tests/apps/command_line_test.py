@@ -364,7 +364,7 @@ class CommandLine(AppTest):
         self.refused(MACHINE, "resume", "look", application,
                      says="the input that session look was begun with: not valid JSON")
 
-    def test_resume_goes_on_after_the_code_was_mended_without_running_what_is_done(self):
+    def test_resume_goes_on_after_the_code_was_fixed_without_running_what_is_done(self):
         application = self.application({
             "First": Function(self.counted("First", "return event + 1"), scalar("Second")),
             "Second": Function(self.counted("Second", "raise RuntimeError('broken')"))})

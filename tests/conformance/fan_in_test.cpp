@@ -99,7 +99,7 @@ TEST_CASE("case 22: the work of a fan-in grows with its width, whatever order it
   }
 }
 
-TEST_CASE("case 22: contributors that share nothing cost n log n looks together", "[fan-in]") {
+TEST_CASE("case 22: contributors that share nothing cost n log n checks together", "[fan-in]") {
   ON_EACH_STORE();
   if (!subject.cheap_writes) return;
   const std::size_t width = 300;

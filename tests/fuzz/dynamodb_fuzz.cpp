@@ -1,8 +1,8 @@
-// Replies of DynamoDB and keys of its table, which come from others: they are read, or refused by
+// Responses of DynamoDB and keys of its table, which come from others: they are read, or refused by
 // an error of ours.
 #include "fuzz.hpp"
 #include "stores/dynamodb/key.hpp"
-#include "stores/dynamodb/reply.hpp"
+#include "stores/dynamodb/response.hpp"
 #include "unum/assert.hpp"
 #include "unum/error.hpp"
 
@@ -32,21 +32,21 @@ void key(std::string_view text) {
   dynamodb::parse_session(text, {});
 }
 
-void reply(std::string_view text) {
-  dynamodb::ReplyParser parser;
-  const dynamodb::ReplyParser::OnItem look = [](dynamodb::Item& item) {
+void response(std::string_view text) {
+  dynamodb::ResponseParser parser;
+  const dynamodb::ResponseParser::OnItem take = [](dynamodb::Item& item) {
     UNUM_ASSERT(!item.value || item.value->capacity() >= item.value->size());
     dynamodb::parse_key(item.name, item.full_name);
   };
   std::vector<std::string> left;
   std::string body(text);
   refused_or_read([&] { parser.item(body); });
-  refused_or_read([&] { parser.batch_get(body, look, left); });
+  refused_or_read([&] { parser.batch_get(body, take, left); });
   refused_or_read([&] { parser.batch_delete(body, left); });
-  refused_or_read([&] { parser.scan(body, look); });
+  refused_or_read([&] { parser.scan(body, take); });
   refused_or_read([&] { parser.table(body); });
 }
 
 }  // namespace
 
-UNUM_FUZZ_TARGETS({"dynamodb-key", &key}, {"dynamodb-reply", &reply})
+UNUM_FUZZ_TARGETS({"dynamodb-key", &key}, {"dynamodb-response", &response})

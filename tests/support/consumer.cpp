@@ -49,7 +49,7 @@ struct Counting final : unum::ForwardingStore {
 };
 
 /// What waits is still there when it is asked for.
-unum::Task<void> look(unum::Reactor& reactor) {
+unum::Task<void> check(unum::Reactor& reactor) {
   const std::string waiting = unum::describe_waiting(reactor);
   if (waiting.find("reactor") == std::string::npos) std::abort();
   co_await reactor.yield();
@@ -60,7 +60,7 @@ unum::Task<void> look(unum::Reactor& reactor) {
 unum::Task<void> step(unum::Reactor& reactor, unum::Store& opened) {
   Counting store(opened);
   unum::TaskGroup others;
-  others.spawn(look(reactor));
+  others.spawn(check(reactor));
   std::vector<unum::Function> functions;
   functions.push_back(unum::Function::parse(
       R"({"Name": "A", "Start": true, "Next": {"Name": "B", "InputType": "Scalar"}})", "a.json"));

@@ -176,7 +176,7 @@ std::unique_ptr<Handle> Dispatcher::take_handle(Origin& origin) {
 void Dispatcher::start(Transfer& transfer) noexcept {
   Origin& origin = transfer.origin_;
   transfer.phase_ = Transfer::Phase::connecting;
-  transfer.looked_at_ = reactor_.now();
+  transfer.checked_at_ = reactor_.now();
   connecting_.push_back(transfer);
   ++in_flight_;
   ++origin.in_flight;
@@ -198,7 +198,7 @@ bool Dispatcher::on_request(Transfer& transfer) noexcept {
   if (transfer.phase_ == Transfer::Phase::connecting) {
     connecting_.remove(transfer);
     transfer.phase_ = Transfer::Phase::sent;
-    transfer.looked_at_ = reactor_.now();
+    transfer.checked_at_ = reactor_.now();
     sent_.push_back(transfer);
     try {
       watch_sent();
@@ -232,16 +232,16 @@ void Dispatcher::give_up(Transfer& transfer, End how) noexcept {
   if (!multi_->inside()) {
     finish(transfer, how, CURLE_OK);
     admit();
-  } else if (!transfer.doomed_) {
-    transfer.doomed_ = true;
+  } else if (!transfer.abandoned_) {
+    transfer.abandoned_ = true;
     if (transfer.end_ == End::none) transfer.end_ = how;
-    ++doomed_;
+    ++abandoned_;
   }
 }
 
 void Dispatcher::finish(Transfer& transfer, End how, CURLcode code) noexcept {
   (transfer.phase_ == Transfer::Phase::connecting ? connecting_ : sent_).remove(transfer);
-  if (transfer.doomed_) --doomed_;
+  if (transfer.abandoned_) --abandoned_;
   Origin& origin = transfer.origin_;
   --in_flight_;
   --origin.in_flight;
@@ -273,15 +273,15 @@ void Dispatcher::on_done(CURL* easy, CURLcode result) noexcept {
 }
 
 void Dispatcher::on_turn_end() noexcept {
-  if (doomed_ > 0) end_doomed();
+  if (abandoned_ > 0) end_abandoned();
   if (first_turn_ != nullptr) admit();
 }
 
-void Dispatcher::end_doomed() noexcept {
+void Dispatcher::end_abandoned() noexcept {
   for (TransferList* list : {&connecting_, &sent_}) {
     for (Transfer* transfer = list->front(); transfer != nullptr;) {
       Transfer* after = TransferList::after(*transfer);
-      if (transfer->doomed_) finish(*transfer, transfer->end_, CURLE_OK);
+      if (transfer->abandoned_) finish(*transfer, transfer->end_, CURLE_OK);
       transfer = after;
     }
   }
@@ -307,13 +307,13 @@ void Dispatcher::end_all(End how) noexcept {
 /// All have the same time to connect, so one timer for the first of them serves all.
 void Dispatcher::watch_connecting() {
   if (connect_timer_.heap_index != Timer::kNotInHeap || connecting_.empty()) return;
-  connect_timer_.when = connecting_.front()->looked_at_ + options_.connect_timeout;
+  connect_timer_.when = connecting_.front()->checked_at_ + options_.connect_timeout;
   reactor_.add_timer(connect_timer_);
 }
 
 void Dispatcher::on_connect_timer() noexcept {
   const Deadline began_before = reactor_.now() - options_.connect_timeout;
-  while (!connecting_.empty() && connecting_.front()->looked_at_ <= began_before) {
+  while (!connecting_.empty() && connecting_.front()->checked_at_ <= began_before) {
     finish(*connecting_.front(), End::connect_timeout, CURLE_OK);
   }
   try {
@@ -326,37 +326,37 @@ void Dispatcher::on_connect_timer() noexcept {
 
 // --- What was sent keeps moving ---------------------------------------------------------------
 
-/// Those that were sent are in the order in which they were looked at, so here, too, one timer
-/// does. Looking more than once in the time allowed tells sooner that it is over.
-constexpr int kLooksPerStall = 4;
+/// Those that were sent are in the order in which they were last checked, so one timer serves
+/// all of these, too. Checking several times within the allowed time notices its end sooner.
+constexpr int kChecksPerStall = 4;
 // A trickle is borne for longer than silence.
-constexpr int kLooksPerTrickle = 3 * kLooksPerStall;
+constexpr int kChecksPerTrickle = 3 * kChecksPerStall;
 
 void Dispatcher::watch_sent() {
   if (options_.stall_timeout.count() == 0 || sent_.empty() ||
       stall_timer_.heap_index != Timer::kNotInHeap) {
     return;
   }
-  stall_timer_.when = sent_.front()->looked_at_ + options_.stall_timeout / kLooksPerStall;
+  stall_timer_.when = sent_.front()->checked_at_ + options_.stall_timeout / kChecksPerStall;
   reactor_.add_timer(stall_timer_);
 }
 
 void Dispatcher::on_stall_timer() noexcept {
-  const Deadline looked_at_before = reactor_.now() - options_.stall_timeout / kLooksPerStall;
-  while (!sent_.empty() && sent_.front()->looked_at_ <= looked_at_before) {
+  const Deadline checked_before = reactor_.now() - options_.stall_timeout / kChecksPerStall;
+  while (!sent_.empty() && sent_.front()->checked_at_ <= checked_before) {
     Transfer& transfer = *sent_.front();
     const std::uint64_t moved = transfer.handle_->bytes_moved();
     const std::uint64_t gained = moved - transfer.bytes_moved_;
     const bool trickles = !transfer.request_.slow_answer && gained < kHttpTrickleBytes;
-    transfer.still_looks_ = gained == 0 ? transfer.still_looks_ + 1 : 0;
-    transfer.slow_looks_ = trickles ? transfer.slow_looks_ + 1 : 0;
-    if (transfer.still_looks_ == kLooksPerStall || transfer.slow_looks_ == kLooksPerTrickle) {
-      const bool silent = transfer.still_looks_ == kLooksPerStall;
+    transfer.still_checks_ = gained == 0 ? transfer.still_checks_ + 1 : 0;
+    transfer.slow_checks_ = trickles ? transfer.slow_checks_ + 1 : 0;
+    if (transfer.still_checks_ == kChecksPerStall || transfer.slow_checks_ == kChecksPerTrickle) {
+      const bool silent = transfer.still_checks_ == kChecksPerStall;
       finish(transfer, silent ? End::stalled : End::trickles, CURLE_OK);
       continue;
     }
     transfer.bytes_moved_ = moved;
-    transfer.looked_at_ = reactor_.now();
+    transfer.checked_at_ = reactor_.now();
     sent_.remove(transfer);
     sent_.push_back(transfer);
   }

@@ -78,7 +78,7 @@ class Dispatcher final : public Multi::Owner {
   std::unique_ptr<Handle> take_handle(Origin& origin);
   void tear_down() noexcept;
   void end_all(End how) noexcept;
-  void end_doomed() noexcept;
+  void end_abandoned() noexcept;
   void watch_connecting();
   void on_connect_timer() noexcept;
   void watch_sent();
@@ -93,7 +93,7 @@ class Dispatcher final : public Multi::Owner {
   TransferList connecting_;  ///< In the order in which they began.
   TransferList sent_;
   std::size_t in_flight_ = 0;
-  std::size_t doomed_ = 0;
+  std::size_t abandoned_ = 0;
   Origin* first_turn_ = nullptr;
   Origin* last_turn_ = nullptr;
   Gate gate_;

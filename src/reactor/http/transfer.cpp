@@ -63,7 +63,7 @@ int status_in(std::string_view line) noexcept {
 }  // namespace
 
 Transfer::Transfer(Dispatcher& dispatcher, Request request, const Wait& wait)
-    : BoundedWait(dispatcher.reactor(), wait, &on_given_up),
+    : detail::BoundedWait(dispatcher.reactor(), wait, &on_given_up),
       dispatcher_(dispatcher),
       request_((check(request), std::move(request))),
       wait_(wait),
@@ -91,7 +91,7 @@ void Transfer::await_suspend(std::coroutine_handle<> waiter) {
   dispatcher_.submit(*this);
 }
 
-void Transfer::on_given_up(BoundedWait& wait, int why) noexcept {
+void Transfer::on_given_up(detail::BoundedWait& wait, int why) noexcept {
   auto& self = static_cast<Transfer&>(wait);
   self.dispatcher_.give_up(self, why == -ETIME ? End::deadline : End::stopped);
 }
@@ -130,7 +130,7 @@ Response Transfer::await_resume() {
 // --- What comes -------------------------------------------------------------------------------
 
 bool Transfer::on_header(std::string_view line) {
-  if (doomed_) return false;
+  if (abandoned_) return false;
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
   if (line.empty()) {
     header_is_whole_ = response_.status >= 200;
@@ -160,7 +160,7 @@ bool Transfer::on_header(std::string_view line) {
 }
 
 bool Transfer::on_body(std::span<const std::byte> bytes) {
-  if (doomed_) return false;
+  if (abandoned_) return false;
   const std::uint64_t most =
       request_.body_bytes_max != 0 ? request_.body_bytes_max : kHttpBodyBytesMax;
   response_.body_bytes += bytes.size();
@@ -192,7 +192,7 @@ bool Transfer::on_body(std::span<const std::byte> bytes) {
 }
 
 std::size_t Transfer::on_source(std::span<std::byte> room) {
-  if (doomed_ || !request_.source) return CURL_READFUNC_ABORT;
+  if (abandoned_ || !request_.source) return CURL_READFUNC_ABORT;
   const std::size_t most =
       static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), source_bytes_left_));
   if (most == 0) return 0;

@@ -38,7 +38,7 @@ enum class End : std::uint8_t {
   out_of_memory,
 };
 
-class Transfer final : private BoundedWait, private Ready {
+class Transfer final : private detail::BoundedWait, private Ready {
  public:
   enum class Phase : std::uint8_t { made, queued, connecting, sent, over };
 
@@ -62,7 +62,7 @@ class Transfer final : private BoundedWait, private Ready {
   friend class Handle;
   friend class TransferList;
 
-  static void on_given_up(BoundedWait& wait, int why) noexcept;
+  static void on_given_up(detail::BoundedWait& wait, int why) noexcept;
   void end(End how, CURLcode code) noexcept;
   void end_by_curl(CURLcode code) noexcept;
   SendError error() const;
@@ -82,17 +82,17 @@ class Transfer final : private BoundedWait, private Ready {
   std::unique_ptr<Handle> handle_;  ///< While it is under way.
   Transfer* next_ = nullptr;        ///< In the list of its phase.
   Transfer* previous_ = nullptr;
-  Deadline looked_at_{};  ///< When it began to connect; once sent: when it was last looked at.
+  Deadline checked_at_{};  ///< When it began to connect; once sent: when it was last checked.
   std::uint64_t bytes_moved_ = 0;  ///< As seen then.
-  int still_looks_ = 0;            ///< How many looks in a row saw nothing move.
-  int slow_looks_ = 0;             ///< How many saw next to nothing.
+  int still_checks_ = 0;           ///< Checks in a row that saw nothing move.
+  int slow_checks_ = 0;            ///< Checks in a row that saw next to nothing.
   std::uint64_t source_bytes_left_ = 0;
   CURLcode code_ = CURLE_OK;
   Phase phase_ = Phase::made;
   Phase ended_in_ = Phase::made;
   End end_ = End::none;
   bool header_is_whole_ = false;
-  bool doomed_ = false;  ///< To be ended as soon as curl has returned, as `end_` says.
+  bool abandoned_ = false;  ///< Ends as `end_` says as soon as curl returns.
   std::string curl_says_;
 };
 

@@ -10,10 +10,10 @@
 namespace unum::dynamodb {
 namespace {
 
-// A batch's reply may hold 16 MB: this bounds what replies take together.
+// A batch's response may hold 16 MB: this bounds what responses take together.
 constexpr std::size_t kBatchesAtOnce = 16;
-// Replies of keys alone are small.
-constexpr std::size_t kLooksAtOnce = 64;
+// Responses of keys alone are small.
+constexpr std::size_t kChecksAtOnce = 64;
 // Large values of one read that are put together at once; each has parts in flight of its own.
 constexpr std::size_t kLargeAtOnce = 4;
 // So long eventual reads are asked again for what they do not show before a strong one settles it.
@@ -47,7 +47,7 @@ struct DynamoDbStore::Found {
 
 Task<void> DynamoDbStore::read_batches(const KeyTable& keys, std::span<const std::size_t> wanted,
                                        bool consistent, Found& found, Wait wait) {
-  const ReplyParser::OnItem take = [&](Item& item) {
+  const ResponseParser::OnItem take = [&](Item& item) {
     const std::size_t index = keys.find(item.name);
     if (index == KeyTable::kNone) return;
     if (item.value) {
@@ -125,22 +125,22 @@ Task<bool> DynamoDbStore::all_exist(const SessionContext& context,
 /// One batch, then two at once, then four, ...: whoever asks too early pays for one request.
 Task<bool> DynamoDbStore::all_exist(const KeyTable& keys, Wait wait) {
   std::size_t found = 0;
-  const ReplyParser::OnItem count = [&](Item&) { ++found; };
+  const ResponseParser::OnItem count = [&](Item&) { ++found; };
   const std::size_t batches = (keys.size() + kKeysABatch - 1) / kKeysABatch;
   std::size_t at_once = 1;
   for (std::size_t begin = 0; begin < batches;) {
     const std::size_t round = std::min(at_once, batches - begin);
-    const auto look = [&](std::size_t i) -> Task<void> {
+    const auto check = [&](std::size_t i) -> Task<void> {
       const std::size_t first = (begin + i) * kKeysABatch;
       const std::size_t size = std::min(kKeysABatch, keys.size() - first);
       std::array<std::string_view, kKeysABatch> asked;
       for (std::size_t at = 0; at < size; ++at) asked[at] = keys.key(first + at);
       co_await table_.batch_get(std::span(asked).first(size), Projection::key, true, count, wait);
     };
-    co_await for_each_bounded(round, kLooksAtOnce, look);
+    co_await for_each_bounded(round, kChecksAtOnce, check);
     begin += round;
     if (found < std::min(begin * kKeysABatch, keys.size())) co_return false;
-    at_once = std::min(at_once * 2, kLooksAtOnce);
+    at_once = std::min(at_once * 2, kChecksAtOnce);
   }
   co_return true;
 }

@@ -27,25 +27,24 @@ constexpr std::array<std::string_view, 1> kFailedCondition = {kConditionFailed};
 
 }  // namespace
 
-DynamoDbStore::DynamoDbStore(Reactor& reactor, aws::Session session, std::string name,
+DynamoDbStore::DynamoDbStore(Reactor& reactor, aws::OpenService opened, std::string name,
                              Settings settings)
     : reactor_(reactor),
-      session_(std::move(session)),
+      aws_(std::move(opened)),
       settings_(std::move(settings)),
-      table_(reactor, *session_.service, std::move(name)) {}
+      table_(reactor, *aws_.service, std::move(name)) {}
 
 StoreCounters DynamoDbStore::counters() const noexcept {
   StoreCounters counters;
-  counters.requests = session_.service->counters().requests;
-  counters.connections = session_.http->counters().connections;
+  counters.requests = aws_.service->counters().requests;
+  counters.connections = aws_.http->counters().connections;
   counters.capacity_units = table_.capacity_units();
   return counters;
 }
 
-Task<void> DynamoDbStore::close() { return session_.close(); }
+Task<void> DynamoDbStore::close() { return aws_.close(); }
 
-// --- Reading
-// ---------------------------------------------------------------------------------------------
+// --- Reading ------------------------------------------------------------------------------------
 
 Task<std::optional<std::string>> DynamoDbStore::get(const SessionContext& context,
                                                     const ItemId& item, Wait wait) {
@@ -103,8 +102,7 @@ Task<std::optional<std::string>> DynamoDbStore::value_of(std::string_view key, S
   throw_changing(table_.name(), key);
 }
 
-// --- Writing
-// ---------------------------------------------------------------------------------------------
+// --- Writing ------------------------------------------------------------------------------------
 
 std::optional<std::int64_t> DynamoDbStore::expires_at() const {
   if (!settings_.time_to_live) return std::nullopt;
@@ -202,8 +200,7 @@ Task<void> DynamoDbStore::put(const SessionContext& context, const ItemId& item,
   co_await delete_parts(key, old_writer, old->parts, wait);
 }
 
-// --- Removing
-// --------------------------------------------------------------------------------------------
+// --- Removing -----------------------------------------------------------------------------------
 
 Task<void> DynamoDbStore::remove(const SessionContext& context, std::span<const ItemId> items,
                                  Wait wait) {
@@ -215,7 +212,7 @@ Task<void> DynamoDbStore::remove(const SessionContext& context, std::span<const 
   std::vector<std::string> belongings;
   std::vector<std::string_view> batch;
   std::vector<std::string_view> all;
-  const ReplyParser::OnItem look = [&](Item& item) {
+  const ResponseParser::OnItem collect = [&](Item& item) {
     for (std::size_t part = 0; part < item.parts; ++part) {
       belongings.push_back(part_key(item.name, item.writer, part));
     }
@@ -227,7 +224,7 @@ Task<void> DynamoDbStore::remove(const SessionContext& context, std::span<const 
     all.push_back(keys.key(index));
     batch.push_back(keys.key(index));
     if (batch.size() < kKeysABatch && index + 1 < keys.size()) continue;
-    co_await table_.batch_get(batch, Projection::listing, true, look, wait);
+    co_await table_.batch_get(batch, Projection::listing, true, collect, wait);
     batch.clear();
   }
   // The items first: a value whose parts are gone would look damaged.

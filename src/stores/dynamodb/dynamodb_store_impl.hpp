@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "aws/session.hpp"
+#include "aws/open_service.hpp"
 #include "stores/dynamodb/dynamodb_store.hpp"
 #include "stores/dynamodb/key.hpp"
 #include "stores/dynamodb/key_table.hpp"
@@ -46,13 +46,13 @@ class DynamoDbStore final : public Store {
     std::optional<std::chrono::seconds> time_to_live;
     std::uint64_t table_bytes = 0;  ///< As the table was described; hours old.
   };
-  DynamoDbStore(Reactor& reactor, aws::Session session, std::string name, Settings settings);
+  DynamoDbStore(Reactor& reactor, aws::OpenService opened, std::string name, Settings settings);
 
   std::string_view type() const noexcept override { return "dynamodb"; }
   const std::string& name() const noexcept override { return table_.name(); }
   Reactor& reactor() const noexcept override { return reactor_; }
   StoreCounters counters() const noexcept override;
-  bool is_held_back() const noexcept override { return session_.service->is_held_back(); }
+  bool is_held_back() const noexcept override { return aws_.service->is_held_back(); }
 
   Task<std::optional<std::string>> get(const SessionContext& context, const ItemId& item,
                                        Wait wait) override;
@@ -136,7 +136,7 @@ class DynamoDbStore final : public Store {
   std::size_t scan_segments() const noexcept;
 
   Reactor& reactor_;
-  aws::Session session_;
+  aws::OpenService aws_;
   const Settings settings_;
   Table table_;
   ScanAndClaim requested_{*this, {.shared_from = 1}};  // a check is a request

@@ -5,14 +5,15 @@
 // numbers below 64, added to by UpdateItem, which answers with the whole node: so marks are
 // idempotent, and of all that mark a node the last one sees it full.
 //
-// The tree only says who is to look. Whoever sees the root full looks at all outcomes once,
+// The tree only says who checks. The instance that finds the root full checks all outcomes once,
 // strongly consistent, before it claims: marks that outlived their outcomes (a session that was
-// removed, items that expired) then cost looks, never a wrong claim. And everybody climbs on from a
-// full node, whether or not its own mark was new: a mark's writer may have died before it climbed.
+// removed, items that expired) then cost checks, never a wrong claim. And everybody climbs on from
+// a full node, whether or not its own mark was new: a mark's writer may have died before it
+// climbed.
 //
 // A name whose instance never marks (an ancestor that is only read) is marked by others: whoever
-// came first to a node looks for those of its names that are not known to take part. Ancestors have
-// their outcomes before any contributor begins, so one look is enough.
+// came first to a node checks those of its names that are not known to take part. Ancestors have
+// their outcomes before any contributor begins, so one check is enough.
 #include <algorithm>
 #include <bit>
 
@@ -205,7 +206,7 @@ Task<std::optional<FanInState>> DynamoDbStore::mark(Climb& way, std::span<const 
   co_return std::nullopt;
 }
 
-/// Looks for the names under this node that may never mark, and marks for those that are there.
+/// Checks the names under this node that may never mark, and marks for those that have outcomes.
 Task<std::optional<FanInState>> DynamoDbStore::mark_those_only_read(Climb& way, Wait wait) {
   std::vector<unsigned> candidates;
   for (unsigned slot = 0; slot < way.slots(); ++slot) {
@@ -230,7 +231,7 @@ Task<std::vector<unsigned>> DynamoDbStore::slots_that_exist(const Climb& way,
   const std::string prefix = session_prefix(way.context.session());
   std::vector<unsigned> there;
   if (way.level > 0) {
-    const auto look = [&](std::size_t i) -> Task<void> {
+    const auto check = [&](std::size_t i) -> Task<void> {
       const auto [from, to] = way.places(candidates[i]);
       KeyTable keys(prefix, to - from);
       for (std::size_t place = from; place < to; ++place) {
@@ -238,7 +239,7 @@ Task<std::vector<unsigned>> DynamoDbStore::slots_that_exist(const Climb& way,
       }
       if (co_await all_exist(keys, wait)) there.push_back(candidates[i]);
     };
-    co_await for_each_bounded(candidates.size(), kGroupsAtOnce, look);
+    co_await for_each_bounded(candidates.size(), kGroupsAtOnce, check);
     co_return there;
   }
   // The names of a group: one request for all.
@@ -251,7 +252,7 @@ Task<std::vector<unsigned>> DynamoDbStore::slots_that_exist(const Climb& way,
   std::vector<std::string_view> asked;
   for (std::size_t i = 0; i < keys.size(); ++i) asked.push_back(keys.key(i));
   std::vector<bool> exists(keys.size());
-  const ReplyParser::OnItem note = [&](Item& item) {
+  const ResponseParser::OnItem note = [&](Item& item) {
     const std::size_t index = keys.find(item.name);
     if (index != KeyTable::kNone) exists[index] = true;
   };

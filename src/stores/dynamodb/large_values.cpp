@@ -22,7 +22,7 @@ constexpr std::size_t kPartBytes = 384 * 1024;
 // Parts in flight of one value: each costs about a megabyte while it is written as JSON.
 constexpr std::size_t kPartsAtOnce = 16;
 
-// Times that others take the item away between two of our looks, before we say so.
+// Times that others take the item away between two of our reads, before the call fails.
 constexpr unsigned kRemovalsMax = 5;
 
 /// Where the value's parts begin, and its end. None begins within a UTF-8 character, so that parts

@@ -108,7 +108,7 @@ Task<std::vector<ListedItem>> DynamoDbStore::list(const SessionContext& context,
                   std::chrono::nanoseconds(settings_.tuning.orphan_age).count());
   std::vector<ListedItem> listed;
   std::vector<std::size_t> unsized;  // written by others, who do not note how many bytes
-  const ReplyParser::OnItem take = [&](Item& item) {
+  const ResponseParser::OnItem take = [&](Item& item) {
     if (!orphans.see(item)) return;
     std::optional<ParsedKey> key = parse_key(item.name, item.full_name);
     if (!key) return;
@@ -131,7 +131,7 @@ Task<std::vector<std::string>> DynamoDbStore::list_sessions(Wait wait) {
   Orphans orphans(unix_ns(reactor().wall_time()) -
                   std::chrono::nanoseconds(settings_.tuning.orphan_age).count());
   std::set<std::string> sessions;
-  const ReplyParser::OnItem take = [&](Item& item) {
+  const ResponseParser::OnItem take = [&](Item& item) {
     if (!orphans.see(item)) return;
     if (auto session = parse_session(item.name, item.full_name)) {
       sessions.insert(std::move(*session));

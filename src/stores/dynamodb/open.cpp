@@ -124,33 +124,33 @@ Task<std::unique_ptr<Store>> open_dynamodb_store(Reactor& reactor, std::string_v
   std::string table_name(name);
   Wait opening = wait;
   opening.deadline = aws::opening_deadline(reactor, settings.options, wait);
-  aws::SessionOptions session_options =
-      aws::session_options(settings.options, "dynamodb:" + table_name);
-  aws::Session session = co_await aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0,
-                                                    std::move(session_options), opening);
+  aws::ServiceOptions service_options =
+      aws::service_options(settings.options, "dynamodb:" + table_name);
+  aws::OpenService opened = co_await aws::open_service(reactor, "dynamodb", aws::Protocol::json_1_0,
+                                                       std::move(service_options), opening);
   std::exception_ptr failure;
   try {
-    Table table(reactor, *session.service, table_name);
+    Table table(reactor, *opened.service, table_name);
     std::optional<TableDescription> description = co_await describe(table, opening);
     settings.table_bytes = (co_await wait_until_active(
-                                reactor, table, session.service->endpoint(), std::move(description),
+                                reactor, table, opened.service->endpoint(), std::move(description),
                                 Absence::is_final, tuning.creation_wait, settings.options, wait))
                                .bytes;
     opening.deadline = aws::opening_deadline(reactor, settings.options, wait);
     co_await check_writable(table, opening);
-    session.service->set_opening(false);
+    opened.service->set_opening(false);
   } catch (...) {
     failure = std::current_exception();
   }
   if (failure) {
-    co_await session.close();
+    co_await opened.close();
     std::rethrow_exception(failure);
   }
   if (settings.time_to_live && settings.options.warn) {
     settings.options.warn(
         time_to_live_warning("dynamodb:" + table_name, *settings.time_to_live, kTimeToLive));
   }
-  co_return std::make_unique<DynamoDbStore>(reactor, std::move(session), std::move(table_name),
+  co_return std::make_unique<DynamoDbStore>(reactor, std::move(opened), std::move(table_name),
                                             std::move(settings));
 }
 
@@ -162,13 +162,13 @@ Task<bool> create_dynamodb_store(Reactor& reactor, std::string_view name, Wait w
   options.in_flight_max = 2;
   Wait opening = wait;
   opening.deadline = aws::opening_deadline(reactor, options, wait);
-  aws::SessionOptions session_options = aws::session_options(options, "dynamodb:" + table_name);
-  aws::Session session = co_await aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0,
-                                                    std::move(session_options), opening);
+  aws::ServiceOptions service_options = aws::service_options(options, "dynamodb:" + table_name);
+  aws::OpenService opened = co_await aws::open_service(reactor, "dynamodb", aws::Protocol::json_1_0,
+                                                       std::move(service_options), opening);
   std::exception_ptr failure;
   bool made = false;
   try {
-    Table table(reactor, *session.service, table_name);
+    Table table(reactor, *opened.service, table_name);
     Table::Answer answer = co_await table.call(
         Operation::create_table, create_table_body(table.name()), {}, kTableExists, opening);
     made = answer.error_code.empty();
@@ -179,7 +179,7 @@ Task<bool> create_dynamodb_store(Reactor& reactor, std::string_view name, Wait w
       description = co_await describe(table, opening);
     }
     const StoreOptions nobody_told;
-    co_await wait_until_active(reactor, table, session.service->endpoint(), std::move(description),
+    co_await wait_until_active(reactor, table, opened.service->endpoint(), std::move(description),
                                made ? Absence::may_pass : Absence::is_final, kCreateWait,
                                nobody_told, wait);
     if (made && expires) {
@@ -190,7 +190,7 @@ Task<bool> create_dynamodb_store(Reactor& reactor, std::string_view name, Wait w
   } catch (...) {
     failure = std::current_exception();
   }
-  co_await session.close();
+  co_await opened.close();
   if (failure) std::rethrow_exception(failure);
   co_return made;
 }

@@ -102,8 +102,7 @@ bool is_text(std::string_view value) {
   return is_utf8(value);
 }
 
-// --- Attributes
-// ------------------------------------------------------------------------------------------
+// --- Attributes ---------------------------------------------------------------------------------
 
 void Attributes::begin(std::string_view name) {
   UNUM_ASSERT(count_ < names_.size());
@@ -137,8 +136,7 @@ void Attributes::add_value(std::string_view name, std::string_view value) {
   text_ += "\"}";
 }
 
-// --- Items
-// -----------------------------------------------------------------------------------------------
+// --- Items --------------------------------------------------------------------------------------
 
 std::string put_item_body(std::string_view table, const Attributes& item, Condition condition,
                           bool answer_old) {
@@ -239,8 +237,7 @@ std::string scan_body(std::string_view table, std::string_view prefix, Segment s
   return body;
 }
 
-// --- Nodes and claims
-// ------------------------------------------------------------------------------------
+// --- Nodes and claims ---------------------------------------------------------------------------
 
 std::string mark_body(std::string_view table, const Mark& mark) {
   Attributes values(Attributes::Form::placeholders,
@@ -310,8 +307,7 @@ std::string set_value_body(std::string_view table, std::string_view key,
   return body;
 }
 
-// --- The table
-// -------------------------------------------------------------------------------------------
+// --- The table ----------------------------------------------------------------------------------
 
 std::string describe_table_body(std::string_view table) { return table_body(table) + "}"; }
 

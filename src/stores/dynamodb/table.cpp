@@ -9,16 +9,16 @@
 namespace unum::dynamodb {
 namespace {
 
-// A reply holds at most 16 MB of items; in JSON a byte takes up to six.
-constexpr std::size_t kReplyBytesMax = 6u * 16 * 1024 * 1024 + 1024 * 1024;
+// A response holds at most 16 MB of items; in JSON a byte takes up to six.
+constexpr std::size_t kResponseBytesMax = 6u * 16 * 1024 * 1024 + 1024 * 1024;
 // Rounds in which the service does nothing at all before we give up, about ten seconds; and then
 // not before the store's patience has passed.
 constexpr unsigned kIdleRoundsMax = 15;
-// A reply of this size was cut by the limit of a page, not by throttling: go on at once.
+// A response of this size was cut by the limit of a page, not by throttling: go on at once.
 constexpr std::size_t kFullPageBytes = 1024 * 1024;
 constexpr std::size_t kDeletesAtOnce = 8;
-// After a batch's reply of this size the next one is expected to be long as well.
-constexpr std::size_t kLongReplyBytes = 64 * 1024;
+// After a batch's response of this size the next one is expected to be long as well.
+constexpr std::size_t kLongResponseBytes = 64 * 1024;
 
 struct OperationNames {
   std::string_view name;
@@ -82,16 +82,16 @@ Task<Table::Answer> Table::call(Operation operation, std::string body, std::stri
   call.expected = expected;
   call.may_hedge = is_read(operation);
   call.long_body = operation == Operation::batch_get && batches_are_long_;
-  call.body_bytes_max = kReplyBytesMax;
+  call.body_bytes_max = kResponseBytesMax;
   call.what = about;
-  aws::Reply reply = co_await service_.send(call, wait);
+  aws::ServiceAnswer answer = co_await service_.send(call, wait);
   // Whoever waits for the answer reads it before another one comes.
   parser_.set_call(std::move(about));
-  co_return Answer{std::move(reply.response.body), std::move(reply.error_code)};
+  co_return Answer{std::move(answer.response.body), std::move(answer.error_code)};
 }
 
 Task<void> Table::batch_get(std::span<const std::string_view> keys, Projection projection,
-                            bool consistent, const ReplyParser::OnItem& on_item, Wait wait) {
+                            bool consistent, const ResponseParser::OnItem& on_item, Wait wait) {
   std::vector<std::string> unprocessed;
   std::vector<std::string_view> asked;
   Pauses pauses;
@@ -101,7 +101,7 @@ Task<void> Table::batch_get(std::span<const std::string_view> keys, Projection p
     const std::string what = std::to_string(keys.size()) + " keys";
     Answer answer = co_await call(
         Operation::batch_get, batch_get_body(name_, keys, projection, consistent), what, {}, wait);
-    batches_are_long_ = answer.body.size() > kLongReplyBytes;
+    batches_are_long_ = answer.body.size() > kLongResponseBytes;
     std::vector<std::string> left;
     parser_.batch_get(answer.body, on_item, left);
     if (left.empty()) co_return;
@@ -160,7 +160,7 @@ Task<void> Table::delete_keys(std::span<const std::string_view> keys, Wait wait)
 }
 
 Task<void> Table::scan_segment(std::string_view prefix, Segment segment,
-                               const ReplyParser::OnItem& on_item, Wait wait) {
+                               const ResponseParser::OnItem& on_item, Wait wait) {
   std::string after;
   do {
     Answer answer =
@@ -170,7 +170,7 @@ Task<void> Table::scan_segment(std::string_view prefix, Segment segment,
 }
 
 Task<void> Table::scan(std::string_view prefix, std::size_t segments,
-                       const ReplyParser::OnItem& on_item, Wait wait) {
+                       const ResponseParser::OnItem& on_item, Wait wait) {
   const auto one = [&](std::size_t i) -> Task<void> {
     return scan_segment(prefix, {i, segments}, on_item, wait);
   };

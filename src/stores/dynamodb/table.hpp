@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "aws/open_service.hpp"
 #include "aws/retry.hpp"
-#include "aws/session.hpp"
-#include "stores/dynamodb/reply.hpp"
 #include "stores/dynamodb/request.hpp"
+#include "stores/dynamodb/response.hpp"
 #include "unum/reactor.hpp"
 #include "unum/store.hpp"
 
@@ -55,7 +55,7 @@ class Table {
   Table(Reactor& reactor, aws::ServiceClient& service, std::string name);
 
   const std::string& name() const noexcept { return name_; }
-  ReplyParser& parser() noexcept { return parser_; }
+  ResponseParser& parser() noexcept { return parser_; }
   double capacity_units() const noexcept { return parser_.capacity_units(); }
 
   struct Answer {
@@ -69,23 +69,23 @@ class Table {
   /// Looks all keys up, none of them twice in `keys`, in one request and as many more as the
   /// service leaves keys undone. Throws `throttled` when it leaves all of them undone too often.
   Task<void> batch_get(std::span<const std::string_view> keys, Projection projection,
-                       bool consistent, const ReplyParser::OnItem& on_item, Wait wait);
+                       bool consistent, const ResponseParser::OnItem& on_item, Wait wait);
   /// Deletes all keys, none of them twice in `keys`.
   Task<void> delete_keys(std::span<const std::string_view> keys, Wait wait);
   /// All items whose key begins with `prefix` (empty: all), in `segments` walks beside each other.
-  Task<void> scan(std::string_view prefix, std::size_t segments, const ReplyParser::OnItem& on_item,
-                  Wait wait);
+  Task<void> scan(std::string_view prefix, std::size_t segments,
+                  const ResponseParser::OnItem& on_item, Wait wait);
 
  private:
   Task<void> delete_batch(std::span<const std::string_view> keys, Wait wait);
   Task<void> scan_segment(std::string_view prefix, Segment segment,
-                          const ReplyParser::OnItem& on_item, Wait wait);
+                          const ResponseParser::OnItem& on_item, Wait wait);
 
   Reactor& reactor_;
   aws::ServiceClient& service_;
   const std::string name_;
-  ReplyParser parser_;
-  bool batches_are_long_ = false;  ///< The last one's reply was.
+  ResponseParser parser_;
+  bool batches_are_long_ = false;  ///< The last one's response was.
 };
 
 /// Keys that BatchGetItem takes at most, and deletes that BatchWriteItem does (API reference).

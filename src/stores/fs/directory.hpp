@@ -16,7 +16,7 @@ struct Directory {
   std::string component;              ///< Its name in its parent.
   bool name_durable = false;          ///< Its entry in its parent is on disk.
   /// Made through this object: all that is in it is younger, so that the kernel has its entries
-  /// cached, and a look for one does not wait for the disk.
+  /// cached, and a lookup of one does not wait for the disk.
   bool made_here = false;
   /// What was changed in it with a time stamp before this one is on disk.
   timespec synced_before{};

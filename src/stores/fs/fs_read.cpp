@@ -26,8 +26,8 @@ constexpr int kReadFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 constexpr std::size_t kFirstReadBytes = 64 * 1024;
 // Data that is cached in part ends a read at a page; what ends inside one is the end of the file.
 constexpr std::size_t kPageBytesMin = 4096;
-// Items looked at, or bytes read, before others get a turn: a fraction of a millisecond.
-constexpr std::size_t kLooksAtOnce = 1024;
+// Names checked, items read or bytes read before others get a turn: a fraction of a millisecond.
+constexpr std::size_t kChecksAtOnce = 1024;
 constexpr std::size_t kReadsAtOnce = 256;
 constexpr std::size_t kBytesAtOnce = 4 * 1024 * 1024;
 // Opened by the ring at a time: with more, what the first ones brought into the processor's cache
@@ -35,13 +35,13 @@ constexpr std::size_t kBytesAtOnce = 4 * 1024 * 1024;
 constexpr std::size_t kOpensAtOnce = 64;
 // Cold reads in flight for each one asked for: the disk, not a peer, is what is kept busy.
 constexpr std::size_t kColdFactor = 4;
-// On a slow file system a listing costs less than this many single looks.
+// On a slow file system a listing costs less than this many single checks.
 constexpr std::size_t kListingFrom = 64;
 // On a local one it does if the directory holds no more than about twice as many names as are
 // looked for: an entry takes 40 to 80 bytes of its directory.
 constexpr std::size_t kListedBytesMax = 128;
-// Single looks before a listing: most times when something is missing, the first one tells.
-constexpr std::size_t kLooksBeforeListing = 4;
+// Single checks before a listing: most times when something is missing, the first one tells.
+constexpr std::size_t kChecksBeforeListing = 4;
 
 /// The beginning of a file, of which `guess` says whether a plain read will do; -EAGAIN for what
 /// would need the disk.
@@ -81,26 +81,25 @@ Error unreadable(int error, int directory, const char* file) {
 
 }  // namespace
 
-// --- One item
-// ------------------------------------------------------------------------------------------
+// --- One item -----------------------------------------------------------------------------------
 
-FsStore::Look FsStore::read_cached(const Directory& directory, const char* file, bool with_stamp,
-                                   CacheGuess& guess, Found& out) {
+FsStore::CacheRead FsStore::read_cached(const Directory& directory, const char* file,
+                                        bool with_stamp, CacheGuess& guess, Found& out) {
   ++counters_.requests;
   const Descriptor open(calls_->open_cached(directory.fd.get(), file, directory.made_here));
-  if (open.get() == -ENOENT) return Look::absent;
+  if (open.get() == -ENOENT) return CacheRead::absent;
   if (open.get() == -EAGAIN || open.get() == -EINTR) {
     guess.was_asked(false);
-    return Look::cold;
+    return CacheRead::cold;
   }
-  if (means_no_descriptor(open.get())) return Look::cold;
+  if (means_no_descriptor(open.get())) return CacheRead::cold;
   if (!open) throw unreadable(-open.get(), directory.fd.get(), file);
   if (out.part) return read_part_cached(open.get(), directory, file, out);
   return read_cached(open.get(), directory, file, with_stamp, guess, out);
 }
 
-FsStore::Look FsStore::read_cached(int fd, const Directory& directory, const char* file,
-                                   bool with_stamp, CacheGuess& guess, Found& out) {
+FsStore::CacheRead FsStore::read_cached(int fd, const Directory& directory, const char* file,
+                                        bool with_stamp, CacheGuess& guess, Found& out) {
   struct ::stat status {};
   if (with_stamp) {
     const int error = calls_->stat(fd, status);
@@ -109,30 +108,30 @@ FsStore::Look FsStore::read_cached(int fd, const Directory& directory, const cha
   }
   thread_local const auto buffer = std::make_unique<char[]>(kFirstReadBytes);
   const long first = read_first_bytes(*calls_, fd, {buffer.get(), kFirstReadBytes}, guess);
-  if (first < 0) return Look::cold;
+  if (first < 0) return CacheRead::cold;
   std::size_t done = static_cast<std::size_t>(first);
   if (done % kPageBytesMin != 0) {
     out.value = padded_copy({buffer.get(), done});
-    return Look::found;
+    return CacheRead::found;
   }
   if (!with_stamp) {
     const int error = calls_->stat(fd, status);
     if (error < 0) throw unreadable(-error, directory.fd.get(), file);
   }
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (size > kValueBytesMax || size < done) return Look::cold;
+  if (size > kValueBytesMax || size < done) return CacheRead::cold;
   resize_padded(out.value, size);
   std::copy_n(buffer.get(), done, out.value.data());
   while (done < size) {
     const long count = calls_->read_cached(fd, std::span(out.value).subspan(done), done);
-    if (count <= 0) return Look::cold;
+    if (count <= 0) return CacheRead::cold;
     done += static_cast<std::size_t>(count);
   }
-  return Look::found;
+  return CacheRead::found;
 }
 
-FsStore::Look FsStore::read_part_cached(int fd, const Directory& directory, const char* file,
-                                        Found& out) {
+FsStore::CacheRead FsStore::read_part_cached(int fd, const Directory& directory, const char* file,
+                                             Found& out) {
   struct ::stat status {};
   const int error = calls_->stat(fd, status);
   if (error < 0) throw unreadable(-error, directory.fd.get(), file);
@@ -141,10 +140,10 @@ FsStore::Look FsStore::read_part_cached(int fd, const Directory& directory, cons
   for (std::size_t done = 0; done < out.value.size();) {
     const auto rest = std::span(out.value).subspan(done);
     const long count = calls_->read_cached(fd, rest, out.part->offset + done);
-    if (count <= 0) return Look::cold;
+    if (count <= 0) return CacheRead::cold;
     done += static_cast<std::size_t>(count);
   }
-  return Look::found;
+  return CacheRead::found;
 }
 
 /// The same where the kernel has to wait for the disk or for a server.
@@ -226,17 +225,18 @@ Task<bool> FsStore::read_item(const SessionContext& context, const ItemPath& pat
       if (session && forget_if_gone(context, *session)) continue;
       co_return false;
     }
-    Look look = Look::cold;
+    CacheRead read = CacheRead::cold;
     if (calls_->is_slow()) {
       co_await revalidate(*directory, wait);
     } else {
       CacheGuess guess(reactor());  // of a single value nothing can be guessed
-      look = read_cached(*directory, path.file(), with_stamp, guess, out);
+      read = read_cached(*directory, path.file(), with_stamp, guess, out);
     }
-    if (look == Look::cold) {
-      look = co_await read_waiting(*directory, path.file(), out, wait) ? Look::found : Look::absent;
+    if (read == CacheRead::cold) {
+      read = co_await read_waiting(*directory, path.file(), out, wait) ? CacheRead::found
+                                                                       : CacheRead::absent;
     }
-    if (look == Look::found) co_return true;
+    if (read == CacheRead::found) co_return true;
     if (!forget_if_gone(context, *directory)) co_return false;
   }
   co_return false;
@@ -275,8 +275,7 @@ Task<std::optional<std::string>> FsStore::get_range(const SessionContext& contex
   co_return std::move(found.value);
 }
 
-// --- Many
-// ----------------------------------------------------------------------------------------------
+// --- Many ---------------------------------------------------------------------------------------
 
 Task<std::vector<std::optional<std::string>>> FsStore::get_many(const SessionContext& context,
                                                                 std::span<const Pointer> pointers,
@@ -322,8 +321,8 @@ Task<void> FsStore::read_on_ring(const Directory& directory, std::span<const Poi
     if (fd < 0) throw unreadable(-fd, directory.fd.get(), path.file());
     const Descriptor open(fd);
     Found found;
-    const Look look = read_cached(fd, directory, path.file(), false, guess, found);
-    if (look == Look::cold) {
+    const CacheRead read = read_cached(fd, directory, path.file(), false, guess, found);
+    if (read == CacheRead::cold) {
       cold.push_back(i);
     } else {
       values[i] = std::move(found.value);
@@ -342,14 +341,14 @@ Task<void> FsStore::read_at_once(const Directory& directory, std::span<const Poi
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < pointers.size(); ++i) {
     const ItemPath path(pointers[i].name(), ItemKind::outcome);
-    Look look = Look::cold;
+    CacheRead read = CacheRead::cold;
     if (path.directories().empty()) {
-      look = read_cached(directory, path.file(), false, guess, found);
+      read = read_cached(directory, path.file(), false, guess, found);
     }
-    if (look == Look::found) {
+    if (read == CacheRead::found) {
       bytes += found.value.size();
       values[i] = std::move(found.value);
-    } else if (look == Look::cold || calls_->is_gone(directory.fd.get())) {
+    } else if (read == CacheRead::cold || calls_->is_gone(directory.fd.get())) {
       cold.push_back(i);
     }
     if (bytes >= kBytesAtOnce || i % kReadsAtOnce == kReadsAtOnce - 1) {
@@ -379,8 +378,7 @@ Task<void> FsStore::read_cold(const SessionContext& context, std::span<const Poi
   co_await for_each_bounded(places.size(), in_flight_max_ * kColdFactor, read_one);
 }
 
-// --- Existence
-// -----------------------------------------------------------------------------------------
+// --- Existence ----------------------------------------------------------------------------------
 
 Task<bool> FsStore::all_exist(const SessionContext& context, std::span<const Pointer> pointers,
                               Wait wait) {
@@ -393,20 +391,21 @@ Task<bool> FsStore::all_exist(const SessionContext& context, std::span<const Poi
     NameSet listed;
     for (std::size_t i = 0; all && i < pointers.size(); ++i) {
       const ItemPath path(pointers[i].name(), ItemKind::outcome);
-      if (i == kLooksBeforeListing && pointers.size() >= kListingFrom) {
+      if (i == kChecksBeforeListing && pointers.size() >= kListingFrom) {
         co_await list_if_cheaper(*directory, pointers.size(), listed);
       }
       if (listed.contains(path.file())) continue;
       ++counters_.requests;
       if (!path.directories().empty()) {
         all = co_await exist_one(context, pointers[i], wait);
-      } else if (const int error = calls_->look(directory->fd.get(), path.file()); error < 0) {
+      } else if (const int error = calls_->check_exists(directory->fd.get(), path.file());
+                 error < 0) {
         if (error != -ENOENT) {
           throw file_error(-error, "looking for", directory->fd.get(), path.file());
         }
         all = false;
       }
-      if (i % kLooksAtOnce == kLooksAtOnce - 1) {
+      if (i % kChecksAtOnce == kChecksAtOnce - 1) {
         co_await reactor().yield();
         check_wait(*this, "all_exist", wait);
       }
@@ -417,11 +416,12 @@ Task<bool> FsStore::all_exist(const SessionContext& context, std::span<const Poi
   co_return false;
 }
 
-/// Lists the directory if that costs less than that many looks. What it cannot list is looked at.
-Task<void> FsStore::list_if_cheaper(const Directory& directory, std::size_t looks, NameSet& out) {
+/// Lists the directory if that costs less than that many checks. What it cannot list is checked
+/// singly.
+Task<void> FsStore::list_if_cheaper(const Directory& directory, std::size_t checks, NameSet& out) {
   struct ::stat status {};
   if (calls_->stat(directory.fd.get(), status) < 0) co_return;
-  if (static_cast<std::size_t>(status.st_size) > looks * kListedBytesMax) co_return;
+  if (static_cast<std::size_t>(status.st_size) > checks * kListedBytesMax) co_return;
   // A descriptor of its own has a position of its own.
   const int fd = co_await calls_->open_at(directory.fd.get(), ".", O_RDONLY | O_DIRECTORY, 0);
   const Descriptor open(fd);
@@ -443,7 +443,7 @@ Task<bool> FsStore::exist_one(const SessionContext& context, const Pointer& poin
   co_return result == 0;
 }
 
-/// Where a look takes a round trip: many at once, or a single listing for many names.
+/// Where a check takes a round trip: many at once, or a single listing for many names.
 Task<bool> FsStore::exist_slow(const SessionContext& context, std::span<const Pointer> pointers,
                                Wait wait) {
   DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
@@ -468,10 +468,10 @@ Task<bool> FsStore::exist_slow(const SessionContext& context, std::span<const Po
   }
   co_await revalidate(*directory, wait);
   bool all = true;
-  const auto look = [&](std::size_t i) -> Task<void> {
+  const auto check = [&](std::size_t i) -> Task<void> {
     if (all && !co_await exist_one(context, pointers[i], wait)) all = false;
   };
-  co_await for_each_bounded(pointers.size(), in_flight_max_, look);
+  co_await for_each_bounded(pointers.size(), in_flight_max_, check);
   co_return all;
 }
 

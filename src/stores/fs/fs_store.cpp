@@ -122,8 +122,7 @@ Task<void> remove_if_old(SystemCalls& calls, int directory, const char* name, Wa
 
 }  // namespace
 
-// --- Opening and making
-// --------------------------------------------------------------------------------
+// --- Opening and making -------------------------------------------------------------------------
 
 Task<std::unique_ptr<Store>> open_fs_store(Reactor& reactor, std::string_view name,
                                            const StoreOptions& options) {
@@ -205,8 +204,7 @@ Task<void> FsStore::close() {
   sessions_.clear();
 }
 
-// --- Listing
-// -------------------------------------------------------------------------------------------
+// --- Listing ------------------------------------------------------------------------------------
 
 Task<void> FsStore::list_items(DirectoryPtr directory, std::string prefix,
                                std::vector<ListedItem>& out, Wait wait) {
@@ -289,8 +287,7 @@ Task<std::vector<std::string>> FsStore::list_sessions(Wait wait) {
   co_return ids;
 }
 
-// --- Removing
-// ------------------------------------------------------------------------------------------
+// --- Removing -----------------------------------------------------------------------------------
 
 /// Removes the directory and those above it, as far as they are empty.
 Task<void> FsStore::remove_if_empty(DirectoryPtr directory, const Directory* until) {
@@ -328,8 +325,7 @@ Task<void> FsStore::remove(const SessionContext& context, std::span<const ItemId
   forget_if_gone(context, *session);
 }
 
-// --- Before a claim
-// ------------------------------------------------------------------------------------
+// --- Before a claim -----------------------------------------------------------------------------
 
 Task<void> FsStore::settle(const SessionContext& context, Wait wait) {
   if (!durable_) co_return;

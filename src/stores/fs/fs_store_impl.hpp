@@ -66,7 +66,7 @@ class FsStore final : public Store {
   Task<void> close() override;
 
  private:
-  /// A file that is written but has no name yet, or one that nobody looks for; gone when this goes.
+  /// A file that is written but has no name yet, or one that nobody looks up; gone when this goes.
   struct Temporary {
     SystemCalls* calls = nullptr;
     std::shared_ptr<const Descriptor> file;
@@ -91,17 +91,18 @@ class FsStore final : public Store {
     timespec changed{};
     std::optional<ByteRange> part{};  ///< Of the file, that is to be read; nothing: the whole.
   };
-  enum class Look : std::uint8_t { found, absent, cold };
+  /// What the kernel's cache holds of a file; `cold`: reading it may wait for the disk.
+  enum class CacheRead : std::uint8_t { found, absent, cold };
   /// One of the places for writes in flight, which bound the descriptors they hold.
   class Slot;
 
   // Reading.
-  Look read_cached(const Directory& directory, const char* file, bool with_stamp, CacheGuess& guess,
-                   Found& out);
+  CacheRead read_cached(const Directory& directory, const char* file, bool with_stamp,
+                        CacheGuess& guess, Found& out);
   /// The same of a file that is open.
-  Look read_cached(int fd, const Directory& directory, const char* file, bool with_stamp,
-                   CacheGuess& guess, Found& out);
-  Look read_part_cached(int fd, const Directory& directory, const char* file, Found& out);
+  CacheRead read_cached(int fd, const Directory& directory, const char* file, bool with_stamp,
+                        CacheGuess& guess, Found& out);
+  CacheRead read_part_cached(int fd, const Directory& directory, const char* file, Found& out);
   Task<bool> read_waiting(const Directory& directory, const char* file, Found& out, Wait wait);
   Task<bool> read_item(const SessionContext& context, const ItemPath& path, bool with_stamp,
                        Found& out, DirectoryPtr& directory, Wait wait);
@@ -119,9 +120,9 @@ class FsStore final : public Store {
   Task<void> revalidate(const Directory& directory, Wait wait);
   Task<bool> exist_slow(const SessionContext& context, std::span<const Pointer> pointers,
                         Wait wait);
-  Task<void> list_if_cheaper(const Directory& directory, std::size_t looks, NameSet& out);
+  Task<void> list_if_cheaper(const Directory& directory, std::size_t checks, NameSet& out);
   Task<bool> exist_one(const SessionContext& context, const Pointer& pointer, Wait wait);
-  /// Forgets the session if its directory was removed behind us: then look again.
+  /// Forgets the session if its directory was removed behind us: it may have been made anew.
   bool forget_if_gone(const SessionContext& context, const Directory& directory) noexcept;
 
   // Writing.

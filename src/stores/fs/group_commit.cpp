@@ -58,8 +58,7 @@ GroupCommit::~GroupCommit() {
 
 Task<void> GroupCommit::drain() { co_await tasks_.drain(); }
 
-// --- Data
-// ----------------------------------------------------------------------------------------------
+// --- Data ---------------------------------------------------------------------------------------
 
 Task<int> GroupCommit::data(std::shared_ptr<const Descriptor> file, std::size_t bytes, Wait wait) {
   if (!next_data_) next_data_ = std::make_shared<DataBatch>();
@@ -117,8 +116,7 @@ Task<void> GroupCommit::flush_each(DataBatch& batch) {
   co_await for_each_bounded(count, kFlushesInFlightMax, flush_one);
 }
 
-// --- Names
-// ---------------------------------------------------------------------------------------------
+// --- Names --------------------------------------------------------------------------------------
 
 std::size_t GroupCommit::NamesBatch::place_of(const Directory* directory) const noexcept {
   const auto found =

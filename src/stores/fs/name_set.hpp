@@ -1,8 +1,8 @@
-// The names in a directory as a set: of many names, cheaper than a look at each.
+// The names in a directory as a set: of many names, cheaper than a check of each.
 //
-// A listing costs half of what single looks at as many names do (docs/performance.md). It holds
+// A listing costs half of what single checks of as many names do (docs/performance.md). It holds
 // what was there; what it does not hold may have come since, or be left out by a file system that
-// was changed meanwhile, and wants a look of its own.
+// was changed meanwhile, and needs a check of its own.
 #pragma once
 
 #include <cstddef>

@@ -51,8 +51,7 @@ bool SystemCall::await_suspend(std::coroutine_handle<> waiter) {
   return true;
 }
 
-// --- The table
-// ---------------------------------------------------------------------------------------------
+// --- The table ----------------------------------------------------------------------------------
 
 int SystemCalls::execute(const Request& request) noexcept { return execute_once(request); }
 
@@ -85,7 +84,7 @@ int SystemCalls::stat(int fd, struct ::stat& out) noexcept {
   return ::fstat(fd, &out) == 0 ? 0 : -errno;
 }
 
-int SystemCalls::look(int directory, const char* file) noexcept {
+int SystemCalls::check_exists(int directory, const char* file) noexcept {
   return ::faccessat(directory, file, F_OK, 0) == 0 ? 0 : -errno;
 }
 
@@ -103,8 +102,7 @@ timespec SystemCalls::stamp_time() noexcept {
   return now;
 }
 
-// --- The calls
-// ---------------------------------------------------------------------------------------------
+// --- The calls ----------------------------------------------------------------------------------
 
 SystemCall SystemCalls::open_at(int directory, const char* path, int flags, unsigned mode,
                                 const Wait& wait) noexcept {

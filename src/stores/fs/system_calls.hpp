@@ -21,10 +21,14 @@
 
 namespace unum::fs {
 
+using detail::Opcode;
+using detail::OperationAwaiter;
+using detail::Request;
+
 class SystemCalls;
 
 /// One call, awaited at once: >= 0, or a negative errno; -ETIME or -ECANCELED when the wait ended
-/// first. A call in place does not look at its wait.
+/// first. A call in place ignores its wait.
 class [[nodiscard]] SystemCall final {
  public:
   SystemCall(SystemCalls& calls, const Request& request, const Wait& wait, bool in_place) noexcept
@@ -64,7 +68,7 @@ class SystemCalls {
   /// By the reactor, which repeats what a signal broke off.
   virtual OperationAwaiter submit(const Request& request, const Wait& wait);
   /// Opens a file to read that the kernel has cached; -EAGAIN for what would need the disk, and for
-  /// a name that nobody has looked for yet. Kernels before 5.12 and some sandboxes have no such
+  /// a name that was never looked up. Kernels before 5.12 and some sandboxes have no such
   /// call: there, and where `waits_never` says that nothing is on the disk only, it is a plain
   /// open.
   virtual int open_cached(int directory, const char* file, bool waits_never) noexcept;
@@ -72,7 +76,7 @@ class SystemCalls {
   virtual long read_cached(int fd, std::span<char> buffer, std::size_t offset) noexcept;
   virtual int stat(int fd, struct ::stat& out) noexcept;
   /// Whether there is a file of this name: 0, or -ENOENT, or what is wrong.
-  virtual int look(int directory, const char* file) noexcept;
+  virtual int check_exists(int directory, const char* file) noexcept;
   /// Appends the entries of a directory, without "." and "..".
   virtual int list(int directory, std::vector<DirectoryEntry>& out) noexcept;
   /// Begins to write a file's data to the disk. Only a hint.

@@ -28,15 +28,15 @@ Task<std::string> S3Store::put_in_parts(const Target& target, std::string_view v
                                         bool if_absent, Wait wait) {
   if (if_absent) {
     co_await require_conditional_parts(wait);
-    // A look is cheaper than an upload that comes too late.
+    // An existence check is cheaper than an upload that comes too late.
     aws::Call call;
     call.method = http::Method::head;
     call.path = target.path();
     call.signing = aws::Signing::query;
     call.expected = kNotFound;
     call.what = target.what();
-    const aws::Reply reply = co_await session_.service->send(call, wait);
-    if (reply.error_code.empty()) co_return "PreconditionFailed";
+    const aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
+    if (answer.error_code.empty()) co_return "PreconditionFailed";
   }
   co_return co_await run_upload(target, value, if_absent, wait);
 }
@@ -82,8 +82,8 @@ Task<std::string> S3Store::begin_upload(const Target& target, Wait wait) {
   call.query = "uploads=";
   call.headers = headers;
   call.what = target.what();
-  aws::Reply reply = co_await session_.service->send(call, wait);
-  co_return parse_upload_id(reply.response.body);
+  aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
+  co_return parse_upload_id(answer.response.body);
 }
 
 Task<void> S3Store::upload_parts(const Target& target, Upload& upload, std::string_view value,
@@ -106,10 +106,10 @@ Task<void> S3Store::upload_parts(const Target& target, Upload& upload, std::stri
     call.body = part;
     call.unsigned_payload = true;
     call.what = target.what();
-    const aws::Reply reply = co_await session_.service->send(call, wait);
+    const aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
     std::string& text = upload.parts[i];
     text = "<Part><PartNumber>" + std::to_string(i + 1) + "</PartNumber><ETag>";
-    append_xml(text, reply.response.header("etag"));
+    append_xml(text, answer.response.header("etag"));
     text += "</ETag><ChecksumCRC32C>" + checksum + "</ChecksumCRC32C></Part>";
   };
   co_await for_each_bounded(count, std::min(kPartsAtOnce, in_flight_max_), upload_one);
@@ -135,8 +135,8 @@ Task<std::string> S3Store::complete_upload(const Target& target, const Upload& u
   call.slow_answer = true;
   call.what = target.what();
   // S3 begins its answer before it knows how the completion ends; the client reads on.
-  aws::Reply reply = co_await session_.service->send(call, wait);
-  co_return std::move(reply.error_code);
+  aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
+  co_return std::move(answer.error_code);
 }
 
 /// Removes the parts. If that fails too, the bucket's rule for incomplete uploads does it, if it
@@ -152,7 +152,7 @@ Task<void> S3Store::abort_upload(const Target& target, const Upload& upload) {
   call.expected = kNoSuchUpload;
   call.what = target.what();
   try {
-    co_await session_.service->send(call, wait);
+    co_await aws_.service->send(call, wait);
   } catch (const Error&) {
     co_return;
   }

@@ -35,8 +35,7 @@ bool is_absent_or_shorter(int status, std::string_view code, std::string_view bo
 
 }  // namespace
 
-// --- Values
-// --------------------------------------------------------------------------------------------
+// --- Values -------------------------------------------------------------------------------------
 
 Task<std::optional<std::string>> S3Store::read(const Target& target, Wait wait) {
   aws::Call call;
@@ -46,17 +45,17 @@ Task<std::optional<std::string>> S3Store::read(const Target& target, Wait wait) 
   call.may_hedge = true;
   call.body_bytes_max = kValueBytesMax;
   call.what = target.what();
-  aws::Reply reply;
+  aws::ServiceAnswer answer;
   try {
-    reply = co_await session_.service->send(call, wait);
+    answer = co_await aws_.service->send(call, wait);
   } catch (const Error& error) {
     throw_explained(error);
   }
-  if (!reply.error_code.empty()) co_return std::nullopt;
-  if (reply.response.body.size() >= kPartsFromBytes) {
-    co_await verify(target, reply.response, wait);
+  if (!answer.error_code.empty()) co_return std::nullopt;
+  if (answer.response.body.size() >= kPartsFromBytes) {
+    co_await verify(target, answer.response, wait);
   }
-  co_return std::move(reply.response.body);
+  co_return std::move(answer.response.body);
 }
 
 /// Compares a large value with the checksum that S3 keeps of it. Asking for that with each GET
@@ -70,11 +69,11 @@ Task<void> S3Store::verify(const Target& target, const http::Response& response,
   call.headers = headers;
   call.expected = kNotFound;
   call.what = target.what();
-  const aws::Reply reply = co_await session_.service->send(call, wait);
-  const std::string_view kept = reply.response.header("x-amz-checksum-crc32c");
+  const aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
+  const std::string_view kept = answer.response.header("x-amz-checksum-crc32c");
   // Written over or removed meanwhile, of another writer, or made of the parts' checksums.
-  if (!reply.error_code.empty() || kept.size() != crc32c_text(0).size() ||
-      reply.response.header("etag") != response.header("etag")) {
+  if (!answer.error_code.empty() || kept.size() != crc32c_text(0).size() ||
+      answer.response.header("etag") != response.header("etag")) {
     co_return;
   }
   std::uint32_t checksum = 0;
@@ -145,8 +144,7 @@ Task<std::vector<std::optional<std::string>>> S3Store::get_many(const SessionCon
   co_return values;
 }
 
-// --- Existence
-// -----------------------------------------------------------------------------------------
+// --- Existence ----------------------------------------------------------------------------------
 
 Task<bool> S3Store::exists(const SessionContext& context, std::string_view item, ItemKind kind,
                            Wait wait) {
@@ -159,23 +157,23 @@ Task<bool> S3Store::exists(const SessionContext& context, std::string_view item,
   call.expected = kNotFound;
   call.may_hedge = true;
   call.what = target.what();
-  aws::Reply reply;
+  aws::ServiceAnswer answer;
   try {
-    reply = co_await session_.service->send(call, wait);
+    answer = co_await aws_.service->send(call, wait);
   } catch (const Error& error) {
     throw_explained(error);
   }
-  co_return reply.error_code.empty();
+  co_return answer.error_code.empty();
 }
 
 Task<bool> S3Store::exist_one_by_one(const SessionContext& context,
                                      std::span<const Pointer*> pointers, Wait wait) {
   bool all = true;
-  const auto look = [&](std::size_t i) -> Task<void> {
+  const auto check = [&](std::size_t i) -> Task<void> {
     if (!all) co_return;
     if (!co_await exists(context, pointers[i]->name(), ItemKind::outcome, wait)) all = false;
   };
-  co_await for_each_bounded(pointers.size(), in_flight_max_, look);
+  co_await for_each_bounded(pointers.size(), in_flight_max_, check);
   co_return all;
 }
 

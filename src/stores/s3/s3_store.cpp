@@ -30,18 +30,17 @@ constexpr std::array<std::string_view, 1> kBeingMade = {"OperationAborted"};
 
 }  // namespace
 
-// --- Opening and making
-// --------------------------------------------------------------------------------
+// --- Opening and making -------------------------------------------------------------------------
 
 S3Store::S3Store(Reactor& reactor_of_store, std::string_view name, Location location,
-                 aws::Session session, const StoreOptions& options)
+                 aws::OpenService opened, const StoreOptions& options)
     : reactor_(reactor_of_store),
       name_(name),
       location_(std::move(location)),
       in_flight_max_(std::max<std::size_t>(1, options.in_flight_max)),
-      session_(std::move(session)) {
+      aws_(std::move(opened)) {
   targets_.reserve(std::max(in_flight_max_, kTargetsKept));
-  set_address(session_.service->endpoint());
+  set_address(aws_.service->endpoint());
 }
 
 S3Store::~S3Store() = default;
@@ -61,10 +60,10 @@ void S3Store::set_address(const aws::Endpoint& endpoint) {
   }
   items_path_ = root_path_;
   append_url(items_path_, location_.prefix, true);
-  session_.service->set_endpoint(std::move(address));
+  aws_.service->set_endpoint(std::move(address));
 }
 
-Task<aws::Reply> S3Store::put_probe(Wait wait) {
+Task<aws::ServiceAnswer> S3Store::put_probe(Wait wait) {
   const std::array<std::string, 1> headers = {"if-none-match: *"};
   Target target(targets_);
   name_key(target, "PutObject", location_.prefix + std::string(kProbe));
@@ -76,7 +75,7 @@ Task<aws::Reply> S3Store::put_probe(Wait wait) {
   call.expected = kProbeOutcomes;
   call.expects = &is_lost_write;
   call.what = target.what();
-  co_return co_await session_.service->send(call, wait);
+  co_return co_await aws_.service->send(call, wait);
 }
 
 /// Writes an object on condition that it is absent. It is there if the store was ever opened: then
@@ -85,35 +84,35 @@ Task<aws::Reply> S3Store::put_probe(Wait wait) {
 Task<void> S3Store::examine(Wait wait) {
   int redirects = 0;
   for (bool written = false;;) {
-    aws::Reply reply = co_await put_probe(wait);
-    const int status = reply.response.status;
-    if (is_lost_write(status, reply.error_code, reply.response.body)) co_return;
-    if (reply.error_code.empty()) {
+    aws::ServiceAnswer answer = co_await put_probe(wait);
+    const int status = answer.response.status;
+    if (is_lost_write(status, answer.error_code, answer.response.body)) co_return;
+    if (answer.error_code.empty()) {
       if (written)
         throw_not_conditional("overwrote an object that was to be created only if absent");
       written = true;
       continue;
     }
-    ErrorAnswer answer = parse_error(reply.response.body);
-    if (const std::string_view id = reply.response.header("x-amz-request-id"); !id.empty())
-      answer.request_id = id;
-    if (redirects++ < kRedirectsMax && follow_region(reply, answer.region)) continue;
-    throw_unusable(reply, answer);
+    ErrorAnswer refusal = parse_error(answer.response.body);
+    if (const std::string_view id = answer.response.header("x-amz-request-id"); !id.empty())
+      refusal.request_id = id;
+    if (redirects++ < kRedirectsMax && follow_region(answer, refusal.region)) continue;
+    throw_unusable(answer, refusal);
   }
 }
 
 /// Goes on in the region where the bucket is, if the answer names another one than was asked.
-bool S3Store::follow_region(const aws::Reply& reply, const std::string& region_in_body) {
-  std::string region(reply.response.header("x-amz-bucket-region"));
+bool S3Store::follow_region(const aws::ServiceAnswer& answer, const std::string& region_in_body) {
+  std::string region(answer.response.header("x-amz-bucket-region"));
   if (region.empty()) region = region_in_body;
   if (region.empty() || region == service_endpoint_.region) return false;
   set_address(aws::endpoint_in_region(service_endpoint_, region));
   return true;
 }
 
-void S3Store::throw_unusable(const aws::Reply& reply, const ErrorAnswer& answer) const {
-  const std::string& code = reply.error_code;
-  if (code == "NotImplemented") throw_not_conditional("answered \"" + answer.message + "\"");
+void S3Store::throw_unusable(const aws::ServiceAnswer& answer, const ErrorAnswer& refusal) const {
+  const std::string& code = answer.error_code;
+  if (code == "NotImplemented") throw_not_conditional("answered \"" + refusal.message + "\"");
   if (code == "NoSuchBucket") {
     throw Error(ErrorKind::not_found, "s3", "Unum.NoSuchStore",
                 "the data store s3:" + name_ + " does not exist: there is no bucket " +
@@ -122,15 +121,15 @@ void S3Store::throw_unusable(const aws::Reply& reply, const ErrorAnswer& answer)
   }
   if (code == "AccessDenied") {
     throw Error(ErrorKind::denied, "s3", code,
-                "the data store s3:" + name_ + " cannot be written: " + answer.message +
+                "the data store s3:" + name_ + " cannot be written: " + refusal.message +
                     " (PutObject needs s3:PutObject on the bucket's objects; request " +
-                    answer.request_id + ", region " + service_endpoint_.region + " at " +
+                    refusal.request_id + ", region " + service_endpoint_.region + " at " +
                     service_endpoint_.origin + ")");
   }
   throw Error(ErrorKind::invalid, "s3", code,
               "the bucket " + location_.bucket + " cannot be reached at " +
                   service_endpoint_.origin + " in region " + service_endpoint_.region + ": " +
-                  answer.message +
+                  refusal.message +
                   "; it is probably in another region, which AWS_REGION should name");
 }
 
@@ -150,11 +149,11 @@ Task<std::unique_ptr<Store>> open_s3_store(Reactor& reactor, std::string_view gi
   const StoreOptions options = given_options;
   Location location = parse_location(name);
   wait.deadline = aws::opening_deadline(reactor, options, wait);
-  aws::SessionOptions session_options = aws::session_options(options, "s3:" + name);
-  aws::Session session = co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml,
-                                                    std::move(session_options), wait);
+  aws::ServiceOptions service_options = aws::service_options(options, "s3:" + name);
+  aws::OpenService opened = co_await aws::open_service(reactor, "s3", aws::Protocol::rest_xml,
+                                                       std::move(service_options), wait);
   auto store =
-      std::make_unique<S3Store>(reactor, name, std::move(location), std::move(session), options);
+      std::make_unique<S3Store>(reactor, name, std::move(location), std::move(opened), options);
   std::exception_ptr error;
   try {
     co_await store->examine(wait);
@@ -179,7 +178,7 @@ Task<bool> make_bucket(aws::ServiceClient& service, const std::string& bucket, W
   call.what = what;
   call.method = http::Method::head;
   call.expected = kHeadBucketOutcomes;
-  const aws::Reply there = co_await service.send(call, wait);
+  const aws::ServiceAnswer there = co_await service.send(call, wait);
   // Also one of another region, which opening finds. Without a region, a refusal says nothing of
   // the bucket (400: of the token, perhaps): the answer to the next request has a reason with it.
   if (there.error_code.empty()) co_return false;
@@ -198,7 +197,7 @@ Task<bool> make_bucket(aws::ServiceClient& service, const std::string& bucket, W
   call.body = body;
   call.expected = kBucketThere;
   call.retried = kBeingMade;
-  const aws::Reply made = co_await service.send(call, wait);
+  const aws::ServiceAnswer made = co_await service.send(call, wait);
   if (made.error_code == "BucketAlreadyExists") {
     throw Error(ErrorKind::denied, "s3", made.error_code,
                 "the bucket " + bucket +
@@ -215,32 +214,31 @@ Task<bool> create_s3_store(Reactor& reactor, std::string_view given, Wait wait) 
   StoreOptions options;
   options.in_flight_max = 1;
   wait.deadline = aws::opening_deadline(reactor, options, wait);
-  aws::SessionOptions session_options = aws::session_options(options, "s3:" + std::string(given));
-  aws::Session session = co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml,
-                                                    std::move(session_options), wait);
+  aws::ServiceOptions service_options = aws::service_options(options, "s3:" + std::string(given));
+  aws::OpenService opened = co_await aws::open_service(reactor, "s3", aws::Protocol::rest_xml,
+                                                       std::move(service_options), wait);
   std::exception_ptr error;
   bool made = false;
   try {
-    made = co_await make_bucket(*session.service, location.bucket, wait);
+    made = co_await make_bucket(*opened.service, location.bucket, wait);
   } catch (...) {
     error = std::current_exception();
   }
-  co_await session.close();
+  co_await opened.close();
   if (error) std::rethrow_exception(error);
   co_return made;
 }
 
-Task<void> S3Store::close() { return session_.close(); }
+Task<void> S3Store::close() { return aws_.close(); }
 
 StoreCounters S3Store::counters() const noexcept {
   StoreCounters counters;
-  counters.requests = session_.service->counters().requests;
-  counters.connections = session_.http->counters().connections;
+  counters.requests = aws_.service->counters().requests;
+  counters.connections = aws_.http->counters().connections;
   return counters;
 }
 
-// --- Addresses
-// -----------------------------------------------------------------------------------------
+// --- Addresses ----------------------------------------------------------------------------------
 
 void S3Store::name_item(Target& target, std::string_view operation, std::string_view session,
                         std::string_view item, ItemKind kind) const {
@@ -281,8 +279,7 @@ std::string S3Store::key_of(std::string_view session, const ItemId& item) const 
   return key;
 }
 
-// --- Listing
-// -------------------------------------------------------------------------------------------
+// --- Listing ------------------------------------------------------------------------------------
 
 Task<ListPage> S3Store::list_page(const ListQuery& asked, Wait wait) {
   Target target(targets_);
@@ -308,8 +305,8 @@ Task<ListPage> S3Store::list_page(const ListQuery& asked, Wait wait) {
   call.query = query;
   call.may_hedge = true;
   call.what = target.what();
-  aws::Reply reply = co_await session_.service->send(call, wait);
-  ListPage page = parse_list_page(reply.response.body);
+  aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
+  ListPage page = parse_list_page(answer.response.body);
   const auto belongs = [&](const std::string& key) { return key.starts_with(asked.prefix); };
   if (!std::all_of(page.prefixes.begin(), page.prefixes.end(), belongs) ||
       !std::all_of(page.objects.begin(), page.objects.end(),

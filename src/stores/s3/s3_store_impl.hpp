@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "aws/session.hpp"
+#include "aws/open_service.hpp"
 #include "stores/s3/answers.hpp"
 #include "stores/s3/keys.hpp"
 #include "unum/scan_and_claim.hpp"
@@ -73,7 +73,7 @@ class Target {
 
 class S3Store final : public Store {
  public:
-  S3Store(Reactor& reactor, std::string_view name, Location location, aws::Session session,
+  S3Store(Reactor& reactor, std::string_view name, Location location, aws::OpenService opened,
           const StoreOptions& options);
   ~S3Store() override;
 
@@ -81,10 +81,10 @@ class S3Store final : public Store {
   const std::string& name() const noexcept override { return name_; }
   Reactor& reactor() const noexcept override { return reactor_; }
   StoreCounters counters() const noexcept override;
-  bool is_held_back() const noexcept override { return session_.service->is_held_back(); }
+  bool is_held_back() const noexcept override { return aws_.service->is_held_back(); }
 
   /// From now on requests have the whole patience.
-  void opened() noexcept { session_.service->set_opening(false); }
+  void opened() noexcept { aws_.service->set_opening(false); }
   /// Makes sure that the bucket is there, can be written, and writes on condition.
   Task<void> examine(Wait wait);
 
@@ -141,9 +141,10 @@ class S3Store final : public Store {
   std::string key_of(std::string_view session, const ItemId& item) const;
 
   // Requests.
-  Task<aws::Reply> put_probe(Wait wait);
-  bool follow_region(const aws::Reply& reply, const std::string& region);
-  [[noreturn]] void throw_unusable(const aws::Reply& reply, const ErrorAnswer& answer) const;
+  Task<aws::ServiceAnswer> put_probe(Wait wait);
+  bool follow_region(const aws::ServiceAnswer& answer, const std::string& region);
+  [[noreturn]] void throw_unusable(const aws::ServiceAnswer& answer,
+                                   const ErrorAnswer& refusal) const;
   Task<std::optional<std::string>> read(const Target& target, Wait wait);
   Task<void> verify(const Target& target, const http::Response& response, Wait wait);
   Task<bool> exists(const SessionContext& context, std::string_view item, ItemKind kind, Wait wait);
@@ -179,7 +180,7 @@ class S3Store final : public Store {
   const std::string name_;
   const Location location_;
   const std::size_t in_flight_max_;
-  aws::Session session_;
+  aws::OpenService aws_;
   aws::Endpoint service_endpoint_;  ///< Of the service; the bucket may be put before its host.
   bool bucket_in_host_ = false;
   std::string root_path_;               ///< "/bucket/", or "/" if the host names the bucket.

@@ -52,8 +52,8 @@ Task<std::string> S3Store::put_object(const Target& target, std::string_view val
     call.retried = kInTheWay;
   }
   call.what = target.what();
-  aws::Reply reply = co_await session_.service->send(call, wait);
-  co_return std::move(reply.error_code);
+  aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
+  co_return std::move(answer.error_code);
 }
 
 /// The whole name of an item whose key is shortened. It is written before the item, so that no
@@ -112,8 +112,7 @@ Task<void> S3Store::put(const SessionContext& context, const ItemId& item, std::
               std::string(target.what()) + ": S3 lost each upload in parts before it was complete");
 }
 
-// --- Removing
-// ------------------------------------------------------------------------------------------
+// --- Removing -----------------------------------------------------------------------------------
 
 Task<void> S3Store::remove(const SessionContext& context, std::span<const ItemId> items,
                            Wait wait) {
@@ -145,13 +144,13 @@ Task<void> S3Store::remove_keys(std::span<const std::string> keys, Wait wait) {
     call.method = http::Method::del;
     call.path = target.path();
     call.what = target.what();
-    co_await session_.service->send(call, wait);
+    co_await aws_.service->send(call, wait);
     co_return;
   }
   name_bucket(target, "DeleteObjects");
   std::vector<DeleteFailure> failures;
   for (const std::string& key : keys) failures.push_back({key, {}, {}});
-  const Deadline patient_until = reactor().now() + session_.service->patience();
+  const Deadline patient_until = reactor().now() + aws_.service->patience();
   for (int attempt = 1; !failures.empty(); ++attempt) {
     std::string body = "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
     for (const DeleteFailure& failure : failures) {
@@ -168,8 +167,8 @@ Task<void> S3Store::remove_keys(std::span<const std::string> keys, Wait wait) {
     call.headers = headers;
     call.body = body;
     call.what = target.what();
-    aws::Reply reply = co_await session_.service->send(call, wait);
-    failures = parse_delete_result(reply.response.body);
+    aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
+    failures = parse_delete_result(answer.response.body);
     std::erase_if(failures, [](const DeleteFailure& f) { return f.code == "NoSuchKey"; });
     for (const DeleteFailure& failure : failures) {
       const bool again = attempt < kDeletesMax || reactor().now() < patient_until;

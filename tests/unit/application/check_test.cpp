@@ -417,14 +417,14 @@ TEST_CASE("only the branch that a condition chooses may drop its index") {
   CHECK(check(dir) == " | empty-map");
 }
 
-TEST_CASE("a fan-in that costs each branch a look at every sibling is a warning") {
+TEST_CASE("a fan-in that costs each branch a check of every sibling is a warning") {
   ApplicationDir dir;
   dir.function("F", next(map("G")));
   dir.function("G", next(fan_in("H", kAll, R"(, "Conditional": "$0 % 2 == 0 and $0 * $0 < 1",
                                                 "Payload Modifiers": ["Pop"])")));
   dir.function("H");
   CHECK(check(dir) == " | cost");
-  CHECK(says("costs each branch a look at every sibling"));
+  CHECK(says("costs each branch a check of every sibling"));
 }
 
 TEST_CASE("a level that is not there is refused") {

@@ -2,8 +2,8 @@
 #include <sys/stat.h>
 
 #include "aws/credentials_text.hpp"
+#include "aws/open_service.hpp"
 #include "aws/providers.hpp"
-#include "aws/session.hpp"
 #include "aws_testing.hpp"
 
 using namespace unum;
@@ -457,15 +457,15 @@ TEST_CASE("a session has region, endpoint and credentials, or says at once what 
   environment.set("AWS_ENDPOINT_URL_S3", server.origin());
   const auto body = [&]() -> Task<void> {
     const auto none =
-        co_await error_of(aws::open_session(reactor, "s3", aws::Protocol::rest_xml, 8));
+        co_await error_of(aws::open_service(reactor, "s3", aws::Protocol::rest_xml, 8));
     REQUIRE(none);
     CHECK(none->code() == "Unum.NoCredentials");
     environment.set("AWS_ACCESS_KEY_ID", "id");
     environment.set("AWS_SECRET_ACCESS_KEY", kSecret);
-    aws::Session session = co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml, 8);
-    const aws::Reply reply = co_await session.service->send(get_call());
-    CHECK(reply.response.body == "value");
-    co_await session.close();
+    aws::OpenService opened = co_await aws::open_service(reactor, "s3", aws::Protocol::rest_xml, 8);
+    const aws::ServiceAnswer answer = co_await opened.service->send(get_call());
+    CHECK(answer.response.body == "value");
+    co_await opened.close();
     co_await server.stop();
   };
   reactor.run(body());

@@ -97,8 +97,8 @@ TEST_CASE("a service that is away for seconds is waited for by all calls (found 
       },
       "s3", aws::Protocol::rest_xml, patient(60s, &lines));
   const auto call = [&](std::size_t) -> Task<void> {
-    const aws::Reply reply = co_await service.client.send(get_call());
-    CHECK(reply.response.body == "value");
+    const aws::ServiceAnswer answer = co_await service.client.send(get_call());
+    CHECK(answer.response.body == "value");
   };
   const auto body = [&]() -> Task<void> {
     // Beyond what the quota of retries pays for.
@@ -158,8 +158,8 @@ TEST_CASE("a pause that the service asks for is told (found 18)", "[aws]") {
   Service service(reactor, in_turn({"503 Service Unavailable\nx-amz-retry-after: 1200\n\n", kOk}),
                   "s3", aws::Protocol::rest_xml, patient(60s, &lines));
   const auto body = [&]() -> Task<void> {
-    const aws::Reply reply = co_await service.client.send(get_call());
-    CHECK(reply.response.body == "value");
+    const aws::ServiceAnswer answer = co_await service.client.send(get_call());
+    CHECK(answer.response.body == "value");
     CHECK(lines == std::vector<std::string>{"s3:bucket asks to wait for 1 s (Retry-After); "
                                             "waiting"});
   };

@@ -8,7 +8,7 @@ using namespace unum;
 using namespace unum::test;
 using namespace std::chrono_literals;
 using aws::Call;
-using aws::Reply;
+using aws::ServiceAnswer;
 
 namespace {
 
@@ -25,9 +25,9 @@ TEST_CASE("a GET carries its signature in the query, and nothing in headers", "[
   const auto body = [&]() -> Task<void> {
     Call call = get_call();
     call.query = "list-type=2";
-    const Reply reply = co_await service.client.send(call);
-    CHECK(reply.error_code.empty());
-    CHECK(reply.response.body == "value");
+    const ServiceAnswer answer = co_await service.client.send(call);
+    CHECK(answer.error_code.empty());
+    CHECK(answer.response.body == "value");
     REQUIRE(seen.size() == 1);
     CHECK(first_line(seen[0]).starts_with("GET /bucket/key?X-Amz-Algorithm=AWS4-HMAC-SHA256&"));
     CHECK(first_line(seen[0]).find("&X-Amz-SignedHeaders=host&list-type=2&X-Amz-Signature=") !=
@@ -99,10 +99,10 @@ TEST_CASE("expected errors are returned, others are thrown with all there is to 
     const std::string_view expected[] = {"NoSuchKey", "404"};
     Call call = get_call();
     call.expected = expected;
-    const Reply missing = co_await service.client.send(call);
+    const ServiceAnswer missing = co_await service.client.send(call);
     CHECK(missing.error_code == "NoSuchKey");
     CHECK(missing.response.status == 404);
-    const Reply bare = co_await service.client.send(call);
+    const ServiceAnswer bare = co_await service.client.send(call);
     CHECK(bare.error_code == "404");
     const auto denied = co_await error_of(service.client.send(call));
     REQUIRE(denied);
@@ -148,8 +148,8 @@ TEST_CASE("what a pause mends is repeated, three attempts in all", "[aws]") {
     const std::string_view retried[] = {"ConditionalRequestConflict"};
     Call call = get_call();
     call.retried = retried;
-    const Reply reply = co_await service.client.send(call);
-    CHECK(reply.response.body == "value");
+    const ServiceAnswer answer = co_await service.client.send(call);
+    CHECK(answer.response.body == "value");
     CHECK(service.client.counters().retries == 2);
     const auto error = co_await error_of(service.client.send(call));
     REQUIRE(error);
@@ -176,8 +176,8 @@ TEST_CASE("a lost connection is repeated, and named when it stays lost", "[aws]"
   });
   const auto body = [&]() -> Task<void> {
     const Call call = get_call();
-    const Reply reply = co_await service.client.send(call);
-    CHECK(reply.response.body == "value");
+    const ServiceAnswer answer = co_await service.client.send(call);
+    CHECK(answer.response.body == "value");
     cuts = 1000;
     const auto error = co_await error_of(service.client.send(call));
     REQUIRE(error);
@@ -205,22 +205,22 @@ TEST_CASE("a damaged answer of DynamoDB is asked for again, and named when it st
     std::vector<std::string> seen;
     Service service(reactor, in_turn(std::move(answers), &seen), "dynamodb", protocol);
     const auto body = [&]() -> Task<void> {
-      std::optional<Reply> reply;
+      std::optional<ServiceAnswer> answer;
       std::optional<Error> error;
       try {
-        reply = co_await service.client.send(call);
+        answer = co_await service.client.send(call);
       } catch (const Error& thrown) {
         error = thrown;
       }
-      check(reply, error, seen.size());
+      check(answer, error, seen.size());
     };
     with_service(reactor, service, body);
   };
   const auto is_sound = [](std::size_t requests) {
-    return [requests](const auto& reply, const auto& error, std::size_t asked) {
+    return [requests](const auto& answer, const auto& error, std::size_t asked) {
       CHECK(!error);
-      REQUIRE(reply);
-      CHECK(reply->response.body == "123456789");
+      REQUIRE(answer);
+      CHECK(answer->response.body == "123456789");
       CHECK(asked == requests);
     };
   };
@@ -232,8 +232,8 @@ TEST_CASE("a damaged answer of DynamoDB is asked for again, and named when it st
       is_sound(2));
   ask({"200 OK\n\n123456789"}, aws::Protocol::json_1_0, is_sound(1));
   ask({damaged}, aws::Protocol::json_1_0,
-      [](const auto& reply, const auto& error, std::size_t asked) {
-        CHECK(!reply);
+      [](const auto& answer, const auto& error, std::size_t asked) {
+        CHECK(!answer);
         REQUIRE(error);
         CHECK(asked == 3);
         CHECK(error->kind() == ErrorKind::corrupt);
@@ -300,8 +300,8 @@ TEST_CASE("the pause that a service asks for is kept, or not waited for at all",
     CHECK(error->kind() == ErrorKind::throttled);
     CHECK(service.client.counters().requests == 1);
     const auto before = Clock::now();
-    const Reply reply = co_await service.client.send(call, Wait{soon(60'000)});
-    CHECK(reply.response.body == "value");
+    const ServiceAnswer answer = co_await service.client.send(call, Wait{soon(60'000)});
+    CHECK(answer.response.body == "value");
     CHECK(Clock::now() - before >= 60ms);
   };
   with_service(reactor, service, body);
@@ -354,8 +354,8 @@ TEST_CASE("an error in an answer of success counts as an error", "[aws]") {
     call.method = http::Method::post;
     call.query = "uploadId=1";
     call.signing = aws::Signing::header;
-    const Reply reply = co_await service.client.send(call);
-    CHECK(reply.response.body == "<CompleteMultipartUploadResult/>");
+    const ServiceAnswer answer = co_await service.client.send(call);
+    CHECK(answer.response.body == "<CompleteMultipartUploadResult/>");
     CHECK(service.client.counters().requests == 2);
   };
   with_service(reactor, service, body);
@@ -381,8 +381,8 @@ TEST_CASE("a slow read is asked for a second time, and the first answer counts",
   const auto body = [&]() -> Task<void> {
     Call call = get_call();
     call.may_hedge = true;
-    const Reply reply = co_await service.client.send(call, Wait{far_away()});
-    CHECK(reply.response.body == "value");
+    const ServiceAnswer answer = co_await service.client.send(call, Wait{far_away()});
+    CHECK(answer.response.body == "value");
     CHECK(service.client.counters().hedges == 1);
     CHECK(requests == 2);
     // What is answered in time is asked for once.
@@ -407,9 +407,9 @@ TEST_CASE("requests under way go on when the endpoint changes", "[aws]") {
   });
   client = &service.client;
   const auto body = [&]() -> Task<void> {
-    const Reply first = co_await service.client.send(get_call());
+    const ServiceAnswer first = co_await service.client.send(get_call());
     CHECK(first.response.body.find("%2Fus-east-1%2Fs3") != std::string::npos);
-    const Reply second = co_await service.client.send(get_call());
+    const ServiceAnswer second = co_await service.client.send(get_call());
     CHECK(second.response.body.find("%2Feu-central-1%2Fs3") != std::string::npos);
   };
   with_service(reactor, service, body);

@@ -241,15 +241,15 @@ TEST_CASE("case 9: every end is a result or a reported error") {
   REQUIRE_FALSE(world.get("S", ItemKind::outcome).has_value());
 }
 
-TEST_CASE("a session whose failed function was mended goes on") {
+TEST_CASE("a session whose failed function was fixed goes on") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   Reactor reactor;
   FreshStore store(reactor, type);
-  bool mended = false;
+  bool fixed = false;
   NativeApp app;
   app.add(kMap);
   app.add(kBranch, [&](const UserCall& call) -> std::string {
-    if (!mended && call.input == "2") throw CodeFailure{"ValueError", "two"};
+    if (!fixed && call.input == "2") throw CodeFailure{"ValueError", "two"};
     return std::string(call.input);
   });
   app.add(kEnd);
@@ -257,7 +257,7 @@ TEST_CASE("a session whose failed function was mended goes on") {
   REQUIRE(result.status == RunResult::Status::failed);
   REQUIRE(result.failures.size() == 1);
   REQUIRE(result.failures.front().instance == "F-unumIndex-1");
-  mended = true;
+  fixed = true;
   result = reactor.run(app.run(reactor, *store, "s", "[1,2,3]"));
   REQUIRE(result.status == RunResult::Status::succeeded);
   REQUIRE(result.result == "[1,2,3]");

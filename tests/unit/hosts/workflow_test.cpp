@@ -191,15 +191,15 @@ TEST_CASE("case 20: in a fold each step takes the one before and one of a map") 
 }
 
 TEST_CASE(
-    "case 20: a fan-in whose conditional depends on the result is wanted by one, completed by "
+    "case 20: a fan-in whose conditional depends on the result is requested by one, completed by "
     "any") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
-  const auto wanter = GENERATE(0, 1, 2, 3);
+  const auto requester = GENERATE(0, 1, 2, 3);
   World world(type);
   NativeApp app;
   app.add(map_to("M", "F", R"("Start": true, )"));
   const std::string more =
-      fmt::format(R"(, "Conditional": "$ret == {}", "Payload Modifiers": ["Pop"])", wanter);
+      fmt::format(R"(, "Conditional": "$ret == {}", "Payload Modifiers": ["Pop"])", requester);
   app.add(fan_in("F", "A", R"("F-unumIndex-*")", more.c_str()));
   app.add(terminal("A"));
   require_result(world.run(app, "[0,1,2,3]"), "[0,1,2,3]");

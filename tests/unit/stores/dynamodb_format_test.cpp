@@ -1,12 +1,12 @@
-// Keys, request bodies and replies of the DynamoDB store, without a server.
+// Keys, request bodies and responses of the DynamoDB store, without a server.
 #include <set>
 
 #include "base/json.hpp"
 #include "catch.hpp"
 #include "stores/dynamodb/key.hpp"
 #include "stores/dynamodb/key_table.hpp"
-#include "stores/dynamodb/reply.hpp"
 #include "stores/dynamodb/request.hpp"
+#include "stores/dynamodb/response.hpp"
 #include "unum/error.hpp"
 
 using namespace unum;
@@ -14,14 +14,14 @@ using namespace unum::dynamodb;
 
 namespace {
 
-Item item_in(ReplyParser& parser, std::string& body) {
+Item item_in(ResponseParser& parser, std::string& body) {
   std::optional<Item> item = parser.item(body);
   REQUIRE(item.has_value());
   return std::move(*item);
 }
 
 std::string value_in(const std::string& attribute) {
-  ReplyParser parser;
+  ResponseParser parser;
   std::string body = "{\"Item\":{\"Name\":{\"S\":\"s/F-output\"}," + attribute + "}}";
   Item item = item_in(parser, body);
   REQUIRE(item.value.has_value());
@@ -161,8 +161,8 @@ TEST_CASE("values of other writers are read: Value, and native User", "[dynamodb
   CHECK(value_in(R"("User":{"S":""})").empty());
 }
 
-TEST_CASE("replies are read whatever the order of their fields", "[dynamodb]") {
-  ReplyParser parser;
+TEST_CASE("responses are read whatever the order of their fields", "[dynamodb]") {
+  ResponseParser parser;
   std::string body =
       R"({"ConsumedCapacity":[{"CapacityUnits":2.5,"TableName":"t"}],"UnprocessedKeys":{"t":)"
       R"({"ConsistentRead":true,"Keys":[{"Name":{"S":"s/c"}}]}},"Responses":{"t":[)"
@@ -205,7 +205,7 @@ TEST_CASE("replies are read whatever the order of their fields", "[dynamodb]") {
 }
 
 TEST_CASE("times of items that no integer holds are its ends (found 22)", "[dynamodb]") {
-  ReplyParser parser;
+  ResponseParser parser;
   const auto written_in = [&](const std::string& number) {
     std::string body = R"({"Attributes":{"Written":{"N":")" + number + R"("}}})";
     return item_in(parser, body).written_ns;
@@ -216,12 +216,12 @@ TEST_CASE("times of items that no integer holds are its ends (found 22)", "[dyna
   CHECK_THROWS_AS(written_in("soon"), Error);
 }
 
-TEST_CASE("a reply that is cut or makes no sense is corrupt, wherever it is cut", "[dynamodb]") {
+TEST_CASE("a response that is cut or makes no sense is corrupt, wherever it is cut", "[dynamodb]") {
   const std::string whole =
       R"({"Responses":{"t":[{"User":{"S":"abc"},"Name":{"S":"s/a"},"Bytes":{"N":"3"}}]},)"
       R"("UnprocessedKeys":{}})";
   for (std::size_t size = 0; size < whole.size(); ++size) {
-    ReplyParser parser;
+    ResponseParser parser;
     std::string body = whole.substr(0, size);
     std::vector<std::string> left;
     INFO(body);
@@ -234,7 +234,7 @@ TEST_CASE("a reply that is cut or makes no sense is corrupt, wherever it is cut"
         R"({"Item":{"Marks":{"NS":["64"]}}})", R"({"Item":{"User":{"B":"a"}}})",
         R"({"Item":{"User":{"B":"????"}}})", R"({"Item":{"User":{"X":"1"}}})",
         R"({"Item":{"User":{}}})", R"({"Item":{"Name":{"N":"1"}}})", "[]", "1", "{"}) {
-    ReplyParser parser;
+    ResponseParser parser;
     INFO(body);
     CHECK_THROWS_AS(parser.item(body), Error);
   }

@@ -98,18 +98,18 @@ std::vector<std::string> keys_in(const std::string& body) {
 
 std::string batch_reply(const std::vector<std::string>& found,
                         const std::vector<std::string>& left) {
-  std::string reply = R"({"Responses":{"table":[)";
+  std::string response = R"({"Responses":{"table":[)";
   for (const std::string& key : found) {
-    if (&key != found.data()) reply += ',';
-    reply += R"({"User":{"S":"value of )" + key + R"("},"Name":{"S":")" + key + R"("}})";
+    if (&key != found.data()) response += ',';
+    response += R"({"User":{"S":"value of )" + key + R"("},"Name":{"S":")" + key + R"("}})";
   }
-  reply += R"(]},"UnprocessedKeys":{)";
-  if (!left.empty()) reply += R"("table":{"Keys":[)";
+  response += R"(]},"UnprocessedKeys":{)";
+  if (!left.empty()) response += R"("table":{"Keys":[)";
   for (const std::string& key : left) {
-    if (&key != left.data()) reply += ',';
-    reply += R"({"Name":{"S":")" + key + R"("}})";
+    if (&key != left.data()) response += ',';
+    response += R"({"Name":{"S":")" + key + R"("}})";
   }
-  return reply + (left.empty() ? "}}" : "]}}}");
+  return response + (left.empty() ? "}}" : "]}}}");
 }
 
 bool is_consistent(const std::string& body) {
@@ -182,7 +182,8 @@ TEST_CASE("case 24: when all keys are left undone for ever the deadline ends it"
   CHECK(service.asked["BatchGetItem"] >= 2);
 }
 
-TEST_CASE("eventual reads lag: inputs are asked for again, looks stay strong", "[dynamodb]") {
+TEST_CASE("eventual reads lag: inputs are asked for again, existence checks stay strong",
+          "[dynamodb]") {
   ON_EACH_PORT(reactor);
   std::map<std::string, int> hidden;
   int eventual = 0;
@@ -204,7 +205,7 @@ TEST_CASE("eventual reads lag: inputs are asked for again, looks stay strong", "
   service.with_store(options, [&](Store& store) -> Task<void> {
     const SessionContext context = session_context("s");
     const std::vector<Pointer> pointers = pointers_of(context, 5);
-    // What a stale read shows: nothing. A look is never one.
+    // What a stale read shows: nothing. An existence check is never one.
     const bool exist = co_await check_values_exist(store, context, pointers);
     CHECK(exist);
     CHECK(strong == 1);

@@ -236,9 +236,9 @@ TEST_CASE("case 22: what a fan-in of n costs, in requests", "[dynamodb]") {
     for (std::size_t level = width; level > 1; level = level > 64 ? (level + 63) / 64 : 1) {
       marks += level;
     }
-    const std::size_t looks = width > 1 ? (width - 1 + 99) / 100 : 0;
+    const std::size_t checks = width > 1 ? (width - 1 + 99) / 100 : 0;
     INFO("width " << width);
-    CHECK(store.counters().requests - before == width + marks + looks + 1);
+    CHECK(store.counters().requests - before == width + marks + checks + 1);
     CHECK(store.counters().capacity_units > 0);
   }
   reactor.run(store.close());

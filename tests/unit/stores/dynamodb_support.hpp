@@ -46,16 +46,16 @@ class RawTable {
  public:
   RawTable(Reactor& reactor, const std::string& name)
       : reactor_(reactor),
-        session_(reactor.run(aws::open_session(reactor, "dynamodb", aws::Protocol::json_1_0, 4))),
-        table_(reactor, *session_.service, name) {}
-  ~RawTable() { reactor_.run(session_.close()); }
+        aws_(reactor.run(aws::open_service(reactor, "dynamodb", aws::Protocol::json_1_0, 4))),
+        table_(reactor, *aws_.service, name) {}
+  ~RawTable() { reactor_.run(aws_.close()); }
   RawTable(const RawTable&) = delete;
   RawTable& operator=(const RawTable&) = delete;
 
   /// The keys of all items, parts and nodes.
   std::vector<std::string> keys() {
     std::vector<std::string> keys;
-    const dynamodb::ReplyParser::OnItem take = [&](dynamodb::Item& item) {
+    const dynamodb::ResponseParser::OnItem take = [&](dynamodb::Item& item) {
       keys.emplace_back(item.name);
     };
     reactor_.run(table_.scan({}, 1, take, {}));
@@ -76,7 +76,7 @@ class RawTable {
 
  private:
   Reactor& reactor_;
-  aws::Session session_;
+  aws::OpenService aws_;
   dynamodb::Table table_;
 };
 

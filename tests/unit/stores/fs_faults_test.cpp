@@ -65,7 +65,7 @@ class FaultyCalls final : public fs::SystemCalls {
     }
     return SystemCalls::execute(part);
   }
-  OperationAwaiter submit(const Request& request, const Wait& wait) override {
+  detail::OperationAwaiter submit(const Request& request, const Wait& wait) override {
     // The reactor repeats what a signal breaks off.
     if (plan_.error != EINTR && can_fail(request, plan_.error) && fails(request)) {
       plan_.result = -plan_.error;
@@ -86,9 +86,9 @@ class FaultyCalls final : public fs::SystemCalls {
     if (is_broken() && fails({})) return -plan_.error;
     return SystemCalls::stat(fd, out);
   }
-  int look(int directory, const char* file) noexcept override {
+  int check_exists(int directory, const char* file) noexcept override {
     if (is_broken() && fails({})) return -plan_.error;
-    return SystemCalls::look(directory, file);
+    return SystemCalls::check_exists(directory, file);
   }
   int list(int directory, std::vector<DirectoryEntry>& out) noexcept override {
     if ((is_broken() || plan_.error == EMFILE) && fails({})) return -plan_.error;
@@ -138,7 +138,7 @@ Task<void> read_both(Store& store, SessionContext session) {
   const std::vector<std::string> values = co_await read_input(store, session, pointers);
   CHECK(values == std::vector<std::string>{kOld, kOld});
 }
-Task<void> look_for_both(Store& store, SessionContext session) {
+Task<void> check_both(Store& store, SessionContext session) {
   const std::vector<Pointer> pointers{pointer(session, "Old"), pointer(session, "Older")};
   const bool there = co_await check_values_exist(store, session, pointers);
   CHECK(there);
@@ -168,7 +168,7 @@ struct StoreCall {
 constexpr StoreCall kStoreCalls[] = {
     {"create", &create_new},    {"create what is there", &create_old},
     {"put", &put_new},          {"get", &get_old},
-    {"read_input", &read_both}, {"check_values_exist", &look_for_both},
+    {"read_input", &read_both}, {"check_values_exist", &check_both},
     {"list", &list_items},      {"list_sessions", &list_sessions},
     {"remove", &remove_old},    {"create in a new session", &create_in_new_session},
 };

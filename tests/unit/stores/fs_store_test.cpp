@@ -141,7 +141,7 @@ TEST_CASE(
   CHECK(store->counters().flushes == before + 1);
 }
 
-TEST_CASE("in a session that was begun here a look for what is not there is one call") {
+TEST_CASE("in a session that was begun here checking for a missing value is one call") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<Store> store = open_at(reactor, scratch / "store");
@@ -414,7 +414,7 @@ TEST_CASE("a set of names holds what was added, however many") {
   CHECK_FALSE(names.contains("F-"));
 }
 
-TEST_CASE("many names are looked for by one listing, in a directory of many others by looks") {
+TEST_CASE("many names are looked for by one listing, in a directory of many others one by one") {
   ON_EACH_PORT(reactor);
   const test::Scratch scratch;
   const std::unique_ptr<Store> store = open_at(reactor, scratch / "store", false);
@@ -423,7 +423,7 @@ TEST_CASE("many names are looked for by one listing, in a directory of many othe
   const auto write = [&](const std::string& name) {
     reactor.run(write_return_value(*store, context.bound_to(name), "1"));
   };
-  const auto requests_of_look = [&](bool expected) {
+  const auto requests_of_check = [&](bool expected) {
     const std::uint64_t before = store->counters().requests;
     CHECK(reactor.run(check_values_exist(*store, context, pointers)) == expected);
     return store->counters().requests - before;
@@ -432,13 +432,13 @@ TEST_CASE("many names are looked for by one listing, in a directory of many othe
     pointers.push_back(pointer(context, "F" + std::to_string(i)));
     write("F" + std::to_string(i));
   }
-  CHECK(requests_of_look(true) < 20);
+  CHECK(requests_of_check(true) < 20);
   // One that is written at any time is found, one that is not is missed.
   pointers.push_back(pointer(context, "G"));
-  CHECK(requests_of_look(false) < 20);
+  CHECK(requests_of_check(false) < 20);
   write("G");
-  CHECK(requests_of_look(true) < 20);
+  CHECK(requests_of_check(true) < 20);
   pointers.erase(pointers.begin() + 80, pointers.end());
   for (int i = 0; i < 800; ++i) std::ofstream(scratch / ("store/S/other-" + std::to_string(i)));
-  CHECK(requests_of_look(true) == 80);
+  CHECK(requests_of_check(true) == 80);
 }

@@ -108,7 +108,7 @@ TEST_CASE("case 11: looking stops at the first value that is missing", "[s3-serv
       const std::uint64_t before = store->counters().requests;
       const bool all = co_await check_values_exist(*store, context, pointers);
       CHECK_FALSE(all);
-      // One by one the second is the last; of a page the answer is confirmed by a look.
+      // One by one the second is the last; of a page the answer is confirmed by a check.
       CHECK(store->counters().requests - before == 2);
     }
   };
@@ -193,7 +193,7 @@ TEST_CASE("case 22: a fan-in of 10,000 costs one to four requests a contributor"
   reactor.run(store->close());
 }
 
-TEST_CASE("case 22: contributors in processes of their own cost n log n looks together",
+TEST_CASE("case 22: contributors in processes of their own cost n log n checks together",
           "[s3-server]") {
   ON_EACH_S3_PORT();
   const std::size_t width = 64;

@@ -222,10 +222,10 @@ TEST_CASE("a read that is denied says what S3 answers for absent objects") {
   const Error read = test::error_of(reactor, store->get(context, kOutcomeF));
   CHECK(read.kind() == ErrorKind::denied);
   CHECK(has(read, "s3:ListBucket"));
-  const Error look =
+  const Error check =
       test::error_of(reactor, check_value_exist(*store, context, pointer(context, "F")));
-  CHECK(look.kind() == ErrorKind::denied);
-  CHECK(has(look, "s3:ListBucket"));
+  CHECK(check.kind() == ErrorKind::denied);
+  CHECK(has(check, "s3:ListBucket"));
   end(reactor, fake, store.get());
 }
 
@@ -330,7 +330,7 @@ TEST_CASE("a write that always conflicts with none ends in an error, not in a lo
   end(reactor, fake, store.get());
 }
 
-TEST_CASE("that a value is not listed is not believed without a look at it") {
+TEST_CASE("that a value is not listed is not believed without a check") {
   ON_EACH_PORT(reactor);
   const auto there = GENERATE(true, false);
   FakeS3 fake(reactor, supporting([there](const std::string& request) {

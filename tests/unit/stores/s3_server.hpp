@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "aws/session.hpp"
+#include "aws/open_service.hpp"
 #include "unit/reactor/ports.hpp"
 #include "unum/store.hpp"
 
@@ -42,21 +42,21 @@ inline std::unique_ptr<Store> open_s3(Reactor& reactor, const std::string& name,
 }
 
 /// Sends one request beside the store, as a person would with a command.
-inline aws::Reply raw_s3(Reactor& reactor, http::Method method, const std::string& path,
-                         const std::string& query = {},
-                         const std::vector<std::string>& headers = {}) {
-  const auto body = [&]() -> Task<aws::Reply> {
+inline aws::ServiceAnswer raw_s3(Reactor& reactor, http::Method method, const std::string& path,
+                                 const std::string& query = {},
+                                 const std::vector<std::string>& headers = {}) {
+  const auto body = [&]() -> Task<aws::ServiceAnswer> {
     use_s3_at(s3_server());
-    aws::Session session = co_await aws::open_session(reactor, "s3", aws::Protocol::rest_xml, 1);
+    aws::OpenService opened = co_await aws::open_service(reactor, "s3", aws::Protocol::rest_xml, 1);
     aws::Call call;
     call.method = method;
     call.path = path;
     call.query = query;
     call.headers = headers;
     call.what = "a test's request";
-    aws::Reply reply = co_await session.service->send(call);
-    co_await session.close();
-    co_return reply;
+    aws::ServiceAnswer answer = co_await opened.service->send(call);
+    co_await opened.close();
+    co_return answer;
   };
   return reactor.run(body());
 }

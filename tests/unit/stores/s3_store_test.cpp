@@ -28,10 +28,10 @@ std::string random_value(std::size_t size, unsigned seed) {
 /// Uploads in parts that have begun below the store's prefix and not ended.
 std::size_t open_uploads(Reactor& reactor, const std::string& name) {
   const std::size_t slash = name.find('/');
-  const aws::Reply reply =
+  const aws::ServiceAnswer answer =
       test::raw_s3(reactor, http::Method::get, "/" + name.substr(0, slash), "uploads=");
   std::size_t count = 0;
-  const std::string& body = reply.response.body;
+  const std::string& body = answer.response.body;
   REQUIRE(body.find("ListMultipartUploadsResult") != std::string::npos);
   for (std::size_t at = 0;
        (at = body.find("<Key>" + name.substr(slash + 1), at)) != std::string::npos; ++at) {
@@ -55,8 +55,8 @@ TEST_CASE("a large value is uploaded in parts and comes back byte for byte", "[s
     const SessionContext at = context.bound_to(instance);
     CHECK(reactor.run(write_return_value(*store, at, value)).status == Status::written);
     const std::uint64_t asked = store->counters().requests - before;
-    // A look, the upload's begin, its parts, its end; before the first one the probe's upload: its
-    // begin, part, refused end and removal.
+    // The check, the upload's begin, its parts, its end; before the first one the probe's upload:
+    // its begin, part, refused end and removal.
     CHECK(asked == 3 + (size + 8 * mib - 1) / (8 * mib) + (seed == 1 ? 4 : 0));
     const std::optional<std::string> stored =
         reactor.run(store->get(context, ItemId{instance, ItemKind::outcome}));
@@ -68,7 +68,7 @@ TEST_CASE("a large value is uploaded in parts and comes back byte for byte", "[s
     const WriteResult again = reactor.run(write_return_value(*store, at, random_value(size, 77)));
     CHECK(again.status == Status::already_there);
     CHECK((again.stored == value));
-    CHECK(store->counters().requests - before == 3);  // look, read, checksum
+    CHECK(store->counters().requests - before == 3);  // check, read, checksum
     before = store->counters().requests;
   }
   const ItemId report{"R", ItemKind::report};
@@ -128,7 +128,7 @@ TEST_CASE("an upload that is stopped in the middle leaves no parts", "[s3-server
     }
   };
   const auto stop = [&]() -> Task<void> {
-    // The look, the probe's four, the begin, and the third part.
+    // The check, the probe's four, the begin, and the third part.
     while (store->counters().requests - before < 9) co_await reactor.yield();
     source.request("enough");
   };
@@ -150,9 +150,9 @@ TEST_CASE("case 12: the S3 store works, with nothing beside the bucket", "[s3-se
   const SessionContext context = session_context("session").bound_to("F");
   CHECK(reactor.run(write_return_value(*store, context, "{\"a\": 1}")).status == Status::written);
   // Readable by any tool under the documented key.
-  const aws::Reply reply =
+  const aws::ServiceAnswer answer =
       test::raw_s3(reactor, http::Method::get, "/" + name + "/session/F-output.json");
-  CHECK(reply.response.body == "{\"a\": 1}");
+  CHECK(answer.response.body == "{\"a\": 1}");
   CHECK(reactor.run(store->list_sessions()) == std::vector<std::string>{"session"});
   reactor.run(store->close());
 }

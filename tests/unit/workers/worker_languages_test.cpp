@@ -42,8 +42,7 @@ TEST_CASE("runtimes of a template name a kind of code") {
   CHECK_FALSE(code_kind("java21").has_value());
 }
 
-// --- Node
-// ------------------------------------------------------------------------------------------------
+// --- Node ---------------------------------------------------------------------------------------
 
 TEST_CASE("a Node function may return a value, a promise, or call back") {
   if (!has_node()) UNUM_SKIP("there is no node");
@@ -168,8 +167,7 @@ TEST_CASE("large events and results go through Node") {
   }
 }
 
-// --- Executables
-// ------------------------------------------------------------------------------------------
+// --- Executables --------------------------------------------------------------------------------
 
 TEST_CASE("an executable reads its event and writes its result") {
   Workers workers;
@@ -254,8 +252,7 @@ TEST_CASE("values of 1,024 levels go through Python (found 29)") {
   CHECK(workers.call("F", "1", "limit").result.value == "1000");  // the user's own is as it was
 }
 
-// --- Native
-// -----------------------------------------------------------------------------------------------
+// --- Native -------------------------------------------------------------------------------------
 
 TEST_CASE("a native function gets its call and gives its result") {
   Workers workers;

@@ -1,7 +1,7 @@
-// Replies of DynamoDB, read with simdjson's on-demand parser.
+// Responses of DynamoDB, read with simdjson's on-demand parser.
 //
-// A reply is read where it lies: nothing is copied but values and what outlives the reply. Whatever
-// does not look as the service documents it is an `Error` of kind `corrupt`.
+// A response is read where it lies: nothing is copied but values and what outlives the response.
+// Whatever does not look as the service documents it is an `Error` of kind `corrupt`.
 #pragma once
 
 #include <simdjson.h>
@@ -15,8 +15,8 @@
 
 namespace unum::dynamodb {
 
-/// An item of ours, as much of it as the reply holds. The views live as long as the reply's body
-/// and until the parser reads again.
+/// An item of ours, as much of it as the response holds. The views live as long as the response's
+/// body and until the parser reads again.
 struct Item {
   std::string_view name;
   /// The value, with room for a parser behind its end (kValuePadding). An item without one is a
@@ -46,30 +46,30 @@ struct TableDescription {
   std::uint64_t bytes = 0;
 };
 
-/// Reads one reply after the other; no two at once.
-class ReplyParser {
+/// Reads one response after the other; no two at once.
+class ResponseParser {
  public:
-  /// Whose replies it reads, for messages: "dynamodb in us-east-1 at https://...".
+  /// Whose responses it reads, for messages: "dynamodb in us-east-1 at https://...".
   void set_service(std::string service) { service_ = std::move(service); }
-  /// What the next reply answers: "GetItem orders, key".
+  /// What the next response answers: "GetItem orders, key".
   void set_call(std::string call) noexcept { call_ = std::move(call); }
 
   /// Called for each item; it may take the value.
   using OnItem = std::function<void(Item&)>;
 
-  /// The item in a reply of GetItem ("Item"), of a write ("Attributes") or in the error of a failed
-  /// condition ("Item"); nothing if there is none.
+  /// The item in a response of GetItem ("Item"), of a write ("Attributes") or in the error of a
+  /// failed condition ("Item"); nothing if there is none.
   std::optional<Item> item(std::string& body);
-  /// A reply of BatchGetItem. The keys that were not looked up are appended to `unprocessed`.
+  /// A response of BatchGetItem. The keys that were not looked up are appended to `unprocessed`.
   void batch_get(std::string& body, const OnItem& on_item, std::vector<std::string>& unprocessed);
-  /// A reply of BatchWriteItem with deletes: the keys that are still there.
+  /// A response of BatchWriteItem with deletes: the keys that are still there.
   void batch_delete(std::string& body, std::vector<std::string>& unprocessed);
   /// A page of a Scan; returns the key to go on after, or an empty text at the end.
   std::string scan(std::string& body, const OnItem& on_item);
-  /// A reply of DescribeTable or CreateTable.
+  /// A response of DescribeTable or CreateTable.
   TableDescription table(std::string& body);
 
-  /// Capacity units that the replies said were consumed, so far.
+  /// Capacity units that the responses said were consumed, so far.
   double capacity_units() const noexcept { return capacity_units_; }
 
  private:
@@ -77,7 +77,7 @@ class ReplyParser {
   template <class Read>
   void read(std::string& body, const Read& on_field);
 
-  [[noreturn]] void throw_bad_reply(std::string_view why) const;
+  [[noreturn]] void throw_bad_response(std::string_view why) const;
 
   std::string service_;
   std::string call_;

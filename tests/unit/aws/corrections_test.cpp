@@ -1,4 +1,4 @@
-// What a service client mends by itself: a clock that is wrong, a token that has expired.
+// What a service client corrects by itself: a clock that is wrong, a token that has expired.
 #include "aws/service_client.hpp"
 #include "aws/sigv4.hpp"
 #include "aws_testing.hpp"
@@ -7,7 +7,7 @@ using namespace unum;
 using namespace unum::test;
 using namespace std::chrono_literals;
 using aws::Call;
-using aws::Reply;
+using aws::ServiceAnswer;
 
 namespace {
 
@@ -43,8 +43,8 @@ TEST_CASE("a clock that is wrong is corrected by the service's, for later calls,
     CHECK(first_line(seen[0]).find("X-Amz-Date=20260101T120000Z") != std::string::npos);
     CHECK(first_line(seen[1]).find("X-Amz-Date=20260101T130000Z") != std::string::npos);
     CHECK(first_line(seen[2]).find("X-Amz-Date=20260101T130000Z") != std::string::npos);
-    // The clocks agree now: the same refusal means something else, or is not mended by a
-    // correction.
+    // The clocks agree now: the same refusal means something else, or no
+    // correction helps.
     const auto error = co_await error_of(service.client.send(get_call()));
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::denied);
@@ -77,8 +77,8 @@ TEST_CASE("a wrong clock is corrected for all requests that were under way", "[a
       },
       "s3", aws::Protocol::rest_xml, policy);
   const auto one = [&](std::size_t) -> Task<void> {
-    const Reply reply = co_await service.client.send(get_call());
-    CHECK(reply.response.body == "value");
+    const ServiceAnswer answer = co_await service.client.send(get_call());
+    CHECK(answer.response.body == "value");
   };
   const auto body = [&]() -> Task<void> { co_await for_each_bounded(4, 4, one); };
   with_service(reactor, service, body);
@@ -135,8 +135,8 @@ TEST_CASE("an expired token is renewed once a call", "[aws]") {
   aws::ServiceClient client(reactor, service.http, credentials, service.endpoint("s3"),
                             aws::Protocol::rest_xml, at_once());
   const auto body = [&]() -> Task<void> {
-    const Reply reply = co_await client.send(get_call());
-    CHECK(reply.response.body == "value");
+    const ServiceAnswer answer = co_await client.send(get_call());
+    CHECK(answer.response.body == "value");
     CHECK(credentials.generation == 2);
     CHECK(first_line(seen[1]).find("X-Amz-Credential=key-2%2F") != std::string::npos);
     const auto error = co_await error_of(client.send(get_call()));
@@ -171,8 +171,8 @@ TEST_CASE("of many requests with one expired token one renews it", "[aws]") {
   aws::ServiceClient client(reactor, service.http, credentials, service.endpoint("s3"),
                             aws::Protocol::rest_xml, at_once());
   const auto one = [&](std::size_t) -> Task<void> {
-    const Reply reply = co_await client.send(get_call());
-    CHECK(reply.response.body == "value");
+    const ServiceAnswer answer = co_await client.send(get_call());
+    CHECK(answer.response.body == "value");
   };
   const auto body = [&]() -> Task<void> { co_await for_each_bounded(4, 4, one); };
   with_service(reactor, service, body);

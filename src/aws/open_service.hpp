@@ -15,7 +15,7 @@ namespace unum::aws {
 
 /// An open service: client, credentials and endpoint by the environment's settings, kept alive
 /// together. One a store.
-struct Session {
+struct OpenService {
   std::unique_ptr<http::Client> http;
   std::unique_ptr<CredentialsSource> credentials;
   std::unique_ptr<ServiceClient> service;
@@ -24,8 +24,8 @@ struct Session {
   Task<void> close();
 };
 
-/// For whom a session is opened.
-struct SessionOptions {
+/// What an open service is for.
+struct ServiceOptions {
   std::size_t connections_max = 1;  ///< Requests in flight.
   std::string store{};              ///< "dynamodb:orders", for lines that tell of waiting.
   std::chrono::milliseconds request_timeout = StoreOptions{}.request_timeout;
@@ -34,16 +34,16 @@ struct SessionOptions {
   std::function<void(std::string_view)> waiting{};
 };
 /// As a store's options say.
-SessionOptions session_options(const StoreOptions& options, std::string store);
+ServiceOptions service_options(const StoreOptions& options, std::string store);
 
 /// Resolves region, endpoint, retry settings and credentials (the first fetch included, so that a
 /// missing one is told at open). With a patience the service is one that is being opened until
 /// `ServiceClient::set_opening(false)`.
-Task<Session> open_session(Reactor& reactor, std::string_view service, Protocol protocol,
-                           SessionOptions options, Wait wait = {});
+Task<OpenService> open_service(Reactor& reactor, std::string_view service, Protocol protocol,
+                               ServiceOptions options, Wait wait = {});
 /// The same without a patience.
-Task<Session> open_session(Reactor& reactor, std::string_view service, Protocol protocol,
-                           std::size_t connections_max, Wait wait = {});
+Task<OpenService> open_service(Reactor& reactor, std::string_view service, Protocol protocol,
+                               std::size_t connections_max, Wait wait = {});
 /// How long opening a store may take, without what is told of: a table that is being made.
 Deadline opening_deadline(Reactor& reactor, const StoreOptions& options, const Wait& wait);
 

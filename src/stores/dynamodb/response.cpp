@@ -1,5 +1,5 @@
-// Reading of DynamoDB's replies.
-#include "stores/dynamodb/reply.hpp"
+// Reading of DynamoDB's responses.
+#include "stores/dynamodb/response.hpp"
 
 #include <openssl/evp.h>
 
@@ -16,13 +16,13 @@ namespace {
 
 namespace ondemand = simdjson::ondemand;
 
-/// What a reply has that it may not have, still without the call that it answers.
-struct BadReply final : Error {
-  explicit BadReply(std::string why)
+/// What a response has that it may not have, still without the call that it answers.
+struct BadResponse final : Error {
+  explicit BadResponse(std::string why)
       : Error(ErrorKind::corrupt, "dynamodb", "Unum.BadReply", std::move(why)) {}
 };
 
-[[noreturn]] void throw_corrupt(std::string_view what) { throw BadReply(std::string(what)); }
+[[noreturn]] void throw_corrupt(std::string_view what) { throw BadResponse(std::string(what)); }
 
 /// A key as it stands, compared without a look for escapes, as simdjson's own look-ups do: neither
 /// the service's names nor ours hold anything that is written as one.
@@ -355,16 +355,16 @@ void describe_key(std::vector<KeyAttribute>& key, const Definitions& types,
 
 }  // namespace
 
-/// Calls `on_field(name, value)` for each field of the reply but ConsumedCapacity.
+/// Calls `on_field(name, value)` for each field of the response but ConsumedCapacity.
 template <class Read>
-void ReplyParser::read(std::string& body, const Read& on_field) {
+void ResponseParser::read(std::string& body, const Read& on_field) {
   if (body.capacity() < body.size() + simdjson::SIMDJSON_PADDING) {
     body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
   }
   try {
     ondemand::document document = parser_.iterate(body.data(), body.size(), body.capacity());
-    ondemand::object reply = document.get_object();
-    for (ondemand::field field : reply) {
+    ondemand::object response = document.get_object();
+    for (ondemand::field field : response) {
       const Key name = field.key();
       if (is(name, "ConsumedCapacity")) {
         read_capacity(field.value());
@@ -373,20 +373,20 @@ void ReplyParser::read(std::string& body, const Read& on_field) {
       }
     }
   } catch (const simdjson::simdjson_error& error) {
-    throw_bad_reply(error.what());
-  } catch (const BadReply& error) {
-    throw_bad_reply(error.message());
+    throw_bad_response(error.what());
+  } catch (const BadResponse& error) {
+    throw_bad_response(error.message());
   }
 }
 
-void ReplyParser::throw_bad_reply(std::string_view why) const {
+void ResponseParser::throw_bad_response(std::string_view why) const {
   std::string message = call_.empty() ? "a call" : call_;
   message += ": the answer of " + (service_.empty() ? "the service" : service_);
   throw Error(ErrorKind::corrupt, "dynamodb", "Unum.BadReply",
               message.append(" is not what it must be: ").append(why));
 }
 
-void ReplyParser::read_capacity(ondemand::value value) {
+void ResponseParser::read_capacity(ondemand::value value) {
   const auto add = [&](ondemand::object consumed) {
     for (ondemand::field field : consumed) {
       const Key name = field.key();
@@ -402,7 +402,7 @@ void ReplyParser::read_capacity(ondemand::value value) {
   }
 }
 
-std::optional<Item> ReplyParser::item(std::string& body) {
+std::optional<Item> ResponseParser::item(std::string& body) {
   std::optional<Item> found;
   read(body, [&](Key name, ondemand::value value) {
     if (is(name, "Item") || is(name, "Attributes")) found = item_of(value.get_object());
@@ -410,8 +410,8 @@ std::optional<Item> ReplyParser::item(std::string& body) {
   return found;
 }
 
-void ReplyParser::batch_get(std::string& body, const OnItem& on_item,
-                            std::vector<std::string>& unprocessed) {
+void ResponseParser::batch_get(std::string& body, const OnItem& on_item,
+                               std::vector<std::string>& unprocessed) {
   read(body, [&](Key name, ondemand::value value) {
     if (is(name, "UnprocessedKeys")) {
       read_unprocessed_keys(value.get_object(), unprocessed);
@@ -426,13 +426,13 @@ void ReplyParser::batch_get(std::string& body, const OnItem& on_item,
   });
 }
 
-void ReplyParser::batch_delete(std::string& body, std::vector<std::string>& unprocessed) {
+void ResponseParser::batch_delete(std::string& body, std::vector<std::string>& unprocessed) {
   read(body, [&](Key name, ondemand::value value) {
     if (is(name, "UnprocessedItems")) read_unprocessed_deletes(value.get_object(), unprocessed);
   });
 }
 
-std::string ReplyParser::scan(std::string& body, const OnItem& on_item) {
+std::string ResponseParser::scan(std::string& body, const OnItem& on_item) {
   std::string last;
   read(body, [&](Key name, ondemand::value value) {
     if (is(name, "Items")) {
@@ -447,7 +447,7 @@ std::string ReplyParser::scan(std::string& body, const OnItem& on_item) {
   return last;
 }
 
-TableDescription ReplyParser::table(std::string& body) {
+TableDescription ResponseParser::table(std::string& body) {
   TableDescription table;
   std::vector<KeyAttribute> key;
   Definitions types;

@@ -1,5 +1,5 @@
 // Puts client, credentials and endpoint together.
-#include "aws/session.hpp"
+#include "aws/open_service.hpp"
 
 #include <unistd.h>
 
@@ -24,7 +24,7 @@ constexpr std::chrono::hours kPatienceMax{24 * 365};
 constexpr int kTriesInPatience = 3;
 constexpr std::chrono::milliseconds kStallLeast{5'000};
 
-std::chrono::milliseconds stall_timeout(const SessionOptions& options) {
+std::chrono::milliseconds stall_timeout(const ServiceOptions& options) {
   if (options.patience.count() == 0) return options.request_timeout;
   return std::min(options.request_timeout,
                   std::max(kStallLeast, options.patience / kTriesInPatience));
@@ -39,12 +39,12 @@ void check_readable(const std::string& ca_bundle) {
 
 }  // namespace
 
-Task<void> Session::close() {
+Task<void> OpenService::close() {
   if (http) co_await http->close();
 }
 
-SessionOptions session_options(const StoreOptions& options, std::string store) {
-  SessionOptions result;
+ServiceOptions service_options(const StoreOptions& options, std::string store) {
+  ServiceOptions result;
   result.connections_max = std::max<std::size_t>(1, options.in_flight_max);
   result.store = std::move(store);
   result.request_timeout = options.request_timeout;
@@ -58,15 +58,15 @@ Deadline opening_deadline(Reactor& reactor, const StoreOptions& options, const W
   return std::min<Deadline>(wait.deadline, reactor.now() + std::max(kOpenTime, patience));
 }
 
-Task<Session> open_session(Reactor& reactor, std::string_view service, Protocol protocol,
-                           std::size_t connections_max, Wait wait) {
-  SessionOptions options;
+Task<OpenService> open_service(Reactor& reactor, std::string_view service, Protocol protocol,
+                               std::size_t connections_max, Wait wait) {
+  ServiceOptions options;
   options.connections_max = connections_max;
-  return open_session(reactor, service, protocol, std::move(options), wait);
+  return open_service(reactor, service, protocol, std::move(options), wait);
 }
 
-Task<Session> open_session(Reactor& reactor, std::string_view service, Protocol protocol,
-                           SessionOptions given, Wait wait) {
+Task<OpenService> open_service(Reactor& reactor, std::string_view service, Protocol protocol,
+                               ServiceOptions given, Wait wait) {
   const Settings settings = Settings::load();
   Endpoint endpoint = resolve_endpoint(service, settings);
   http::ClientOptions options;
@@ -76,29 +76,28 @@ Task<Session> open_session(Reactor& reactor, std::string_view service, Protocol 
   options.ca_bundle = settings.get("AWS_CA_BUNDLE", "ca_bundle").value_or("");
   check_readable(options.ca_bundle);
 
-  Session session;
-  session.http = std::make_unique<http::Client>(reactor, options);
-  session.credentials = default_credentials(reactor, *session.http);
+  OpenService opened;
+  opened.http = std::make_unique<http::Client>(reactor, options);
+  opened.credentials = default_credentials(reactor, *opened.http);
   RetryPolicy policy = settings.retry_policy(service);
   policy.patience = given.patience;
   policy.opening_request = std::min(policy.opening_request, 2 * given.request_timeout);
   policy.store = std::move(given.store);
   policy.waiting = std::move(given.waiting);
-  session.service =
-      std::make_unique<ServiceClient>(reactor, *session.http, *session.credentials,
-                                      std::move(endpoint), protocol, std::move(policy));
-  session.service->set_opening(given.patience.count() > 0);
+  opened.service = std::make_unique<ServiceClient>(
+      reactor, *opened.http, *opened.credentials, std::move(endpoint), protocol, std::move(policy));
+  opened.service->set_opening(given.patience.count() > 0);
   std::exception_ptr failed;
   try {
-    co_await session.credentials->get(wait);
+    co_await opened.credentials->get(wait);
   } catch (...) {
     failed = std::current_exception();
   }
   if (failed) {
-    co_await session.close();
+    co_await opened.close();
     std::rethrow_exception(failed);
   }
-  co_return session;
+  co_return opened;
 }
 
 }  // namespace unum::aws
