@@ -79,7 +79,7 @@ Task<void> RedisServer::wait_until_ready(int out) {
 std::string RedisServer::command(std::vector<std::string> words) {
   redis::Client client(reactor_, redis::parse_address("unix:" + unix_path()));
   const std::vector<std::string_view> arguments(words.begin(), words.end());
-  const redis::Reply reply = reactor_.run(client.call({}, arguments));
+  const redis::Reply reply = reactor_.run(Task<redis::Reply>(client.call({}, arguments)));
   return reply.type == redis::Reply::Type::integer ? std::to_string(reply.integer) : reply.text;
 }
 

@@ -19,8 +19,8 @@ namespace {
 constexpr unsigned kRedirectsMax = 16;
 // Servers that a client may come to know; the largest clusters in use have 1,000.
 constexpr std::size_t kNodesMax = 2'048;
-// How often a command that waits for a silent server looks where its slot is by now.
-constexpr auto kLookEvery = std::chrono::milliseconds(500);
+// How often a command that waits for a silent server checks where its slot is by now.
+constexpr auto kCheckEvery = std::chrono::milliseconds(500);
 // What passes sooner is told to nobody, and what lasts at most this often.
 constexpr auto kTellAfter = std::chrono::seconds(1);
 constexpr auto kTellEvery = std::chrono::seconds(5);
@@ -105,9 +105,9 @@ Client::Client(Reactor& reactor, std::vector<Address> named, ClientOptions optio
     : reactor_(reactor),
       named_(std::move(named)),
       options_(std::move(options)),
-      room_(std::make_unique<Room>()) {
+      gate_(reactor),
+      room_{std::max<std::size_t>(1, options_.in_flight_max)} {
   UNUM_ASSERT(!named_.empty());
-  room_->left = std::max<std::size_t>(1, options_.in_flight_max);
   for (const Address& address : named_) node_at(address);
   spokesman_ = nodes_.front().get();
 }
@@ -115,7 +115,7 @@ Client::Client(Reactor& reactor, std::vector<Address> named, ClientOptions optio
 Client::~Client() { close(); }
 
 void Client::close() noexcept {
-  closed_ = true;
+  gate_.shut();
   for (const auto& node : nodes_) node->end("the client was closed");
 }
 
@@ -155,19 +155,30 @@ std::string Client::endpoints() const {
 // --- One command --------------------------------------------------------------------------------
 
 Task<void> Client::wait_for_room(Wait wait) {
-  const int woken = co_await room_->came.wait(reactor_, wait);
+  const int woken = co_await room_.came.wait(reactor_, wait);
   if (woken < 0) throw_wait_ended(woken, wait, "waiting for a turn at " + endpoints());
 }
 
+Gate::Pass Client::enter() {
+  check_open();
+  return gate_.enter();
+}
+
 Task<Reply> Client::send(Node* fixed, std::uint16_t slot, Arguments arguments, Wait wait) {
-  if (room_->left == 0) {
+  Gate::Pass pass = enter();
+  if (room_.left == 0) {
     co_await wait_for_room(wait);
   } else {
-    --room_->left;
+    --room_.left;
   }
-  const Turn turn{*room_};
-
+  const Turn turn(room_, std::move(pass));
   Attempts attempts{.fixed = fixed, .slot = slot, .wait = wait, .give_up = wait.deadline};
+  co_return co_await persist(std::move(attempts), arguments);
+}
+
+/// Attempts until one succeeds or no more are worth it.
+Task<Reply> Client::persist(Attempts attempts, Arguments arguments) {
+  const Wait wait = attempts.wait;
   for (;;) {
     std::optional<Error> failure;
     attempts.unanswered = attempts.demoted = false;
@@ -193,44 +204,61 @@ Task<Reply> Client::send(Node* fixed, std::uint16_t slot, Arguments arguments, W
   }
 }
 
+Wait Client::wait_of_attempt(const Wait& wait, Deadline give_up) noexcept {
+  // Patience that is shorter than a request's time is a request's time.
+  const auto time = std::min(options_.request_timeout, options_.patience);
+  return {std::min(give_up, reactor_.now() + time), wait.stop};
+}
+
+CallSettings Client::settings_of_attempt(bool asking) noexcept {
+  return {.asking = asking, .bounds = bounds_, .check_at = reactor_.now() + options_.silence};
+}
+
 /// Sends the command once. Nothing: it is to be sent again, at once after a redirect, later after a
 /// failure.
 Task<std::optional<Reply>> Client::attempt(Attempts& attempts, Arguments arguments,
                                            std::optional<Error>& failure) {
-  check_open();
   const Wait& wait = attempts.wait;
   const bool asking = attempts.asked != nullptr;
-  Node& node = asking                      ? *std::exchange(attempts.asked, nullptr)
-               : attempts.fixed != nullptr ? *attempts.fixed
-                                           : node_of(attempts.slot);
-  attempts.node = &node;
-  std::shared_ptr<Connection> connection = node.current();
-  if (!connection) connection = co_await connect(node, Wait{attempts.give_up, wait.stop});
-  ++counters_.requests;
-  Wait once = wait;
-  // Patience that is shorter than a request's time is a request's time.
-  once.deadline = std::min(attempts.give_up,
-                           reactor_.now() + std::min(options_.request_timeout, options_.patience));
+  std::shared_ptr<Connection> connection;
+  std::optional<Call> own;
+  Call* call = std::exchange(attempts.begun, nullptr);
+  if (call == nullptr) {
+    check_open();
+    if (asking) {
+      attempts.node = std::exchange(attempts.asked, nullptr);
+    } else {
+      attempts.node = attempts.fixed != nullptr ? attempts.fixed : &node_of(attempts.slot);
+    }
+    connection = attempts.node->current();
+    if (!connection) connection = co_await connect(*attempts.node, {attempts.give_up, wait.stop});
+    ++counters_.requests;
+    call = &own.emplace(*connection, arguments, wait_of_attempt(wait, attempts.give_up),
+                        settings_of_attempt(asking));
+  }
+  Node& node = *attempts.node;
   const auto doing = [&node] { return "a command to " + node.address().endpoint(); };
-  Call call = connection->call(
-      arguments, once,
-      {.asking = asking, .bounds = bounds_, .look = reactor_.now() + options_.silence});
-  Outcome outcome = co_await call;
+  struct Abandon {
+    Call& call;
+    ~Abandon() { call.abandon(); }
+  };
+  const Abandon at_the_end{*call};  // also of one that lives on in the command
+  Outcome outcome = co_await *call;
   while (outcome.status == Outcome::Status::waiting) {
-    const bool moved = co_await has_moved(attempts, *connection, asking);
+    const bool moved = co_await has_moved(attempts, call->connection(), asking);
     if (moved) co_return std::nullopt;
-    call.look_at(reactor_.now() + kLookEvery);
-    outcome = co_await call;
+    call->check_again_at(reactor_.now() + kCheckEvery);
+    outcome = co_await *call;
   }
   switch (outcome.status) {
     case Outcome::Status::waiting:
     case Outcome::Status::replied: break;
     case Outcome::Status::lost:
-      failure = connection_lost(connection->reason());
+      failure = connection_lost(call->connection().reason());
       co_return std::nullopt;
     case Outcome::Status::refused: throw ReplyTooLarge(outcome.reply.text);
     case Outcome::Status::timed_out:
-      if (once.deadline == wait.deadline) throw_wait_ended(-ETIME, wait, doing());
+      if (call->deadline() == wait.deadline) throw_wait_ended(-ETIME, wait, doing());
       node.leave();
       failure = no_answer(doing() + " was not answered in time");
       attempts.unanswered = true;
@@ -269,7 +297,7 @@ Task<std::shared_ptr<Connection>> Client::connect(Node& node, Wait wait) {
 }
 
 void Client::check_open() const {
-  if (closed_) {
+  if (gate_.is_closed()) {
     throw Error(ErrorKind::cancelled, "redis", "ECANCELED",
                 "the client of " + endpoints() + " was closed");
   }
@@ -417,10 +445,8 @@ std::string_view Client::info(std::string_view field) const noexcept {
   return {};
 }
 
-Task<Reply> Client::call(std::string_view key, Arguments arguments, Wait wait) {
-  Reply reply = co_await send(nullptr, cluster_ ? key_slot(key) : 0, arguments, wait);
-  if (reply.is_error()) throw error_of(reply, std::string(arguments[0]) + " at " + endpoints());
-  co_return reply;
+Client::Command Client::call(std::string_view key, Arguments arguments, const Wait& wait) noexcept {
+  return {*this, slot_of(key), arguments, wait, Command::Errors::thrown};
 }
 
 Task<void> Client::load(Script& script, Wait wait) {
@@ -438,13 +464,13 @@ Task<Reply> Client::run(const Script& script, Arguments keys, Arguments argument
   command.assign({"EVALSHA", script.sha, count});
   command.insert(command.end(), keys.begin(), keys.end());
   command.insert(command.end(), arguments.begin(), arguments.end());
-  const std::uint16_t slot = cluster_ ? key_slot(keys[0]) : 0;
-  Reply reply = co_await send(nullptr, slot, command, wait);
+  const std::uint16_t slot = slot_of(keys[0]);
+  Reply reply = co_await Command(*this, slot, command, wait, Command::Errors::given);
   if (reply.error_code() == "NOSCRIPT") {
     // A server that was restarted or flushed, or another one of the cluster: EVAL makes it known.
     command[0] = "EVAL";
     command[1] = script.source;
-    reply = co_await send(nullptr, slot, command, wait);
+    reply = co_await Command(*this, slot, command, wait, Command::Errors::given);
   }
   if (reply.is_error()) throw error_of(reply, "a script at " + endpoints());
   co_return reply;

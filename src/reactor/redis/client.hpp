@@ -20,16 +20,17 @@
 #include <utility>
 #include <vector>
 
+#include "reactor/gate.hpp"
 #include "reactor/redis/address.hpp"
+#include "reactor/redis/connection.hpp"
 #include "reactor/redis/reply.hpp"
 #include "reactor/redis/slots.hpp"
+#include "reactor/wait_list.hpp"
 #include "unum/error.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
 
 namespace unum::redis {
-
-class Connection;
 
 struct ClientOptions {
   /// Commands under way at once; what is beyond waits, first come, first served.
@@ -70,6 +71,7 @@ struct Script {
 class Client {
  public:
   using Arguments = std::span<const std::string_view>;
+  class Command;
 
   Client(Reactor& reactor, Address address, ClientOptions options = {})
       : Client(reactor, std::vector<Address>{std::move(address)}, std::move(options)) {}
@@ -94,8 +96,8 @@ class Client {
   void expect_values(bool yes) noexcept { bounds_ = yes ? &kValueReply : &kAboutReply; }
 
   /// Sends a command to the server that has the key's slot (any server, where that does not matter
-  /// or there is but one) and gives the reply, which is no error. Arguments and key must live until
-  /// the task has ended. Throws, with origin "redis" and the server's code ("NOPERM"):
+  /// or there is but one) and gives the reply, which is no error. Awaited at once. The arguments
+  /// must live until then. Throws, with origin "redis" and the server's code ("NOPERM"):
   ///   `timeout`       the wait's deadline passed (the reply is dropped when it comes; commands of
   ///                   others go on);
   ///   `cancelled`     a stop was requested, or the client was closed;
@@ -106,7 +108,7 @@ class Client {
   ///   `corrupt`       WRONGTYPE, somebody else's value stands there, or the reply is beyond what
   ///                   it may be (a ReplyTooLarge);
   ///   `bug`           any other error.
-  Task<Reply> call(std::string_view key, Arguments arguments, Wait wait = {});
+  Command call(std::string_view key, Arguments arguments, const Wait& wait = {}) noexcept;
 
   /// Sends a read to a replica of the server that has the key's slot, the replicas in turn. Nothing
   /// where there is none, or none that answers soon: `call` says what is wrong, or asks the
@@ -136,10 +138,30 @@ class Client {
   struct Attempts;
   struct FirstAnswer;
   struct Replica;
-  struct Room;
   struct Round;
-  struct Turn;
   struct View;
+
+  /// How many more commands may be under way.
+  struct Room {
+    std::size_t left;
+    WaitList came{};
+  };
+  /// A command's place among those under way.
+  class Turn {
+   public:
+    Turn(Room& room, Gate::Pass pass) noexcept : room_(room), pass_(std::move(pass)) {}
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() {
+      // A waiter gets the place itself, so that nobody who comes later is before it.
+      if (room_.came.empty()) ++room_.left;
+      room_.came.wake_one();
+    }
+
+   private:
+    Room& room_;
+    const Gate::Pass pass_;
+  };
 
   Node& node_at(const Address& address);
   Node& node_at(std::string_view host, std::uint16_t port);
@@ -147,7 +169,14 @@ class Client {
   Node* next_replica(std::uint16_t slot) noexcept;
   void learn_replicas(const Node& primary, const std::vector<Place>& places);
   Task<void> wait_for_room(Wait wait);
+  std::uint16_t slot_of(std::string_view key) const noexcept {
+    return cluster_ ? key_slot(key) : std::uint16_t{0};
+  }
+  Gate::Pass enter();
+  Wait wait_of_attempt(const Wait& wait, Deadline give_up) noexcept;
+  CallSettings settings_of_attempt(bool asking) noexcept;
   Task<Reply> send(Node* fixed, std::uint16_t slot, Arguments arguments, Wait wait);
+  Task<Reply> persist(Attempts attempts, Arguments arguments);
   Task<std::optional<Reply>> attempt(Attempts& attempts, Arguments arguments,
                                      std::optional<Error>& failure);
   Task<bool> has_moved(Attempts& attempts, const Connection& connection, bool asking);
@@ -181,11 +210,50 @@ class Client {
   Node* spokesman_ = nullptr;  ///< Answered last for all; has what nobody is known to have.
   bool cluster_ = false;
   bool opening_ = false;  ///< A server that is not there is told at once.
-  bool closed_ = false;
   bool learning_ = false;
+  WaitList learnt_;  ///< Commands that wait for the topology that another one is asking for.
   Deadline learn_again_{};
   Deadline tell_again_{};
-  std::unique_ptr<Room> room_;
+  Gate gate_;  ///< Shut when the client was closed.
+  Room room_;
+};
+
+/// Awaits one command. Where its server can be reached and answers well, the command lives here, in
+/// its caller's frame, and nothing is allocated for it; what needs another attempt goes on in a
+/// coroutine.
+class [[nodiscard]] Client::Command {
+ public:
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> waiter);
+  Reply await_resume();
+  /// For who wants a task of it.
+  operator Task<Reply>() const { return as_task(client_, slot_, arguments_, wait_); }
+
+ private:
+  friend class Client;
+  enum class Errors : std::uint8_t { thrown, given };  ///< What comes of a reply that is one.
+
+  Command(Client& client, std::uint16_t slot, Arguments arguments, const Wait& wait,
+          Errors errors) noexcept
+      : client_(client), arguments_(arguments), wait_(wait), slot_(slot), errors_(errors) {}
+  bool begin();
+  void on_heard() noexcept;
+  static Task<Reply> as_task(Client& client, std::uint16_t slot, Arguments arguments, Wait wait);
+
+  Client& client_;
+  const Arguments arguments_;
+  const Wait wait_;
+  const std::uint16_t slot_;
+  const Errors errors_;
+  Node* node_ = nullptr;
+  std::coroutine_handle<> waiter_;
+  std::shared_ptr<Connection> connection_;
+  std::optional<Turn> turn_;
+  std::optional<Call> call_;
+  Task<Reply> attempts_;  ///< Empty while the first attempt is all that is needed.
 };
 
 /// A reply is beyond what it may be: with fewer values asked for at once it may do.

@@ -4,7 +4,6 @@
 
 #include "reactor/redis/client.hpp"
 #include "reactor/redis/node.hpp"
-#include "reactor/wait_list.hpp"
 
 namespace unum::redis {
 
@@ -17,23 +16,6 @@ struct Client::Replica {
   const Node* primary;
   Node* node;
   friend bool operator==(const Replica&, const Replica&) = default;
-};
-
-/// How many more commands may be under way.
-struct Client::Room {
-  std::size_t left = 0;
-  WaitList came;
-  WaitList learnt;  ///< Commands that wait for the topology that another one is asking for.
-};
-
-/// A command's place among those under way.
-struct Client::Turn {
-  Room& room;
-  ~Turn() {
-    // A waiter gets the place itself, so that nobody who comes later is before it.
-    if (room.came.empty()) ++room.left;
-    room.came.wake_one();
-  }
 };
 
 /// One command's way to its reply.
@@ -50,6 +32,7 @@ struct Client::Attempts {
   std::optional<Error> last{};  ///< The failure before.
   bool unanswered = false;      ///< The last attempt's time was up before a reply came.
   bool demoted = false;         ///< The last attempt's server has become a replica.
+  Call* begun = nullptr;        ///< The first attempt, if it is under way already, at `node`.
 };
 
 }  // namespace unum::redis

@@ -80,7 +80,7 @@ struct Client::Round {
 /// as it is: the next redirect or retry asks again.
 Task<void> Client::learn_slots(Wait wait) {
   if (learning_) {
-    const int woken = co_await room_->learnt.wait(reactor_, wait);
+    const int woken = co_await learnt_.wait(reactor_, wait);
     if (woken < 0) throw_wait_ended(woken, wait, "asking the cluster of " + endpoints());
     co_return;
   }
@@ -90,7 +90,7 @@ Task<void> Client::learn_slots(Wait wait) {
     ~Learning() {
       client.learning_ = false;
       client.learn_again_ = client.reactor_.now() + kLearnEvery;
-      client.room_->learnt.wake_all();
+      client.learnt_.wake_all();
     }
   };
   learning_ = true;
@@ -212,12 +212,13 @@ Task<std::optional<Reply>> Client::call_replica(std::string_view key, Arguments 
                                                 Wait wait) {
   Node* const node = cluster_ ? next_replica(key_slot(key)) : nullptr;
   if (node == nullptr) co_return std::nullopt;
-  if (room_->left == 0) {
+  Gate::Pass pass = enter();
+  if (room_.left == 0) {
     co_await wait_for_room(wait);
   } else {
-    --room_->left;
+    --room_.left;
   }
-  const Turn turn{*room_};
+  const Turn turn(room_, std::move(pass));
   Wait soon = wait;
   soon.deadline = std::min(wait.deadline, reactor_.now() + kReplicaPatience);
   try {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -20,10 +21,21 @@ namespace {
 // What hiredis' send buffer holds at most, but for the last command: it moves the rest of it to the
 // front after each partial send. What is beyond waits where it is, uncopied.
 constexpr std::size_t kSendBufferBytes = 256u * 1024;
+// A longer encoded command gives its memory back when the next one is encoded.
+constexpr std::size_t kEncodedKeptBytes = 512u * 1024;
 // What hiredis reads at once, and how often in a row before others have their turn.
 constexpr std::size_t kReadBytes = 16u * 1024;
 constexpr int kReadsAtOnce = 64;
 constexpr int kWritesAtOnce = 16;
+
+void append_count(std::string& text, char type, std::size_t count) {
+  std::array<char, 24> line;
+  line[0] = type;
+  char* const end = std::to_chars(line.data() + 1, line.data() + line.size() - 2, count).ptr;
+  end[0] = '\r';
+  end[1] = '\n';
+  text.append(line.data(), static_cast<std::size_t>(end - line.data()) + 2);
+}
 
 /// A server's refusal of AUTH. A server or proxy that does not know the command repeats how it was
 /// called, password and all: 'unknown command AUTH, with args beginning with: ...'.
@@ -48,21 +60,6 @@ bool Call::await_ready() noexcept {
   return !connection_.alive();  // lost, which it is from the beginning
 }
 
-void Call::await_suspend(std::coroutine_handle<> waiter) {
-  waiter_ = waiter;
-  suspended_ = true;
-  try {
-    if (state_ == State::fresh) {
-      begin();
-    } else {
-      set_timer();
-    }
-  } catch (...) {
-    suspended_ = false;
-    throw;
-  }
-}
-
 Outcome Call::await_resume() noexcept {
   if (state_ != State::pending) return std::move(outcome_);
   Outcome nothing_yet;
@@ -70,15 +67,28 @@ Outcome Call::await_resume() noexcept {
   return nothing_yet;
 }
 
+void Call::listen(Heard heard, void* context) {
+  heard_ = heard;
+  context_ = context;
+  try {
+    connection_.remind(next_time());
+    if (state_ == State::fresh) begin();
+  } catch (...) {
+    heard_ = nullptr;
+    throw;
+  }
+}
+
 void Call::begin() {
-  run = [](Ready& ready) noexcept { static_cast<Call&>(ready).waiter_.resume(); };
-  set_timer();
+  run = [](Ready& ready) noexcept {
+    auto& call = static_cast<Call&>(ready);
+    call.posted_(call.context_);
+  };
   state_ = State::pending;
   try {
     connection_.enqueue(*this);
   } catch (...) {
     state_ = State::fresh;
-    connection_.reactor_.remove_timer(*this);
     throw;
   }
   if (state_ != State::pending) return;  // the connection has ended over it
@@ -88,36 +98,31 @@ void Call::begin() {
       this);
 }
 
-void Call::set_timer() {
-  when = std::min(wait_.deadline, settings_.look);
-  if (when == kNoDeadline) return;
-  fire = [](Timer& timer) noexcept {
-    auto& call = static_cast<Call&>(timer);
-    if (call.when == call.wait_.deadline) {
-      call.give_up(Outcome::Status::timed_out);
-    } else {
-      call.come_back();
-    }
-  };
-  connection_.reactor_.add_timer(*this);
+void Call::on_time(Deadline now) noexcept {
+  if (now >= wait_.deadline) {
+    give_up(Outcome::Status::timed_out);
+  } else {
+    come_back();
+  }
 }
 
-/// Resumes who waits; the call goes on.
+/// Tells who waits; the call may go on.
 void Call::come_back() noexcept {
-  if (std::exchange(suspended_, false)) connection_.reactor_.post(*this);
+  if (heard_ == nullptr) return;
+  posted_ = std::exchange(heard_, nullptr);
+  connection_.reactor_.post(*this);
 }
 
 void Call::end(Outcome::Status status) noexcept {
   state_ = State::ended;
   outcome_.status = status;
-  connection_.reactor_.remove_timer(*this);
   stop_.unlink();
   come_back();
 }
 
 void Call::give_up(Outcome::Status status) noexcept {
   if (state_ != State::pending) return;
-  connection_.abandon(*this);
+  connection_.forget(*this);
   end(status);
 }
 
@@ -135,6 +140,7 @@ Connection::Connection(Reactor& reactor, std::string endpoint, bool tls, AsyncCo
 
 Connection::~Connection() {
   end("closed");
+  reactor_.remove_timer(alarm_);
   const auto is_awaited = [](const PendingReply& each) { return each.call != nullptr; };
   UNUM_ASSERT(std::none_of(records_.begin(), records_.end(), is_awaited));
 }
@@ -197,16 +203,20 @@ bool Connection::stalled(Deadline now, std::chrono::milliseconds after) const no
 // hiredis' own time-outs, for which it would want `scheduleTimer`, are never set: a command's
 // deadline is its own and ends no connection.
 void Connection::attach() {
-  flush_.connection = this;
-  flush_.run = [](Ready& ready) noexcept {
+  flush_.go_on = &Connection::write;
+  read_on_.go_on = &Connection::read;
+  flush_.run = read_on_.run = [](Ready& ready) noexcept {
     auto& event = static_cast<Event&>(ready);
-    event.posted = false;
-    event.connection->write();
+    const std::shared_ptr<Connection> connection = std::move(event.connection);
+    ((*connection).*event.go_on)();
   };
+  alarm_.connection = this;
+  alarm_.fire = [](Timer& timer) noexcept { static_cast<Alarm&>(timer).connection->on_alarm(); };
   const auto on_ready = [](void* self, unsigned events) noexcept {
     auto& connection = *static_cast<Connection*>(self);
     if ((events & POLLOUT) != 0) connection.write();
-    if ((events & ~unsigned{POLLOUT}) != 0) connection.read();
+    const bool reads = connection.read_on_.connection != nullptr;
+    if ((events & ~unsigned{POLLOUT}) != 0 && !reads) connection.read();
   };
   watched_ = POLLIN;
   watch_ = reactor_.watch(context_->c.fd, watched_, on_ready, this);
@@ -222,10 +232,17 @@ void Connection::attach() {
 /// hiredis calls it when it has read and before it looks at what came.
 void Connection::on_read_wanted() noexcept { got_ = context_->c.reader->len - held_; }
 
-/// All commands of this tick leave together.
+/// All commands of this tick leave together, and while replies are read in a row those that follow
+/// from them, too.
 void Connection::on_write_wanted() noexcept {
-  if (writing_ || (watched_ & POLLOUT) != 0 || std::exchange(flush_.posted, true)) return;
-  reactor_.post(flush_);
+  if (writing_ || (watched_ & POLLOUT) != 0 || read_on_.connection != nullptr) return;
+  post(flush_);
+}
+
+void Connection::post(Event& event) noexcept {
+  if (event.connection != nullptr) return;
+  event.connection = weak_from_this().lock();
+  if (event.connection != nullptr) reactor_.post(event);
 }
 
 /// hiredis is about to free the context, whoever wanted that.
@@ -248,17 +265,20 @@ std::string Connection::hiredis_reason() const {
   return at + context.errstr;
 }
 
+/// Reads once. If that took all that hiredis reads at once, it goes on when those who have their
+/// replies now have run: what they are given is still in the processor's cache then.
 void Connection::read() noexcept {
-  for (int turn = 0; context_ != nullptr && turn < kReadsAtOnce; ++turn) {
-    if (tls_) forget_tls_errors();
-    held_ = context_->c.reader->len;
-    got_ = 0;
-    ::redisAsyncHandleRead(context_);
-    if (got_ > 0) quiet_since_ = reactor_.now();
-    if (context_ == nullptr) return;
-    if (!budget_.allows_pending(*context_->c.reader)) end(hiredis_reason());
-    if (got_ < kReadBytes) return;
-  }
+  if (context_ == nullptr) return;
+  if (tls_) forget_tls_errors();
+  held_ = context_->c.reader->len;
+  got_ = 0;
+  ::redisAsyncHandleRead(context_);
+  if (got_ > 0) quiet_since_ = reactor_.now();
+  if (context_ == nullptr) return;
+  if (!budget_.allows_pending(*context_->c.reader)) return end(hiredis_reason());
+  if (got_ == kReadBytes && ++reads_in_a_row_ < kReadsAtOnce) return post(read_on_);
+  reads_in_a_row_ = 0;
+  if (sdslen(context_->c.obuf) > 0) on_write_wanted();
 }
 
 void Connection::write() noexcept {
@@ -317,15 +337,22 @@ void Connection::send(Call& call) {
   if (call.state_ == Call::State::pending) call.end(Outcome::Status::lost);
 }
 
+/// An array of strings. hiredis' own formatter gives the same, in a string that it makes anew for
+/// each command and with a printf for each length.
+void Connection::encode(Call::Arguments arguments) {
+  if (command_.capacity() > kEncodedKeptBytes) command_ = std::string();
+  command_.clear();
+  append_count(command_, '*', arguments.size());
+  for (const std::string_view argument : arguments) {
+    append_count(command_, '$', argument.size());
+    command_.append(argument).append("\r\n");
+  }
+}
+
 /// False without memory.
 bool Connection::append(Call::Arguments arguments, Call* call, const ReplyBounds& bounds) noexcept {
   try {
-    arguments_.clear();
-    lengths_.clear();
-    for (const std::string_view argument : arguments) {
-      arguments_.push_back(argument.data());
-      lengths_.push_back(argument.size());
-    }
+    encode(arguments);
     if (spare_ == nullptr) {
       spare_ = &records_.emplace_back();
       spare_->connection = this;
@@ -335,9 +362,8 @@ bool Connection::append(Call::Arguments arguments, Call* call, const ReplyBounds
   }
   PendingReply& record = *spare_;
   record.bounds = &bounds;
-  const int result = ::redisAsyncCommandArgv(context_, &Connection::on_reply, &record,
-                                             static_cast<int>(arguments.size()), arguments_.data(),
-                                             lengths_.data());
+  const int result = ::redisAsyncFormattedCommand(context_, &Connection::on_reply, &record,
+                                                  command_.data(), command_.size());
   if (result != REDIS_OK) return false;
   spare_ = record.next;
   record.call = call;
@@ -347,12 +373,46 @@ bool Connection::append(Call::Arguments arguments, Call* call, const ReplyBounds
 }
 
 /// Its record stays with hiredis, for whom nothing changes.
-void Connection::abandon(Call& call) noexcept {
+void Connection::forget(Call& call) noexcept {
   if (PendingReply* const record = std::exchange(call.record_, nullptr)) {
     record->call = nullptr;
   } else {
     waiting_.erase(std::find(waiting_.begin(), waiting_.end(), &call));
   }
+}
+
+// --- Times --------------------------------------------------------------------------------------
+
+/// Sees to it that the alarm goes off at that time or before it.
+void Connection::remind(Deadline time) {
+  if (time >= alarm_.when) return;
+  reactor_.remove_timer(alarm_);
+  alarm_.when = time;
+  try {
+    reactor_.add_timer(alarm_);
+  } catch (...) {
+    alarm_.when = kNoDeadline;
+    throw;
+  }
+}
+
+void Connection::on_alarm() noexcept {
+  const Deadline now = reactor_.now();
+  Deadline next = kNoDeadline;
+  const auto check = [&](Call& call) {
+    if (call.next_time() <= now) call.on_time(now);
+    next = std::min(next, call.next_time());
+  };
+  for (const PendingReply& record : records_) {
+    if (record.call != nullptr) check(*record.call);
+  }
+  for (std::size_t i = 0; i < waiting_.size();) {
+    Call* const call = waiting_[i];
+    check(*call);
+    if (i < waiting_.size() && waiting_[i] == call) ++i;  // else it was given up
+  }
+  alarm_.when = next;
+  if (next != kNoDeadline) reactor_.add_timer(alarm_);  // in the place that it has just left
 }
 
 // --- Replies ------------------------------------------------------------------------------------

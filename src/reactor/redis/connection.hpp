@@ -7,6 +7,7 @@
 // callback: everything goes by the reactor's ready queue.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <coroutine>
 #include <cstdint>
@@ -15,7 +16,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "reactor/redis/address.hpp"
 #include "reactor/redis/connect.hpp"
@@ -36,7 +36,7 @@ struct Outcome {
     refused,    ///< Its reply is beyond what it may be; that ended the connection, too.
     timed_out,  ///< The deadline passed.
     cancelled,  ///< A stop was requested.
-    waiting,    ///< Nothing yet: it was time to look. The call can be awaited again.
+    waiting,    ///< Nothing yet, and it was time to check. The call can be awaited again.
   };
   Status status = Status::lost;
   Reply reply{};  ///< When replied; may be an error.
@@ -46,37 +46,60 @@ struct Outcome {
 struct CallSettings {
   bool asking = false;  ///< With ASKING before it, for a slot that is on its way to this server.
   const ReplyBounds* bounds = &kValueReply;
-  Deadline look = kNoDeadline;  ///< When to come back as `waiting`.
+  Deadline check_at = kNoDeadline;  ///< When to come back as `waiting`.
 };
 
-/// Awaits a command's reply. Its arguments must live until the call ends, and so must the
-/// connection. A call that goes away before its reply leaves its record behind.
-class [[nodiscard]] Call final : private Ready, private Timer {
+/// A command on one connection, and what awaits its reply. Its arguments must live until the call
+/// ends, and so must the connection. A call that goes away before its reply leaves its record
+/// behind.
+class [[nodiscard]] Call final : private Ready {
  public:
   using Arguments = std::span<const std::string_view>;
+  /// Called from the ready queue when the call has ended, and when it is time to check.
+  using Heard = void (*)(void* context) noexcept;
 
   Call(Connection& connection, Arguments arguments, const Wait& wait,
        const CallSettings& settings) noexcept
       : connection_(connection), arguments_(arguments), wait_(wait), settings_(settings) {}
-  ~Call() {
-    suspended_ = false;
-    give_up(Outcome::Status::cancelled);
-  }
+  ~Call() { abandon(); }
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  /// The next time to come back as `waiting`.
-  void look_at(Deadline look) noexcept { settings_.look = look; }
-
   bool await_ready() noexcept;
-  void await_suspend(std::coroutine_handle<> waiter);
+  void await_suspend(std::coroutine_handle<> waiter) {
+    listen(&unum::detail::resume_address, waiter.address());
+  }
   Outcome await_resume() noexcept;
+
+  /// The same for code without a coroutine: sends the command, unless that was done, and calls
+  /// `heard` once. Throws without memory; nothing is sent then, and nobody called.
+  void listen(Heard heard, void* context);
+  /// Nobody waits any more.
+  void abandon() noexcept {
+    heard_ = nullptr;
+    give_up(Outcome::Status::cancelled);
+  }
+  /// The next time to come back as `waiting`.
+  void check_again_at(Deadline time) noexcept { settings_.check_at = time; }
+
+  /// Whether it has ended with a reply that is no error.
+  bool has_succeeded() const noexcept {
+    return state_ == State::ended && outcome_.status == Outcome::Status::replied &&
+           !outcome_.reply.is_error();
+  }
+  Reply take_reply() noexcept { return std::move(outcome_.reply); }
+  Connection& connection() const noexcept { return connection_; }
+  Deadline deadline() const noexcept { return wait_.deadline; }
 
  private:
   friend class Connection;
   enum class State : std::uint8_t { fresh, pending, ended };
   void begin();
-  void set_timer();
+  /// When to do something although no reply has come; for the connection's timer.
+  Deadline next_time() const noexcept {
+    return heard_ == nullptr ? kNoDeadline : std::min(wait_.deadline, settings_.check_at);
+  }
+  void on_time(Deadline now) noexcept;
   void come_back() noexcept;
   void end(Outcome::Status status) noexcept;
   void give_up(Outcome::Status status) noexcept;
@@ -86,14 +109,15 @@ class [[nodiscard]] Call final : private Ready, private Timer {
   const Wait wait_;
   CallSettings settings_;
   State state_ = State::fresh;
-  bool suspended_ = false;          ///< Somebody waits, and was not posted yet.
+  Heard heard_ = nullptr;   ///< Null when nobody waits, or was posted already.
+  Heard posted_ = nullptr;  ///< What `run` calls.
+  void* context_ = nullptr;
   PendingReply* record_ = nullptr;  ///< Of a command that hiredis has.
-  std::coroutine_handle<> waiter_;
   StopCallback stop_;
   Outcome outcome_;
 };
 
-class Connection {
+class Connection : public std::enable_shared_from_this<Connection> {
  public:
   /// Connects, authenticates, selects the database. Throws what `connect` does; `denied` for a
   /// wrong user or password.
@@ -122,9 +146,13 @@ class Connection {
 
  private:
   friend class Call;
+  /// Something to go on with from the ready queue; keeps the connection until then.
   struct Event : Ready {
+    void (Connection::*go_on)() noexcept = nullptr;
+    std::shared_ptr<Connection> connection;
+  };
+  struct Alarm : Timer {
     Connection* connection = nullptr;
-    bool posted = false;
   };
 
   Connection(Reactor& reactor, std::string endpoint, bool tls, AsyncContext context);
@@ -140,12 +168,17 @@ class Connection {
   void read() noexcept;
   void write() noexcept;
   void watch_for(unsigned events);
+  void post(Event& event) noexcept;
+
+  void remind(Deadline time);
+  void on_alarm() noexcept;
 
   void enqueue(Call& call);
   void admit();
   void send(Call& call);
+  void encode(Call::Arguments arguments);
   bool append(Call::Arguments arguments, Call* call, const ReplyBounds& bounds) noexcept;
-  void abandon(Call& call) noexcept;
+  void forget(Call& call) noexcept;
   void tell_lost(Call* call) noexcept;
   std::string hiredis_reason() const;
 
@@ -168,9 +201,13 @@ class Connection {
   Deadline quiet_since_{};            ///< Nothing has come since then, although something was due.
   std::size_t held_ = 0;              ///< Bytes in the reader before a read.
   std::size_t got_ = 0;               ///< Bytes that the read gave.
-  std::vector<const char*> arguments_;
-  std::vector<std::size_t> lengths_;
+  std::string command_;               ///< The last one, encoded; its memory is used again.
   Event flush_;
+  Event read_on_;
+  int reads_in_a_row_ = 0;
+  /// One for all commands, at the nearest of their times or before it: most are answered long
+  /// before, and none then costs a timer.
+  Alarm alarm_;
 };
 
 /// Stands with hiredis for a command whose reply is due.

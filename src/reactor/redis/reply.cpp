@@ -128,8 +128,13 @@ void* make_string(const redisReadTask* task, char* text, std::size_t length) {
   const Reply::Type type = task->type == REDIS_REPLY_ERROR    ? Reply::Type::error
                            : task->type == REDIS_REPLY_STATUS ? Reply::Type::status
                                                               : Reply::Type::string;
-  return make(task, type,
-              [&](Reply& reply) { reply.text = padded_copy(std::string_view(text, length)); });
+  return make(task, type, [&](Reply& reply) {
+    if (type == Reply::Type::string) {
+      reply.text = padded_copy(std::string_view(text, length));
+    } else {
+      reply.text.assign(text, length);  // "OK" mostly, which needs no memory of its own
+    }
+  });
 }
 
 void* make_array(const redisReadTask* task, ElementCount count) {

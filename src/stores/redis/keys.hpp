@@ -4,12 +4,14 @@
 //   unum:{<session>}                       index: a sorted set of the items' names by their time
 //   unum:{<session>}:<item name>           an item's value ("F-unumIndex-2-output")
 //   unum:{<session>}:<aggregator>-marks    a fan-in under way: bit p stands for the p-th name
-//   unum:{<session>}:<aggregator>-looks    its list's digest, and a name known to be missing
+//   unum:{<session>}:<aggregator>-looks    its existence checks: the list's digest, a missing name
 //   unum:{<session>}:-under-way            set of the aggregators that have the two above
 //   unum:{<session>}:<writer>-<n>-parts    a long value on its way; expires
 //
 // No item's name ends in "-marks", "-looks", "-under-way" or "-parts" (see item_name.cpp), so
-// nothing clashes.
+// nothing clashes. The suffix "-looks" is an older word for the existence checks. It stays:
+// sessions are stored under it, and a process that knew another name beside one that knows this one
+// would share the marks but not the digest that they belong to.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +25,8 @@
 namespace unum::redis {
 
 inline constexpr std::string_view kSessionsPattern = "unum:{*}";
+inline constexpr std::string_view kMarksSuffix = "-marks";
+inline constexpr std::string_view kChecksSuffix = "-looks";
 
 /// The session's index, and the beginning of all its other keys. Braces and '%' in the session are
 /// percent-encoded: the tag is always the whole session.

@@ -21,8 +21,8 @@ constexpr std::size_t kChunk = 100;
 // a whole reply in memory.
 constexpr std::size_t kChunkBytes = 4u * 1024 * 1024;
 // EXISTS begins with one name, which nearly always is the one that is missing, and grows.
-constexpr std::size_t kLooksGrowth = 16;
-constexpr std::size_t kLooksMax = 1'000;
+constexpr std::size_t kChecksGrowth = 16;
+constexpr std::size_t kChecksMax = 1'000;
 // Items of one removal and of one page of a listing: a script keeps everybody else waiting.
 constexpr std::size_t kPage = 500;
 
@@ -277,7 +277,7 @@ Task<bool> RedisStore::all_exist(const SessionContext& context, std::span<const 
     if (reply.type != Reply::Type::integer) throw_garbled("EXISTS");
     if (reply.integer != static_cast<std::int64_t>(count)) co_return false;
     pointers = pointers.subspan(count);
-    at_once = std::min(at_once * kLooksGrowth, kLooksMax);
+    at_once = std::min(at_once * kChecksGrowth, kChecksMax);
   }
   co_return true;
 }

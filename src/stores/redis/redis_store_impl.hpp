@@ -65,7 +65,7 @@ class RedisStore final : public Store {
     void value(std::string text) { values.push_back(texts.emplace_back(std::move(text))); }
     void view(std::string_view text) { values.push_back(text); }
   };
-  struct Look;
+  struct FanInCheck;
 
   Task<Reply> run(const Script& script, const Arguments& arguments, const SessionContext& context,
                   std::string_view doing, Wait wait);
@@ -76,10 +76,10 @@ class RedisStore final : public Store {
   Task<Reply> call(std::span<const std::string_view> command, const SessionContext& context,
                    Wait wait);
   Task<WriteResult> write_once(const SessionContext& context, const ItemId& item,
-                               std::string_view value, std::vector<Look>& looks,
+                               std::string_view value, std::vector<FanInCheck>& checks,
                                std::vector<FanInState>& states, Wait wait);
   Task<WriteResult> what_stands(const SessionContext& context, const ItemId& item,
-                                std::string_view value, std::vector<Look>& looks,
+                                std::string_view value, std::vector<FanInCheck>& checks,
                                 std::vector<FanInState>& states, Wait wait);
   Task<void> write_parts(std::string_view key, const SessionContext& context, std::string_view name,
                          std::string_view value, Wait wait);
@@ -88,13 +88,14 @@ class RedisStore final : public Store {
                              std::string_view value, Wait wait);
   Task<void> discard(std::string_view key);
   [[noreturn]] void throw_parts_vanish(const SessionContext& context, std::string_view name) const;
-  std::vector<Look> begin_looks(const SessionContext& context,
-                                std::span<const FanIn> fan_ins) const;
-  void append_looks(Arguments& arguments, std::string_view index,
-                    const std::vector<Look>& looks) const;
-  void judge(const Reply& reply, std::vector<Look>& looks, std::vector<FanInState>& states) const;
-  Task<void> look_on(const SessionContext& context, std::vector<Look>& looks,
-                     std::vector<FanInState>& states, Wait wait);
+  std::vector<FanInCheck> begin_checks(const SessionContext& context,
+                                       std::span<const FanIn> fan_ins) const;
+  void append_checks(Arguments& arguments, std::string_view index,
+                     const std::vector<FanInCheck>& checks) const;
+  void take_answers(const Reply& reply, std::vector<FanInCheck>& checks,
+                    std::vector<FanInState>& states) const;
+  Task<void> finish_checks(const SessionContext& context, std::vector<FanInCheck>& checks,
+                           std::vector<FanInState>& states, Wait wait);
   Task<void> join_others(const SessionContext& context, std::span<const FanIn> fan_ins,
                          std::vector<FanInState>& states, Wait wait);
   [[noreturn]] void throw_garbled(std::string_view what) const;

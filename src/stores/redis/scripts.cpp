@@ -89,15 +89,15 @@ local function unknown(marks, size, most)
   return places
 end
 
-local function look(f)
+local function check(f)
   local claim = redis.call('GET', f.claim)
   if record(claim) then return {'stands', claim} end
 
-  local known = redis.call('HMGET', f.looks, 'digest', 'key', 'place')
+  local known = redis.call('HMGET', f.checks, 'digest', 'key', 'place')
   if known[1] ~= f.digest then
     -- a mark is only knowledge: another list begins anew
-    redis.call('DEL', f.marks, f.looks)
-    redis.call('HSET', f.looks, 'digest', f.digest)
+    redis.call('DEL', f.marks, f.checks)
+    redis.call('HSET', f.checks, 'digest', f.digest)
     redis.call('SADD', KEYS[3], f.aggregator)
     known = {}
   end
@@ -109,27 +109,27 @@ local function look(f)
   for i, place in ipairs(f.places) do
     if redis.call('GETBIT', f.marks, place) == 0 then
       if redis.call('EXISTS', f.keys[i]) == 0 then
-        redis.call('HSET', f.looks, 'key', f.keys[i], 'place', place)
+        redis.call('HSET', f.checks, 'key', f.keys[i], 'place', place)
         return {'incomplete'}
       end
       redis.call('SETBIT', f.marks, place, 1)
     end
   end
   if redis.call('BITCOUNT', f.marks) < f.size then
-    redis.call('HDEL', f.looks, 'key', 'place')
-    return {'look', unpack(unknown(f.marks, f.size, f.most))}
+    redis.call('HDEL', f.checks, 'key', 'place')
+    return {'check', unpack(unknown(f.marks, f.size, f.most))}
   end
   redis.call('SET', f.claim, f.record)
   keep(f.claim)
   note(f.aggregator .. '-fanin', true)
-  redis.call('DEL', f.marks, f.looks)
+  redis.call('DEL', f.marks, f.checks)
   redis.call('SREM', KEYS[3], f.aggregator)
   return {'claimed'}
 end
 
 local key, arg = 4, 5
 for i = 1, fan_ins do
-  local f = {claim = KEYS[key], marks = KEYS[key + 1], looks = KEYS[key + 2],
+  local f = {claim = KEYS[key], marks = KEYS[key + 1], checks = KEYS[key + 2],
     size = tonumber(ARGV[arg]), place = ARGV[arg + 1], digest = ARGV[arg + 2],
     record = ARGV[arg + 3], aggregator = ARGV[arg + 4], most = tonumber(ARGV[arg + 5]),
     keys = {}, places = {}}
@@ -140,9 +140,9 @@ for i = 1, fan_ins do
   end
   key = key + 3 + named
   arg = arg + 7 + named
-  reply[#reply + 1] = look(f)
+  reply[#reply + 1] = check(f)
   keep(f.marks)
-  keep(f.looks)
+  keep(f.checks)
   keep(KEYS[3])
 end
 return reply
@@ -202,7 +202,7 @@ for i = 3, #KEYS do
 end
 for _, aggregator in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   local under_way = ARGV[1] .. ':' .. aggregator
-  redis.call('DEL', under_way .. '-marks', under_way .. '-looks')
+  redis.call('DEL', under_way .. '-marks', under_way .. '-looks')  -- see keys.hpp
 end
 redis.call('DEL', KEYS[2])
 keep(KEYS[1])

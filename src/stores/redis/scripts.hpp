@@ -12,10 +12,10 @@ namespace unum::redis {
 /// that no call carries it.
 using Expiry = std::optional<std::chrono::seconds>;
 
-/// Creates a value unless it is there, notes it in the index, then looks into the fan-ins that the
+/// Creates a value unless it is there, notes it in the index, then checks the fan-ins that the
 /// instance takes part in (the fan-in protocol, "Script").
 ///
-/// KEYS: value, index, under-way; for each fan-in: claim, marks, looks, then the keys of the
+/// KEYS: value, index, under-way; for each fan-in: claim, marks, checks, then the keys of the
 /// outcomes
 ///   at the places it names; of "rename" last the key of the value's parts.
 /// ARGV: "commit"; "rename" for a long value, whose parts are there; or "join" for a value that is
@@ -25,7 +25,7 @@ using Expiry = std::optional<std::chrono::seconds>;
 /// Replies: [what became of the value, fan-in...]: 1 written, 0 the same stands there, or the other
 ///   text that stands there (then without fan-ins); of "rename" [2] if any text stands there, [3]
 ///   if the parts are not whole. A fan-in is ["incomplete"], ["claimed"], ["stands", claim], or
-///   ["look", place...]: no name is known to be missing; look at these.
+///   ["check", place...]: no name is known to be missing; check these.
 std::string commit_script(Expiry expiry);
 
 /// Writes a value whatever stands there. KEYS: value, index; of a long one the key of its parts.

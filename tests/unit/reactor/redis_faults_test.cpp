@@ -333,3 +333,50 @@ TEST_CASE("what is beyond the bound waits for its turn, and for its deadline", "
   reactor.run(group.drain());
   CHECK(heard == std::vector<std::string>{"timeout", "a", "c"});
 }
+
+TEST_CASE("a command's deadline counts also behind commands that may wait for longer", "[redis]") {
+  ON_EACH_PORT(reactor);
+  ScriptedRedis server(reactor, [](const Command& command) {
+    return Answer{bulk(command.words[1]), false, command.words[1] == "patient"};
+  });
+  Client client(reactor, parse_address(server.address()));
+  CHECK(reactor.run(echo(client, "x")) == "x");  // the connection is there for the others
+  std::vector<std::string> ended;
+  const auto ask = [&](std::string text, Deadline deadline) -> Task<void> {
+    try {
+      ended.push_back(co_await echo(client, text, Wait{deadline, {}}));
+    } catch (const Error& error) {
+      ended.push_back(text + ": " + std::string(to_string(error.kind())));
+      server.release();
+    }
+  };
+  TaskGroup group;
+  group.spawn(ask("patient", test::soon(60'000)));
+  group.spawn(ask("hasty", test::soon(30)));
+  reactor.run(group.drain());
+  CHECK(ended == std::vector<std::string>{"hasty: timeout", "patient"});
+  CHECK(server.connections() == 1);
+}
+
+TEST_CASE("whoever has the first of many replies may close the client", "[redis]") {
+  ON_EACH_PORT(reactor);
+  const std::string text(30'000, 'x');  // more than is read at once
+  ScriptedRedis server(reactor, [&](const Command&) { return Answer{bulk(text)}; });
+  Client client(reactor, parse_address(server.address()));
+  std::size_t replied = 0;
+  std::size_t cancelled = 0;
+  const auto ask = [&](std::size_t) -> Task<void> {
+    try {
+      const std::string reply = co_await echo(client, "x");
+      replied += reply == text ? 1 : 0;
+      client.close();
+    } catch (const Error& error) {
+      cancelled += error.kind() == ErrorKind::cancelled ? 1 : 0;
+    }
+  };
+  const auto all = [&]() -> Task<void> { co_await for_each_bounded(20, 20, ask); };
+  reactor.run(all());
+  CHECK(replied > 0);
+  CHECK(cancelled > 0);
+  CHECK(replied + cancelled == 20);
+}

@@ -251,7 +251,7 @@ TEST_CASE("UNUM_REDIS_TTL_SECONDS: every key of a session expires, at no round t
     redis::Client client(reactor, redis::parse_address(server.address()));
     const std::string pattern = "unum:{" + session + "}*";
     const std::vector<std::string_view> keys{"KEYS", pattern};
-    for (const redis::Reply& key : reactor.run(client.call({}, keys)).elements)
+    for (const redis::Reply& key : reactor.run(Task<redis::Reply>(client.call({}, keys))).elements)
       found[key.text] = std::stol(server.command({"PTTL", key.text}));
     return found;
   };
@@ -335,7 +335,8 @@ struct ReplicatedCluster {
     until("the primary tells of the replica", [&] {
       redis::Client client(reactor, redis::parse_address(primary.address()));
       const std::vector<std::string_view> slots{"CLUSTER", "SLOTS"};
-      const std::vector<redis::Reply> ranges = reactor.run(client.call({}, slots)).elements;
+      const std::vector<redis::Reply> ranges =
+          reactor.run(Task<redis::Reply>(client.call({}, slots))).elements;
       return ranges.size() == 1 && ranges[0].elements.size() == 4;
     });
     for (RedisServer* server : {&primary, &replica})
