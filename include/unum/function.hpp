@@ -1,6 +1,7 @@
 // A function of a workflow, as its configuration describes it.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +25,8 @@ class UNUM_API Function {
   bool is_linked() const noexcept;
   /// Of all that decides what follows from a result: 32 hex digits, equal for equal functions.
   std::string digest() const;
+  /// The longest delay that its `Retry` can put before an attempt; 0 without one.
+  std::chrono::milliseconds longest_delay() const;
   const FunctionIr& ir() const noexcept { return *ir_; }
 
  private:

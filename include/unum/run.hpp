@@ -6,6 +6,7 @@
 // from what is stored.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -27,7 +28,7 @@ struct RunFailure {
   std::string instance;
   std::string error;
   std::string cause;
-  int attempt = 1;
+  int attempt = 1;  ///< As StepReport has it.
 };
 
 struct RunResult {
@@ -65,6 +66,10 @@ class UNUM_API RunObserver {
   virtual void running(std::string_view instance, int attempt);
   virtual void ended(std::string_view function, const StepReport& report);
   virtual void delivered_again(std::string_view instance, int attempt, const Error& why);
+  /// A step failed with `error`, and its `Retry` lets attempt number `attempt` begin after `delay`;
+  /// or an earlier run of the session left it so.
+  virtual void delayed(std::string_view instance, int attempt, std::chrono::milliseconds delay,
+                       std::string_view error);
   /// A line that user code printed.
   virtual void printed(const OutputLine& line);
   /// The run has ended, in whatever way; workers and store are about to be closed.

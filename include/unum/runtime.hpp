@@ -6,6 +6,7 @@
 // otherwise; duplicates are absorbed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -34,6 +35,11 @@ struct Invocation {
   /// invocation have the same origin; another origin is a second way into one name.
   std::string origin;
   json::Text payload;
+  /// Of the function's `Retry`; from 1. Of two deliveries of one instance the one with the higher
+  /// attempt counts, and two with the same attempt are one. It stands in the payload, too.
+  int attempt = 1;
+  /// The delivery must not begin before this time of day. With attempt 1: at once.
+  WallTime not_before{};
 };
 
 /// Hands a payload to the platform.
@@ -43,7 +49,14 @@ class UNUM_API Invoker {
   /// Returns once the platform has accepted the invocation, and only then; throws if it has not.
   /// The step that invokes is not done before.
   virtual Task<void> invoke(Invocation invocation, Wait wait) = 0;
+  /// The longest that it can keep an invocation before delivering it (`Invocation::not_before`), so
+  /// that a kill of the process does not lose it. 0, the default: not at all.
+  virtual std::chrono::milliseconds delay_max() const noexcept;
 };
+
+/// For hosts, before they run anything: throws `invalid`, code "Unum.DelayTooLong", for a function
+/// whose `Retry` can ask for a longer delay than the platform can keep; names both.
+UNUM_API void check_delays(const Invoker& invoker, const Function& function);
 
 /// What user code is told about its call.
 struct UserCall {
@@ -52,7 +65,12 @@ struct UserCall {
   std::string_view session;
   json::View input;  ///< The event.
   std::string_view traceparent;
-  int attempt = 1;  ///< Delivery of this step, from 1.
+  /// From 1; above 1 where the code may have run for this step before: deliveries of this attempt
+  /// and the attempts of `Retry` before it.
+  int attempt = 1;
+  /// Of this call, from when the code begins to run (`TimeoutSeconds` of the function); 0: none.
+  /// Whoever runs the code keeps it, and throws `timeout`, code "States.Timeout", beyond.
+  std::chrono::milliseconds timeout{0};
 };
 
 /// What user code ended in.
@@ -97,6 +115,8 @@ struct StepReport {
     succeeded,  ///< It has a result, and its edges were run.
     caught,     ///< It failed, the failure is its outcome, and the edge for errors was run.
     failed,     ///< User code or an expression failed; the report was written to the session.
+    /// It failed, and the platform accepted another attempt (`Retry`).
+    will_retry,
   };
   Status status = Status::succeeded;
   std::string session;
@@ -104,8 +124,11 @@ struct StepReport {
   bool adopted =
       false;  ///< The outcome was there already: user code did not run, or lost the race.
   bool user_code_ran = false;
-  std::string error;  ///< Of a failed step, or of one whose failure was caught.
+  std::string error;  ///< Of a step that failed, also where the failure was caught or is retried.
   std::string cause;
+  /// Of a function with `Retry`: its attempt that this was, from 1. Of others: the delivery.
+  int attempt = 1;
+  WallTime not_before{};        ///< Of `will_retry`: when the next attempt may begin.
   std::size_t invocations = 0;  ///< How many instances this step invoked.
   std::vector<FanInReport> fan_ins;
   /// The result, when the step invoked nothing and no fan-in is known to need it. Nothing else, and
@@ -150,18 +173,20 @@ class UNUM_API Runtime {
   /// another input before (code "Unum.OtherInput"), that belongs to another application
   /// ("Unum.OtherApplication") or has results of functions that were changed since
   /// ("Unum.ChangedFunctions"). An exception that is no Error: `again`.
+  /// A failure that `Retry` names ends in `will_retry`, once the invoker accepted the next attempt.
   Task<StepReport> step(const Function& function, json::View payload, UserCode& code,
                         int attempt = 1, Wait wait = {});
 
   /// Ends a step whose deliveries all ended in `bounded` errors (a crash, a time-out): the failure
   /// goes to its edge for errors, or is reported in the session. A step that has an outcome keeps
   /// it: `failed`, and nothing is written. Returns and throws as `step` does.
+  /// Its `Retry` sees the failure before its edges do.
   Task<StepReport> give_up(const Function& function, json::View payload, std::string_view error,
                            std::string_view cause, int attempt, Wait wait = {});
 
  private:
   struct Step;
-  Step begin(const Function& function, const Payload& payload, Wait wait);
+  Step begin(const Function& function, const Payload& payload, int delivery, Wait wait);
 
   Store& store_;
   Invoker& invoker_;

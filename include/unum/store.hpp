@@ -46,6 +46,7 @@ enum class ItemKind : std::uint8_t {
   wanted,   ///< A fan-in that was requested, with its list; `<aggregator>-wanted`. Created once.
   garbage,  ///< What a parent's children have done; `<parent>-gc`.
   application,  ///< Whose session it is; `<entry>-application`.
+  delayed,      ///< The next attempt of a failed step, and its time; `<instance>-delayed`.
 };
 
 /// The item's name as it stands in a store, before the store's own encoding:

@@ -3,6 +3,8 @@
 // What hosts owe the protocol: every delivery that began is delivered again until its step ended,
 // and an invocation counts as accepted once it is queued here. The queue lives in memory; when the
 // process dies, running the session again delivers the entry, and checkpoints absorb what was done.
+// A delayed invocation counts as accepted once the session holds it, so that an attempt of `Retry`
+// survives the process.
 #pragma once
 
 #include <chrono>
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include "base/limits.hpp"
+#include "hosts/delayed.hpp"
 #include "unum/run.hpp"
 #include "unum/runtime.hpp"
 #include "unum/task_group.hpp"
@@ -38,6 +41,8 @@ struct LocalHostOptions {
   /// What a store that answers takes at most to answer. So long after a run was told to end its
   /// steps still store what was computed, and so long one that failed is asked whether it answers.
   std::chrono::milliseconds store_grace{5'000};
+  /// The session has nothing yet, so that nothing is looked for in it.
+  bool session_is_new = false;
   RuntimeOptions runtime{};
   RunObserver* observer = nullptr;
 };
@@ -66,13 +71,16 @@ class LocalHost final : private Invoker {
     const Entry* entry = nullptr;
     std::string instance;
     json::Text payload;
-    int attempt = 1;
+    int attempt = 1;        ///< Delivery of this attempt.
+    int retry_attempt = 1;  ///< Attempt of `Retry`.
   };
   /// A fan-in that is to happen, as those that take part told of it.
   struct FanInRecord {
     std::shared_ptr<const FanInSet> set;
     std::string digest;
     bool taken = false;  ///< Complete, but the claim is another delivery's.
+    /// Contributors that will never have a result, and the failed instance that is why.
+    std::map<std::string, std::string> blocked_by{};
   };
   /// A step that invoked nothing and, as far as it knows, contributed to nothing.
   struct FinalCandidate {
@@ -87,13 +95,24 @@ class LocalHost final : private Invoker {
   class StoppableCode;
 
   Task<void> invoke(Invocation invocation, Wait wait) override;
+  std::chrono::milliseconds delay_max() const noexcept override {
+    return std::chrono::milliseconds::max();
+  }
+  Task<void> find_delayed();
+  Task<void> delay(const Entry& entry, Invocation invocation, Wait wait);
+  void wait_for(Delivery delivery, WallTime not_before, std::string_view error);
+  Task<void> queue_when_due(Delivery delivery, Deadline due);
+  Task<bool> wait_as_left(const Delivery& delivery);
+  Task<bool> may_begin_with(const Delivery& first, const DelayedDelivery& left);
+  Task<void> settle(const Delivery& delivery, StepReport report);
   static std::string describe(const void* host);
   void start_queued();
   Task<void> deliver(Delivery delivery);
   Task<void> deliver_once(const Delivery& delivery);
   Task<bool> store_answers();
   Task<void> give_up(const Delivery& delivery, const Error& error);
-  void record(const Entry& entry, StepReport report, int attempt);
+  void record(const Delivery& delivery, StepReport report);
+  void record_blocked(const Delivery& failed);
   void record_fan_in(const StepReport& report, const FanInReport& fan_in);
   void abort_run(const std::exception_ptr& error);
   void begin_entry(json::Text payload);
@@ -108,6 +127,7 @@ class LocalHost final : private Invoker {
   void drop_contributors();
   Task<std::vector<std::string>> stalled_fan_ins();
   Task<void> report_incomplete();
+  std::string describe_missing(const FanInRecord& record, const std::string& name) const;
   void report_second_ways();
   std::string readable_origin(const std::string& instance, const std::string& origin) const;
   RunResult conclude();
@@ -123,6 +143,10 @@ class LocalHost final : private Invoker {
   // Of the run under way.
   std::string session_;
   std::deque<Delivery> queue_;
+  DelayedItems delayed_items_;
+  /// Of the instances that have an item of their own there: the attempt that was accepted last.
+  std::unordered_map<std::string, int> attempts_;
+  std::size_t delayed_ = 0;  ///< Deliveries that wait for their time.
   std::size_t steps_in_flight_ = 0;
   std::size_t steps_begun_ = 0;
   bool starting_ = false;
