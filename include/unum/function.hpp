@@ -1,6 +1,7 @@
 // A function of a workflow as its configuration describes it.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +28,8 @@ class UNUM_API Function {
   /// A digest of everything that decides which instances a result invokes, and how: 32 hex digits,
   /// equal for equal functions.
   std::string digest() const;
+  /// The longest delay that its `Retry` can put before an attempt; 0 without one.
+  std::chrono::milliseconds longest_delay() const;
   /// For the library's own layers, as above.
   const FunctionIr& ir() const noexcept { return *ir_; }
 

@@ -5,6 +5,7 @@
 // the process dies, running the same session again continues from the stored results.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -26,7 +27,7 @@ struct RunFailure {
   std::string instance;  ///< Empty for the run as a whole.
   std::string error;     ///< The error's name.
   std::string cause;     ///< Message and traceback, for people.
-  int attempt = 1;       ///< The delivery that failed, from 1.
+  int attempt = 1;       ///< As in StepReport.
 };
 
 struct RunResult {
@@ -66,6 +67,10 @@ class UNUM_API RunObserver {
   virtual void ended(std::string_view function, const StepReport& report);
   /// A delivery ended in the error `why`; delivery number `attempt` follows.
   virtual void delivered_again(std::string_view instance, int attempt, const Error& why);
+  /// A step failed with `error`; its `Retry` begins attempt number `attempt` after `delay`. Also
+  /// called for each such delay that an earlier run of the session left.
+  virtual void delayed(std::string_view instance, int attempt, std::chrono::milliseconds delay,
+                       std::string_view error);
   /// User code printed a line.
   virtual void printed(const OutputLine& line);
   /// The run has ended, for whatever reason; its workers and its store are about to be closed.

@@ -6,6 +6,7 @@
 // an instance has one outcome, however often it is delivered.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -35,6 +36,11 @@ struct Invocation {
   /// application: two edges lead to the same instance name.
   std::string origin;
   json::Text payload;
+  /// Of the function's `Retry`; from 1. Of two deliveries of one instance the one with the higher
+  /// attempt counts, and two with the same attempt are one. It stands in the payload, too.
+  int attempt = 1;
+  /// The delivery must not begin before this time of day. With attempt 1: at once.
+  WallTime not_before{};
 };
 
 /// Passes invocations to the platform: a queue, a service, a host in the same process.
@@ -48,7 +54,14 @@ class UNUM_API Invoker {
   /// pointer to where it is stored, an element of a larger map as its place in the stored list.
   /// Asked before each invocation; a failure that an edge takes is sent by value at any size.
   virtual std::size_t payload_bytes_max() const noexcept { return SIZE_MAX; }
+  /// The longest time for which it can keep an invocation before delivering it
+  /// (`Invocation::not_before`), even if the process is killed meanwhile. 0, the default: none.
+  virtual std::chrono::milliseconds delay_max() const noexcept;
 };
+
+/// For hosts, before they run anything: throws `invalid`, code "Unum.DelayTooLong", for a function
+/// whose `Retry` can ask for a longer delay than the platform can keep; names both.
+UNUM_API void check_delays(const Invoker& invoker, const Function& function);
 
 /// The arguments of a call of user code. The views are valid until the call's task has ended.
 struct UserCall {
@@ -57,7 +70,12 @@ struct UserCall {
   std::string_view session;
   json::View input;              ///< The event.
   std::string_view traceparent;  ///< W3C trace context; may be empty.
-  int attempt = 1;               ///< The number of this delivery, from 1.
+  /// From 1; above 1 where the code may have run for this step before: counts deliveries of this
+  /// attempt and the attempts of `Retry` before it.
+  int attempt = 1;
+  /// The time limit of this call, from when the code begins to run (`TimeoutSeconds` of the
+  /// function); 0: none. Beyond it, throw `timeout` with the code "States.Timeout".
+  std::chrono::milliseconds timeout{0};
 };
 
 /// The result or the failure of user code.
@@ -99,9 +117,10 @@ struct FanInReport {
 /// How a step ended.
 struct StepReport {
   enum class Status : std::uint8_t {
-    succeeded,  ///< The instance has a result, and its edges were followed.
-    caught,     ///< It failed; the failure is its outcome, and its edge for errors was followed.
-    failed,     ///< User code or an expression failed; a report was written to the session.
+    succeeded,   ///< The instance has a result, and its edges were followed.
+    caught,      ///< It failed; the failure is its outcome, and its edge for errors was followed.
+    failed,      ///< User code or an expression failed; a report was written to the session.
+    will_retry,  ///< It failed, and the platform accepted another attempt (`Retry`).
   };
   Status status = Status::succeeded;
   std::string session;
@@ -109,8 +128,11 @@ struct StepReport {
   /// The stored outcome is another delivery's: user code did not run here, or finished later.
   bool adopted = false;
   bool user_code_ran = false;
-  std::string error;            ///< If `failed` or `caught`: the error's name,
-  std::string cause;            ///< and its message and traceback.
+  std::string error;  ///< Of a step that failed, also if that was caught or is retried: its name,
+  std::string cause;  ///< and its message and traceback.
+  /// The attempt of the function's `Retry`, from 1; of a function without one: the delivery.
+  int attempt = 1;
+  WallTime not_before{};        ///< If `will_retry`: when the next attempt may begin.
   std::size_t invocations = 0;  ///< Instances that this step invoked.
   std::vector<FanInReport> fan_ins;
   /// The result, if the step invoked nothing and no fan-in is known to need it, so that it may be
@@ -160,6 +182,9 @@ class UNUM_API Runtime {
   /// results of functions that have changed since ("Unum.ChangedFunctions"). Treat an exception
   /// that is not an Error as `again`.
   ///
+  /// A failure that the function's `Retry` names ends in `will_retry`, once the invoker has
+  /// accepted the next attempt.
+  ///
   /// When `wait` ends, throws `timeout` or `cancelled`; the next delivery continues from what was
   /// stored.
   Task<StepReport> step(const Function& function, json::View payload, UserCode& code,
@@ -168,13 +193,13 @@ class UNUM_API Runtime {
   /// Ends a step whose deliveries all ended in `bounded` errors (a crash, a timeout): the failure
   /// `error` with its `cause` is passed to the edge for errors, or reported in the session. If the
   /// instance has an outcome already, that is kept: the status is `failed`, and nothing is written.
-  /// Returns and throws as `step` does.
+  /// Returns and throws as `step` does; `Retry` applies before the edges for errors.
   Task<StepReport> give_up(const Function& function, json::View payload, std::string_view error,
                            std::string_view cause, int attempt, Wait wait = {});
 
  private:
   struct Step;
-  Step begin(const Function& function, const Payload& payload, Wait wait);
+  Step begin(const Function& function, const Payload& payload, int delivery, Wait wait);
 
   Store& store_;
   Invoker& invoker_;

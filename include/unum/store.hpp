@@ -45,6 +45,7 @@ enum class ItemKind : std::uint8_t {
   wanted,       ///< A requested fan-in and its list; `<aggregator>-wanted`. Created once.
   garbage,      ///< Garbage collection: which children of a parent are done; `<parent>-gc`.
   application,  ///< The application the session belongs to; `<entry>-application`.
+  delayed,      ///< The next attempt of a failed step, and its time; `<instance>-delayed`.
 };
 
 /// The item's name in a store, before the store's own encoding: "F-unumIndex-2-output".

@@ -27,10 +27,7 @@ class References {
       : flow_(flow), findings_(findings), reaches_(flow) {
     for (const FunctionSettings& function : flow.application().functions) {
       names_.push_back(function.name());
-      const bool catches =
-          std::any_of(function.ir.edges.begin(), function.ir.edges.end(),
-                      [](const Edge& edge) { return edge.input_type == InputType::error; });
-      catches_.push_back(catches);
+      catches_.push_back(function.ir.catches());
     }
     for (std::size_t f = 0; f < flow.size(); ++f) {
       const std::vector<Edge>& edges = flow.ir(f).edges;
@@ -45,7 +42,7 @@ class References {
       const FunctionIr& ir = flow_.ir(f);
       for (std::size_t e = 0; e < ir.edges.size(); ++e) {
         const Edge& edge = ir.edges[e];
-        known(f, e, edge.target, "Name");
+        known(f, e, edge.target, e < ir.next_size() ? "Name" : "Catch");
         if (edge.on_empty) known(f, e, edge.on_empty->name, "OnEmpty.Name");
         if (edge.input_type == InputType::error) rejoins(f, e);
         if (edge.input_type == InputType::fan_in) fan_in(f, e);
@@ -151,9 +148,10 @@ class References {
     if (!catches_[listed]) return;
     error(f, e, "caught-in-values",
           flow_.ir(listed).name + " is named in the fan-in of " + flow_.ir(f).name + " into " +
-              flow_.ir(f).edges[e].target +
-              " but has an Error edge, so its outcome may be a failure; name a function after it, "
-              "which " +
+              flow_.ir(f).edges[e].target + " but has " +
+              (flow_.ir(listed).next_size() < flow_.ir(listed).edges.size() ? "a Catch"
+                                                                            : "an Error edge") +
+              ", so its outcome may be a failure; name a function after it, which " +
               flow_.ir(listed).name + " and what catches its errors both lead to");
   }
 

@@ -57,9 +57,7 @@ bool keeps_siblings(const FunctionIr& from, const Edge& edge) {
                         !Flow::pushes_parallel(from, edge) && edge.modifiers.empty() &&
                         !is_conditional(from, edge);
   // An instance whose failure is caught goes another way.
-  return is_chain && std::none_of(from.edges.begin(), from.edges.end(), [](const Edge& other) {
-           return other.input_type == InputType::error;
-         });
+  return is_chain && !from.catches();
 }
 
 /// A function has all siblings if all edges into it keep them and come from functions that have

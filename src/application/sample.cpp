@@ -17,10 +17,14 @@ constexpr std::int64_t kRoundsMax = 2;
 constexpr std::size_t kCertainMax = 64;
 // The decision of an instance's Exclusive edges, as opposed to those of single edges.
 constexpr std::uint64_t kChoice = 0xFFFFFF;
-// The decision between an instance's Error edges and all others.
+// The decision between an instance's edges for errors, of which one is taken, and all others.
 constexpr std::uint64_t kOutcome = 0xFFFFFE;
 constexpr std::uint32_t kSucceeded = 0;
-constexpr std::uint32_t kFailed = 1;
+
+/// The outcome in which the error edge of that number is taken.
+constexpr std::uint32_t failed_by(std::size_t edge) noexcept {
+  return static_cast<std::uint32_t>(edge) + 1;
+}
 
 std::uint64_t decision(std::size_t instance, std::uint64_t slot) {
   return static_cast<std::uint64_t>(instance) << 24 | slot;
@@ -98,10 +102,12 @@ void Sample::settle() {
 
 void Sample::visit(std::size_t instance) {
   const FunctionIr& ir = flow_.ir(instances_[instance].function);
-  const bool catches = std::any_of(ir.edges.begin(), ir.edges.end(), [](const Edge& edge) {
-    return edge.input_type == InputType::error;
-  });
-  if (catches) options_[decision(instance, kOutcome)] = {kSucceeded, kFailed};
+  const bool catches = ir.catches();
+  if (catches) options_[decision(instance, kOutcome)] = {kSucceeded};
+  for (std::size_t e = 0; catches && e < ir.edges.size(); ++e) {
+    if (ir.edges[e].input_type != InputType::error) continue;
+    options_[decision(instance, kOutcome)].insert(failed_by(e));
+  }
   bool decided =
       false;          // An Exclusive edge is taken for certain: those after it are not looked at.
   bool open = false;  // An Exclusive edge before this one may be taken.
@@ -126,7 +132,7 @@ void Sample::visit(std::size_t instance) {
     const bool certain = truth == Truth::yes && taken.empty();
     if (catches) {
       taken[decision(instance, kOutcome)] =
-          edge.input_type == InputType::error ? kFailed : kSucceeded;
+          edge.input_type == InputType::error ? failed_by(e) : kSucceeded;
     }
     ++taken_[id_of(instance, e)];
     take(instance, e, certain ? Truth::yes : Truth::unknown, std::move(taken));

@@ -7,6 +7,7 @@
 
 #include "application/template_fields.hpp"
 #include "application/yaml_document.hpp"
+#include "base/limits.hpp"
 #include "base/suggest.hpp"
 #include "unum/error.hpp"
 #include "workflow/frames.hpp"
@@ -44,7 +45,6 @@ constexpr std::array<std::string_view, 2> kIndexOrders{"innermost-first", "outer
 // A terabyte: beyond any machine that a function runs on, and a slip of units below it.
 constexpr std::int64_t kMemoryMbMax = 1024 * 1024;
 // A week: what runs longer is not a function.
-constexpr std::int64_t kTimeoutSecondsMax = 7 * 24 * 3600;
 
 bool is_version(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789.") == std::string_view::npos;

@@ -59,6 +59,18 @@ inline constexpr std::size_t kYamlDepthMax = 64;
 inline constexpr std::size_t kYamlNodesMax = 100'000;
 /// Instances that `unum check` looks at in its sample of a workflow: seconds, not minutes.
 inline constexpr std::size_t kSampleInstancesMax = 20'000;
+/// Numbers of a retrier, as the States Language has them; the delay is also the longest that any
+/// retrier asks for (a year), whatever its BackoffRate.
+inline constexpr std::int64_t kRetryIntervalSecondsMax = 99'999'999;
+inline constexpr std::int64_t kRetryAttemptsMax = 99'999'999;
+inline constexpr std::int64_t kRetryDelaySecondsMax = 31'622'400;
+/// Steps of a reference path: it is written by hand.
+inline constexpr std::size_t kReferencePathStepsMax = 64;
+/// Invocations that wait for their time in one run on this machine: one for each branch of the
+/// widest map.
+inline constexpr std::size_t kDelayedMax = 1'000'000;
+/// Seconds that a template or an IR may give one call: a week.
+inline constexpr std::int64_t kTimeoutSecondsMax = 7 * 24 * 3600;
 /// Bytes of one IR file: thousands of edges fit, and it is read whole.
 inline constexpr std::size_t kIrBytesMax = 16u * 1024 * 1024;
 

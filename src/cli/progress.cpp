@@ -84,6 +84,12 @@ void Progress::delivered_again(std::string_view instance, int attempt, const Err
                    names_it ? "" : ": ", why.message(), attempt));
 }
 
+void Progress::delayed(std::string_view instance, int attempt, std::chrono::milliseconds delay,
+                       std::string_view error) {
+  line(fmt::format("{}: {}; attempt {} in {}", instance, error, attempt,
+                   readable_seconds(std::chrono::duration<double>(delay).count())));
+}
+
 void Progress::line(std::string_view text) { this->text(std::string(text) + '\n'); }
 
 void Progress::text(std::string_view lines) {

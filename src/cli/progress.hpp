@@ -2,6 +2,7 @@
 // at the end. All of it on stderr.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -17,13 +18,15 @@ namespace unum::cli {
 
 class Progress {
  public:
-  /// `live`: redraw lines in place. `silent`: show nothing but user code's output and deliveries
-  /// again.
+  /// `live`: redraw lines in place. `silent`: show nothing but user code's output, deliveries
+  /// again and attempts that are to come.
   Progress(Reactor& reactor, bool live, bool silent);
 
   void queued(std::string_view function, std::string_view instance);
   void ended(std::string_view function, const StepReport& report);
   void delivered_again(std::string_view instance, int attempt, const Error& why);
+  void delayed(std::string_view instance, int attempt, std::chrono::milliseconds delay,
+               std::string_view error);
 
   /// Whether a step has ended.
   bool any_ended() const noexcept { return any_ended_; }

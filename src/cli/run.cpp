@@ -124,6 +124,10 @@ class CommandRun final : private RunObserver {
   void delivered_again(std::string_view instance, int attempt, const Error& why) override {
     progress_.delivered_again(instance, attempt, why);
   }
+  void delayed(std::string_view instance, int attempt, std::chrono::milliseconds delay,
+               std::string_view error) override {
+    progress_.delayed(instance, attempt, delay, error);
+  }
   void printed(const OutputLine& line) override;
   void finished() override { ended_at_ = reactor_.exact_now(); }
 

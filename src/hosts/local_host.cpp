@@ -48,7 +48,8 @@ LocalHost::LocalHost(Reactor& reactor, Store& store, const LocalHostOptions& opt
     : reactor_(reactor),
       store_(store),
       options_(options),
-      runtime_(store, *this, options.runtime) {}
+      runtime_(store, *this, options.runtime),
+      delayed_items_(store) {}
 
 LocalHost::~LocalHost() = default;
 
@@ -69,12 +70,16 @@ void LocalHost::add(Function function, UserCode& code) {
   entry_ = &place->second;
 }
 
-Task<void> LocalHost::invoke(Invocation invocation, Wait) {
+Task<void> LocalHost::invoke(Invocation invocation, Wait wait) {
   const auto found = functions_.find(invocation.function);
   if (found == functions_.end()) {
     throw Error(ErrorKind::invalid, "host", "Unum.UnknownFunction",
                 invocation.instance + " cannot be invoked: there is no function " +
                     std::string(invocation.function));
+  }
+  if (invocation.attempt > 1) {
+    co_await delay(found->second, std::move(invocation), wait);
+    co_return;
   }
   const auto [known, is_new] = origins_.try_emplace(invocation.instance, invocation.origin);
   if (!is_new) {
@@ -99,7 +104,8 @@ std::string LocalHost::describe(const void* host_address) {
   const auto& host = *static_cast<const LocalHost*>(host_address);
   return std::to_string(host.steps_in_flight_) + " steps in flight, " +
          std::to_string(host.queue_.size()) + " invocations queued, " +
-         std::to_string(host.instances_) + " instances done" +
+         std::to_string(host.delayed_) + " delayed, " + std::to_string(host.instances_) +
+         " instances done" +
          (host.store_.is_held_back() ? "; the data store holds new ones back" : "");
 }
 
@@ -132,7 +138,11 @@ Task<void> LocalHost::deliver(Delivery delivery) {
   constexpr std::size_t kStepsPerTurn = 64;
   if (++steps_begun_ % kStepsPerTurn == 0) co_await reactor_.yield();
   try {
-    co_await deliver_once(delivery);
+    bool waits = false;
+    if (delivery.retry_attempt == 1 && delayed_items_.was_left(delivery.instance)) {
+      waits = co_await wait_as_left(delivery);
+    }
+    if (!waits) co_await deliver_once(delivery);
   } catch (...) {
     abort_run(std::current_exception());
   }
@@ -149,7 +159,7 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
       StoppableCode code(*first.entry->code, stop_->token(), options_.observer);
       StepReport report =
           co_await runtime_.step(first.entry->function, first.payload, code, attempt, wait);
-      record(*first.entry, std::move(report), attempt);
+      co_await settle(first, std::move(report));
       co_return;
     } catch (const Error& error) {
       if (stop_->requested() && error.kind() == ErrorKind::cancelled) co_return;
@@ -168,7 +178,7 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
       if (!answers) throw Error(*failure);
     } else if (attempt >= options_.deliveries_max) {
       // A named object: GCC 12 frees an aggregate made inside of a co_await twice.
-      const Delivery last{first.entry, first.instance, first.payload, attempt};
+      const Delivery last{first.entry, first.instance, first.payload, attempt, first.retry_attempt};
       co_await give_up(last, *failure);
       co_return;
     }
@@ -198,14 +208,18 @@ Task<void> LocalHost::give_up(const Delivery& delivery, const Error& error) {
   StepReport report =
       co_await runtime_.give_up(delivery.entry->function, delivery.payload, error.code(),
                                 error.message(), delivery.attempt, wait);
-  record(*delivery.entry, std::move(report), delivery.attempt);
+  co_await settle(delivery, std::move(report));
 }
 
-void LocalHost::record(const Entry& entry, StepReport report, int attempt) {
-  if (options_.observer != nullptr) options_.observer->ended(entry.function.name(), report);
+void LocalHost::record(const Delivery& delivery, StepReport report) {
   if (report.user_code_ran) ++user_code_runs_;
+  if (report.status == StepReport::Status::will_retry) return;
+  if (options_.observer != nullptr) {
+    options_.observer->ended(delivery.entry->function.name(), report);
+  }
   if (report.status == StepReport::Status::failed) {
-    failures_.push_back({report.instance, report.error, report.cause, attempt});
+    failures_.push_back({report.instance, report.error, report.cause, report.attempt});
+    record_blocked(delivery);
     return;
   }
   ++instances_;
@@ -220,7 +234,9 @@ void LocalHost::record(const Entry& entry, StepReport report, int attempt) {
   }
   FinalCandidate candidate;
   if (report.result) candidate.result = std::move(*report.result).text();
-  if (caught) candidate.failure = RunFailure{report.instance, report.error, report.cause, attempt};
+  if (caught) {
+    candidate.failure = RunFailure{report.instance, report.error, report.cause, report.attempt};
+  }
   finals_.insert_or_assign(report.instance, std::move(candidate));
 }
 
@@ -289,6 +305,7 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
 }
 
 Task<void> LocalHost::run_steps(const json::Text& payload) {
+  co_await find_delayed();
   begin_entry(payload);
   co_await steps_.drain();
   // Delivering everything again finds a claim's owner, and tells the store again who is there.
@@ -308,10 +325,7 @@ Task<void> LocalHost::run_steps(const json::Text& payload) {
     begin_entry(payload);
     co_await steps_.drain();
   }
-  const bool a_step_failed =
-      std::any_of(failures_.begin(), failures_.end(),
-                  [](const RunFailure& failure) { return !failure.instance.empty(); });
-  if (!stop_->requested() && !a_step_failed) co_await report_incomplete();
+  if (!stop_->requested()) co_await report_incomplete();
 }
 
 Task<void> LocalHost::watch_time(Deadline deadline, StopToken run_ended) {
@@ -382,7 +396,7 @@ void LocalHost::drop_contributors() {
 Task<void> LocalHost::report_incomplete() {
   const Wait wait = store_wait();
   constexpr std::size_t kNamedMax = 10;
-  const bool unequal = has_failed();
+  const bool has_failed_before = has_failed();
   const SessionContext context = session_context(session_);
   for (const auto& [aggregator, record] : fan_ins_) {
     if (went_on(aggregator, record)) continue;
@@ -392,10 +406,11 @@ Task<void> LocalHost::report_incomplete() {
       const std::string name = record.set->name(place);
       const Pointer outcome = pointer(context, name);
       if (co_await check_value_exist(store_, context, outcome, wait)) continue;
-      if (++count <= kNamedMax) missing += (missing.empty() ? "" : ", ") + name;
+      if (++count > kNamedMax) continue;
+      missing += (missing.empty() ? "" : ", ") + describe_missing(record, name);
     }
     if (count == 0) {
-      if (unequal) continue;  // that is why
+      if (has_failed_before) continue;  // that is why
       failures_.push_back({"", "Unum.UnclaimedFanIn",
                            aggregator + " has all its inputs, and the data store told none of " +
                                "their writers to go on: it has lost an update"});
@@ -403,8 +418,19 @@ Task<void> LocalHost::report_incomplete() {
     }
     if (count > kNamedMax) missing += " and " + std::to_string(count - kNamedMax) + " more";
     failures_.push_back({"", "Unum.IncompleteFanIn",
-                         aggregator + " waits for instances that never ran: " + missing});
+                         aggregator +
+                             (record.blocked_by.empty() ? " waits for instances that never ran: "
+                                                        : " never started; it waits for: ") +
+                             missing});
   }
+}
+
+std::string LocalHost::describe_missing(const FanInRecord& record, const std::string& name) const {
+  if (record.blocked_by.empty()) return name;
+  const auto blocked = record.blocked_by.find(name);
+  if (blocked == record.blocked_by.end()) return name + " (never ran)";
+  if (blocked->second == name) return name + " (failed)";
+  return name + " (never ran, since " + blocked->second + " failed)";
 }
 
 void LocalHost::report_second_ways() {
@@ -438,7 +464,10 @@ RunResult LocalHost::conclude() {
     }
   }
   std::sort(failures_.begin(), failures_.end(), [](const RunFailure& a, const RunFailure& b) {
-    return std::tie(a.instance, a.cause) < std::tie(b.instance, b.cause);
+    // What became of the run follows from what became of its instances.
+    const bool run_a = a.instance.empty();
+    const bool run_b = b.instance.empty();
+    return std::tie(run_a, a.instance, a.cause) < std::tie(run_b, b.instance, b.cause);
   });
   failures_.erase(std::unique(failures_.begin(), failures_.end(),
                               [](const RunFailure& a, const RunFailure& b) {
@@ -479,9 +508,10 @@ RunResult LocalHost::conclude() {
 }
 
 void LocalHost::reset() {
-  UNUM_ASSERT(steps_in_flight_ == 0);
+  UNUM_ASSERT(steps_in_flight_ == 0 && delayed_ == 0);
   queue_.clear();
   queued_bytes_ = 0;
+  attempts_.clear();
   timed_out_ = false;
   store_is_silent_ = false;
   abort_error_ = nullptr;

@@ -3,6 +3,8 @@
 // What hosts owe the protocol: every delivery that began is delivered again until its step ended,
 // and an invocation counts as accepted once it is queued here. The queue lives in memory; when the
 // process dies, running the session again delivers the entry, and checkpoints absorb what was done.
+// A delayed invocation counts as accepted once the session holds it, so that an attempt of `Retry`
+// survives the process.
 #pragma once
 
 #include <chrono>
@@ -18,6 +20,7 @@
 #include <vector>
 
 #include "base/limits.hpp"
+#include "hosts/delayed.hpp"
 #include "unum/run.hpp"
 #include "unum/runtime.hpp"
 #include "unum/task_group.hpp"
@@ -41,6 +44,8 @@ struct LocalHostOptions {
   /// Bytes of queued payloads from which on a large result is sent as a pointer to where it is
   /// stored instead of being copied once more.
   std::size_t queued_bytes_max = 64u * 1024 * 1024;
+  /// The session has nothing yet, so that nothing is looked for in it.
+  bool session_is_new = false;
   RuntimeOptions runtime{};
   RunObserver* observer = nullptr;
 };
@@ -69,13 +74,16 @@ class LocalHost final : private Invoker {
     const Entry* entry = nullptr;
     std::string instance;
     json::Text payload;
-    int attempt = 1;
+    int attempt = 1;        ///< Delivery of this attempt.
+    int retry_attempt = 1;  ///< Attempt of `Retry`.
   };
   /// A fan-in that is to happen, as those that take part told of it.
   struct FanInRecord {
     std::shared_ptr<const FanInSet> set;
     std::string digest;
     bool taken = false;  ///< Complete, but the claim is another delivery's.
+    /// Contributors that will never have a result, and the failed instance that is why.
+    std::map<std::string, std::string> blocked_by{};
   };
   /// A step that invoked nothing and, as far as it knows, contributed to nothing.
   struct FinalCandidate {
@@ -91,6 +99,16 @@ class LocalHost final : private Invoker {
 
   Task<void> invoke(Invocation invocation, Wait wait) override;
   std::size_t payload_bytes_max() const noexcept override;
+  std::chrono::milliseconds delay_max() const noexcept override {
+    return std::chrono::milliseconds::max();
+  }
+  Task<void> find_delayed();
+  Task<void> delay(const Entry& entry, Invocation invocation, Wait wait);
+  void wait_for(Delivery delivery, WallTime not_before, std::string_view error);
+  Task<void> queue_when_due(Delivery delivery, Deadline due);
+  Task<bool> wait_as_left(const Delivery& delivery);
+  Task<bool> may_begin_with(const Delivery& first, const DelayedDelivery& left);
+  Task<void> settle(const Delivery& delivery, StepReport report);
   static std::string describe(const void* host);
   void enqueue(Delivery delivery);
   void start_queued();
@@ -98,7 +116,8 @@ class LocalHost final : private Invoker {
   Task<void> deliver_once(const Delivery& delivery);
   Task<bool> store_answers();
   Task<void> give_up(const Delivery& delivery, const Error& error);
-  void record(const Entry& entry, StepReport report, int attempt);
+  void record(const Delivery& delivery, StepReport report);
+  void record_blocked(const Delivery& failed);
   void record_fan_in(const StepReport& report, const FanInReport& fan_in);
   void abort_run(const std::exception_ptr& error);
   void begin_entry(json::Text payload);
@@ -113,6 +132,7 @@ class LocalHost final : private Invoker {
   void drop_contributors();
   Task<std::vector<std::string>> stalled_fan_ins();
   Task<void> report_incomplete();
+  std::string describe_missing(const FanInRecord& record, const std::string& name) const;
   void report_second_ways();
   std::string readable_origin(const std::string& instance, const std::string& origin) const;
   RunResult conclude();
@@ -129,6 +149,10 @@ class LocalHost final : private Invoker {
   std::string session_;
   std::deque<Delivery> queue_;
   std::size_t queued_bytes_ = 0;  ///< Of payloads.
+  DelayedItems delayed_items_;
+  /// Of the instances that have an item of their own there: the attempt that was accepted last.
+  std::unordered_map<std::string, int> attempts_;
+  std::size_t delayed_ = 0;  ///< Deliveries that wait for their time.
   std::size_t steps_in_flight_ = 0;
   std::size_t steps_begun_ = 0;
   bool starting_ = false;

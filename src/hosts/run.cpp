@@ -26,6 +26,7 @@ void RunObserver::queued(std::string_view, std::string_view) {}
 void RunObserver::running(std::string_view, int) {}
 void RunObserver::ended(std::string_view, const StepReport&) {}
 void RunObserver::delivered_again(std::string_view, int, const Error&) {}
+void RunObserver::delayed(std::string_view, int, std::chrono::milliseconds, std::string_view) {}
 void RunObserver::printed(const OutputLine&) {}
 void RunObserver::finished() {}
 
@@ -96,6 +97,7 @@ class ApplicationRun {
   const StoreChoice choice_;
   std::string input_;
   std::string session_;
+  bool session_is_new_ = false;
   WorkerPool pool_;
 };
 
@@ -163,6 +165,7 @@ Task<void> ApplicationRun::refuse_other_entry(Store& store) {
 Task<RunResult> ApplicationRun::run_workflow(Store& store) {
   LocalHostOptions options;
   options.observer = options_.observer;
+  options.session_is_new = session_is_new_;
   ApplicationIdentity& identity = options.runtime.application.emplace();
   identity.name = application_.name;
   identity.accept_changes = options_.accept_changes;
@@ -186,6 +189,7 @@ Task<RunResult> ApplicationRun::run_in(Store& store) {
   }
   if (session_.empty()) {
     session_ = create_session_context(store).session();
+    session_is_new_ = true;
   } else {
     co_await refuse_other_entry(store);
   }

@@ -65,14 +65,19 @@ constexpr std::string_view to_text(FanInState::Status status) {
 
 }  // namespace
 
-Task<void> Runtime::Step::run_and_commit(UserCode& code, int attempt, json::View input) {
-  const UserCall call{function.name(), report.instance,     report.session,
-                      input,           payload.traceparent, attempt};
+Task<void> Runtime::Step::run_and_commit(UserCode& code, json::View input) {
+  const UserCall call{function.name(),
+                      report.instance,
+                      report.session,
+                      input,
+                      payload.traceparent,
+                      payload.retry.attempt - 1 + delivery,
+                      std::chrono::seconds(ir().timeout_seconds.value_or(0))};
   waits_for("user code");
   UserResult result = co_await code.call(call, wait);
   report.user_code_ran = true;
   if (!result.succeeded) {
-    co_await fail(std::move(result.error), std::move(result.cause), attempt);
+    co_await fail(std::move(result.error), std::move(result.cause), &input);
     co_return;
   }
   const json::View value = result.value;
@@ -109,6 +114,8 @@ Task<void> Runtime::Step::adopt(std::string stored) {
   stored_outcome = stored;
   report.adopted = true;
   report.status = StepReport::Status::succeeded;
+  report.error.clear();
+  report.cause.clear();
   const StoredOutcome outcome =
       StoredOutcome::read(stored, "the stored outcome of " + report.instance);
   if (outcome.kind == StoredOutcome::Kind::collected) co_return;  // all that follows is done

@@ -28,16 +28,16 @@ json::Text array_of(const std::vector<json::View>& values) {
 
 }  // namespace
 
-Task<void> Runtime::Step::run(UserCode& code, int attempt) {
+Task<void> Runtime::Step::run(UserCode& code) {
   waits_for("the store: its session");
   if (ir().start && payload.frames.empty()) co_await begin_session();
   waits_for("the store: whether it has an outcome");
   std::optional<std::string> outcome =
       co_await store().get(context, own_item(ItemKind::outcome), wait);
-  co_await or_report(go_on(std::move(outcome), code, attempt), attempt);
+  co_await or_report(go_on(std::move(outcome), code));
 }
 
-Task<void> Runtime::Step::go_on(std::optional<std::string> outcome, UserCode& code, int attempt) {
+Task<void> Runtime::Step::go_on(std::optional<std::string> outcome, UserCode& code) {
   json::Text read;
   const bool by_value = payload.data.shape == PayloadData::Shape::value;
   if (!outcome && !by_value) outcome = co_await input_or_own_outcome(read);
@@ -45,7 +45,7 @@ Task<void> Runtime::Step::go_on(std::optional<std::string> outcome, UserCode& co
     co_await adopt(std::move(*outcome));
   } else {
     const json::View input = by_value ? payload.data.value : read.view();
-    co_await run_and_commit(code, attempt, input);
+    co_await run_and_commit(code, input);
   }
 }
 

@@ -5,6 +5,8 @@
 // the stored outcome only.
 #include "unum/runtime.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <utility>
 
@@ -33,7 +35,8 @@ Runtime::Runtime(Store& store, Invoker& invoker, RuntimeOptions options)
     : store_(store), invoker_(invoker), options_(std::move(options)) {}
 
 /// Names the instance a payload is for and binds the step to its session.
-Runtime::Step Runtime::begin(const Function& function, const Payload& payload, Wait wait) {
+Runtime::Step Runtime::begin(const Function& function, const Payload& payload, int delivery,
+                             Wait wait) {
   if (payload.session.empty() && !function.is_entry()) {
     throw Error(ErrorKind::invalid, "payload", "Unum.NoSession",
                 "the input payload of " + function.name() +
@@ -43,20 +46,21 @@ Runtime::Step Runtime::begin(const Function& function, const Payload& payload, W
   const SessionContext context =
       payload.session.empty() ? create_session_context(store_) : session_context(payload.session);
   const std::string instance = instance_name(function.name(), payload.frames);
-  Step step{*this, function, payload, context.bound_to(instance), wait};
+  Step step{*this, function, payload, context.bound_to(instance), wait, delivery};
   step.report.session = context.session();
   step.report.instance = instance;
+  step.report.attempt = function.ir().retriers.empty() ? delivery : payload.retry.attempt;
   return step;
 }
 
 Task<StepReport> Runtime::step(const Function& function, json::View payload_text, UserCode& code,
                                int attempt, Wait wait) {
   const Payload payload = read_payload(function.ir(), payload_text);
-  Step step = begin(function, payload, wait);
+  Step step = begin(function, payload, attempt, wait);
   Activity activity("step", step.report.instance, step.report.session);
   step.activity = &activity;
   log::debug(LogArea::runtime, step.about(), "step begins, attempt {}", attempt);
-  co_await step.run(code, attempt);
+  co_await step.run(code);
   step.tell_end();
   co_return std::move(step.report);
 }
@@ -65,7 +69,7 @@ Task<StepReport> Runtime::give_up(const Function& function, json::View payload_t
                                   std::string_view error, std::string_view cause, int attempt,
                                   Wait wait) {
   const Payload payload = read_payload(function.ir(), payload_text);
-  Step step = begin(function, payload, wait);
+  Step step = begin(function, payload, attempt, wait);
   Activity activity("step", step.report.instance, step.report.session);
   step.activity = &activity;
   log::warn(LogArea::runtime, step.about(), "given up after attempt {}: {}", attempt, error);
@@ -76,13 +80,14 @@ Task<StepReport> Runtime::give_up(const Function& function, json::View payload_t
     step.report.error = error;
     step.report.cause = cause;
   } else {
-    co_await step.or_report(step.fail(std::string(error), std::string(cause), attempt), attempt);
+    co_await step.or_report(step.fail(std::string(error), std::string(cause), nullptr));
   }
   co_return std::move(step.report);
 }
 
 void Runtime::Step::tell_end() const {
-  constexpr std::array<std::string_view, 3> kEndings = {"succeeded", "caught a failure", "failed"};
+  constexpr std::array<std::string_view, 4> kEndings = {"succeeded", "caught a failure", "failed",
+                                                        "will be tried again"};
   const LogLevel level =
       report.status == StepReport::Status::failed ? LogLevel::warn : LogLevel::debug;
   log::event(level, LogArea::runtime, about(),
@@ -134,6 +139,20 @@ json::Text entry_payload(std::string_view input, std::string_view session) {
   return payload_by_value(payload->data.value,
                           payload->session.empty() ? session : payload->session, {},
                           payload->traceparent);
+}
+
+std::chrono::milliseconds Invoker::delay_max() const noexcept { return {}; }
+
+void check_delays(const Invoker& invoker, const Function& function) {
+  const std::chrono::milliseconds longest = function.longest_delay();
+  const std::chrono::milliseconds max = invoker.delay_max();
+  if (longest <= max) return;
+  throw Error(
+      ErrorKind::invalid, "host", "Unum.DelayTooLong",
+      fmt::format("the Retry of function {} can wait {} s before an attempt, but the platform "
+                  "keeps an invocation for at most {} s; lower IntervalSeconds or "
+                  "BackoffRate, or set MaxDelaySeconds",
+                  function.name(), longest.count() / 1000, max.count() / 1000));
 }
 
 PayloadIdentity identify_payload(const Function& function, json::View text) {

@@ -24,6 +24,7 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   const Payload& payload;
   SessionContext context;
   Wait wait;
+  int delivery = 1;  ///< Of this attempt, from 1.
   StepReport report{};
   std::string_view stored_outcome{};  ///< The outcome as it is stored, once it is.
   Activity* activity = nullptr;       ///< Of the call that runs it.
@@ -36,15 +37,15 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   const FunctionIr& ir() const { return function.ir(); }
   ItemId own_item(ItemKind kind) const { return {report.instance, kind}; }
 
-  Task<void> run(UserCode& code, int attempt);
-  Task<void> go_on(std::optional<std::string> outcome, UserCode& code, int attempt);
-  Task<void> or_report(Task<void> work, int attempt);
+  Task<void> run(UserCode& code);
+  Task<void> go_on(std::optional<std::string> outcome, UserCode& code);
+  Task<void> or_report(Task<void> work);
   Task<void> begin_session();
   Task<void> keep_input();
   Task<std::optional<std::string>> input_or_own_outcome(json::Text& input);
   Task<bool> read_element(json::Text& input);
   json::Text input_of(const std::vector<json::View>& values) const;
-  Task<void> run_and_commit(UserCode& code, int attempt, json::View input);
+  Task<void> run_and_commit(UserCode& code, json::View input);
   Task<bool> commit(const Plan& plan, std::string_view outcome);
   Task<void> adopt(std::string stored);
   Task<void> follow(const Plan& plan, std::vector<FanInState> states);
@@ -53,8 +54,11 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   std::string edge_origin(const Edge& edge) const;
   json::Text payload_of(const PlannedChild& child) const;
   bool is_too_large(const PlannedChild& child) const;
-  Task<void> fail(std::string error, std::string cause, int attempt);
-  Task<void> report_failure(int attempt);
+  Task<void> fail(std::string error, std::string cause, const json::View* input);
+  Task<bool> try_again();
+  Task<void> catch_failure(const json::Text& failure);
+  Task<std::optional<std::string>> add_input(json::Text& failure, const json::View* input);
+  Task<void> report_failure();
   void finish(json::View result);
   void tell_end() const;
 };

@@ -12,7 +12,7 @@ struct Suffix {
 };
 
 // None is the end of another, so that at most one fits.
-constexpr std::array<Suffix, 7> kSuffixes = {{
+constexpr std::array<Suffix, 8> kSuffixes = {{
     {ItemKind::outcome, "-output"},
     {ItemKind::report, "-error"},
     {ItemKind::input, "-input"},
@@ -20,6 +20,7 @@ constexpr std::array<Suffix, 7> kSuffixes = {{
     {ItemKind::wanted, "-wanted"},
     {ItemKind::garbage, "-gc"},
     {ItemKind::application, "-application"},
+    {ItemKind::delayed, "-delayed"},
 }};
 
 }  // namespace

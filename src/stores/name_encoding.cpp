@@ -31,6 +31,7 @@ std::string_view file_suffix(ItemKind kind) noexcept {
     case ItemKind::wanted: return "-wanted";
     case ItemKind::garbage: return "-gc";
     case ItemKind::application: return "-application.json";
+    case ItemKind::delayed: return "-delayed.json";
   }
   return "-gc";
 }

@@ -15,9 +15,9 @@
 
 namespace unum {
 
-inline constexpr std::array<ItemKind, 7> kItemKinds = {
-    ItemKind::outcome, ItemKind::report,  ItemKind::input,      ItemKind::claim,
-    ItemKind::wanted,  ItemKind::garbage, ItemKind::application};
+inline constexpr std::array<ItemKind, 8> kItemKinds = {
+    ItemKind::outcome, ItemKind::report,  ItemKind::input,       ItemKind::claim,
+    ItemKind::wanted,  ItemKind::garbage, ItemKind::application, ItemKind::delayed};
 
 /// What an item's name ends in: "-output", "-fanin", ...
 std::string_view item_suffix(ItemKind kind) noexcept;

@@ -192,7 +192,8 @@ Task<UserResult> run_executable(Reactor& reactor, const FunctionCode& code,
                                 std::chrono::milliseconds grace) {
   const std::string who(call.instance.empty() ? call.function : call.instance);
   Deadline deadline = wait.deadline;
-  if (code.timeout.count() > 0) deadline = std::min(deadline, reactor.now() + code.timeout);
+  const std::chrono::milliseconds time = time_of_call(code, call);
+  if (time.count() > 0) deadline = std::min(deadline, reactor.now() + time);
   Run run(reactor, call, sink);
   std::optional<UserResult> unfit;
   try {
@@ -214,7 +215,7 @@ Task<UserResult> run_executable(Reactor& reactor, const FunctionCode& code,
     throw Error(
         ErrorKind::timeout, "worker", "States.Timeout",
         fmt::format("{}: it did not end before its time-out or deadline ({:g} s){}{}", who,
-                    static_cast<double>(code.timeout.count()) / 1000,
+                    static_cast<double>(time.count()) / 1000,
                     run.error_tail().empty() ? "" : "; its last output:\n", run.error_tail()));
   }
   if (status->signal != 0 && !run.too_large()) {

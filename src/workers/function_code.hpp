@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "unum/runtime.hpp"
+
 namespace unum {
 
 enum class CodeKind : std::uint8_t {
@@ -40,5 +42,8 @@ struct FunctionCode {
   /// Of one call, counted from when a worker has it. Zero: none.
   std::chrono::milliseconds timeout{60'000};
 };
+
+/// The time of one call: the smaller one of the code's and the call's own. Zero: none.
+std::chrono::milliseconds time_of_call(const FunctionCode& code, const UserCall& call) noexcept;
 
 }  // namespace unum

@@ -65,7 +65,8 @@ void Worker::prepare_request(const UserCall& call, Deadline deadline) {
 Task<UserResult> Worker::call(const UserCall& call, Wait wait) {
   UNUM_ASSERT(code_ != nullptr && current_call_ == nullptr);
   Deadline deadline = wait.deadline;
-  if (code_->timeout.count() > 0) deadline = std::min(deadline, reactor_.now() + code_->timeout);
+  const std::chrono::milliseconds time = time_of_call(*code_, call);
+  if (time.count() > 0) deadline = std::min(deadline, reactor_.now() + time);
   prepare_request(call, deadline);
 
   StopSource stop(wait.stop);
@@ -208,8 +209,9 @@ Task<void> Worker::throw_fault(Fault fault, const UserCall& call, Wait wait,
   kill();
   output_.end_call();
   if (fault == Fault::deadline) {
-    const bool own = code_->timeout.count() > 0 && wait.deadline > reactor_.now();
-    const double seconds = static_cast<double>(code_->timeout.count()) / 1000;
+    const std::chrono::milliseconds time = time_of_call(*code_, call);
+    const bool own = time.count() > 0 && wait.deadline > reactor_.now();
+    const double seconds = static_cast<double>(time.count()) / 1000;
     throw Error(
         ErrorKind::timeout, "worker", "States.Timeout",
         own ? fmt::format("{}: no answer within its time-out of {:g} s{}", who, seconds, tail)

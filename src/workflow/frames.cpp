@@ -169,7 +169,7 @@ std::optional<std::string> function_name_defect(std::string_view name) {
     }
   }
   for (const std::string_view suffix :
-       {"-output", "-error", "-fanin", "-wanted", "-gc", "-input", "-application"}) {
+       {"-output", "-error", "-fanin", "-wanted", "-gc", "-input", "-application", "-delayed"}) {
     if (name.ends_with(suffix)) {
       return "ends in \"" + std::string(suffix) + "\", which names in the data store end in";
     }

@@ -17,6 +17,9 @@ const std::string& Function::name() const noexcept { return ir_->name; }
 bool Function::is_entry() const noexcept { return ir_->start; }
 
 bool Function::is_linked() const noexcept { return ir_->linked; }
+std::chrono::milliseconds Function::longest_delay() const {
+  return unum::longest_delay(ir_->retriers);
+}
 std::string Function::digest() const { return unum::digest(linked_text(*ir_)); }
 
 }  // namespace unum

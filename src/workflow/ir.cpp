@@ -5,18 +5,20 @@
 #include <array>
 #include <utility>
 
+#include "base/limits.hpp"
 #include "base/suggest.hpp"
 #include "unum/error.hpp"
+#include "workflow/ir_errors.hpp"
 #include "workflow/ir_fields.hpp"
 
 namespace unum {
 namespace {
 
-constexpr std::array<std::string_view, 9> kFunctionFields{
-    "Name",  "Start", "Checkpoint", "Debug", "Next", "Next Payload Modifiers",
-    "Retry", "Catch", "NextInput"};
-constexpr std::array<std::string_view, 6> kEdgeFields{
-    "Name", "InputType", "Conditional", "Payload Modifiers", "Exclusive", "OnEmpty"};
+constexpr std::array<std::string_view, 10> kFunctionFields{
+    "Name",  "Start", "Checkpoint", "Debug",         "Next", "Next Payload Modifiers",
+    "Retry", "Catch", "NextInput",  "TimeoutSeconds"};
+constexpr std::array<std::string_view, 7> kEdgeFields{
+    "Name", "InputType", "Conditional", "Payload Modifiers", "Exclusive", "OnEmpty", "ResultPath"};
 constexpr std::array<std::string_view, 2> kFanInFields{"Values", "Wait"};
 constexpr std::array<std::string_view, 2> kOnEmptyFields{"Name", "Payload Modifiers"};
 constexpr std::array<std::string_view, 4> kInputTypes{"Scalar", "Map", "Fan-in", "Error"};
@@ -25,8 +27,6 @@ constexpr std::array<std::string_view, 3> kIgnored{"Remove", "Fan-in-Group", "Mo
 
 constexpr std::string_view kInputTypeForms =
     R"("Scalar", "Map", "Error" or {"Fan-in": {"Values": ["<function>-unumIndex-*"]}})";
-constexpr std::string_view kModifierForms =
-    R"(a list of strings such as ["Pop"] or ["$0 = $0 + 1"])";
 constexpr std::string_view kValuesForms =
     R"(a list of strings, one or more, such as ["G-unumIndex-*"])";
 constexpr std::string_view kNextForms =
@@ -50,7 +50,6 @@ class Parser {
     const IrField root{&text_, text_.root(), {}};
     IrObject object(root, R"(an object such as {"Name": "F", "Next": {...}})");
     refuse_wait_for(object);
-    refuse_later_features(object);
     FunctionIr& function = parsed_.function;
     function.name = parse_name(object, function.line);
     if (const auto start = object.take("Start")) {
@@ -62,10 +61,10 @@ class Parser {
     }
     if (const auto debug = object.take("Debug")) function.debug = debug->boolean();
     if (const auto modifiers = object.take("Next Payload Modifiers")) {
-      common_modifiers_ = parse_modifiers(*modifiers);
+      common_modifiers_ = modifiers->modifiers();
     }
     if (const auto modifiers = object.take("Fan-out Modifiers")) {
-      parsed_.legacy_fan_out_modifiers = parse_modifiers(*modifiers);
+      parsed_.legacy_fan_out_modifiers = modifiers->modifiers();
       parsed_.migrated = true;
     }
     if (const auto input = object.take("NextInput")) {
@@ -78,16 +77,19 @@ class Parser {
       root.text->warn(root.raw, "NextInput", "has no effect without Next");
     }
     refuse_partly_exclusive(next);
+    if (const auto timeout = object.take("TimeoutSeconds")) {
+      function.timeout_seconds = timeout->integer(1, kTimeoutSecondsMax, "seconds");
+    }
+    if (const auto retry = object.take("Retry")) function.retriers = parse_retry(*retry);
+    if (const auto catchers = object.take("Catch")) parse_catch(*catchers, function);
     object.finish(kFunctionFields, kIgnored);
     return std::move(parsed_);
   }
 
  private:
   static void refuse_wait_for(IrObject& object);
-  static void refuse_later_features(IrObject& object);
   static std::string parse_name(IrObject& object, std::size_t& line);
   static std::string parse_target(IrObject& object);
-  static std::vector<Modifier> parse_modifiers(const IrField& field);
 
   void parse_next(const IrField& next);
   Edge parse_edge(const IrField& field);
@@ -120,49 +122,18 @@ void Parser::refuse_wait_for(IrObject& object) {
       values + "}}, \"Payload Modifiers\": [\"Pop\"]}");
 }
 
-void Parser::refuse_later_features(IrObject& object) {
-  for (const std::string_view key : {std::string_view("Retry"), std::string_view("Catch")}) {
-    const auto field = object.take(key);
-    if (!field) continue;
-    const bool list = field->type() == json::Type::array;
-    if (!list && (key == "Catch" || field->type() != json::Type::number)) {
-      field->wrong(key == "Retry" ? "a list or a number of retries" : "a list");
-    }
-    if (list && json::elements(field->raw).empty()) continue;
-    field->fail(
-        "is not supported in this release. An edge with InputType \"Error\" takes all failures of "
-        "a step; or handle the error in the function's own code");
-  }
-}
-
 std::string Parser::parse_name(IrObject& object, std::size_t& line) {
   const auto field = object.take("Name");
   if (!field) object.missing("Name", "the function's name, as in unum-template.yaml");
   line = field->line();
-  std::string name = field->string("the function's name, as in unum-template.yaml");
-  if (const auto defect = function_name_defect(name)) {
-    field->fail("is \"" + name + "\": " + *defect);
-  }
-  return name;
+  return field->function_name("the function's name, as in unum-template.yaml");
 }
 
 std::string Parser::parse_target(IrObject& object) {
   constexpr std::string_view kWhat = "the name of the function to invoke";
   const auto field = object.take("Name");
   if (!field) object.missing("Name", kWhat);
-  std::string name = field->string(kWhat);
-  if (const auto defect = function_name_defect(name)) {
-    field->fail("is \"" + name + "\": " + *defect);
-  }
-  return name;
-}
-
-std::vector<Modifier> Parser::parse_modifiers(const IrField& field) {
-  std::vector<Modifier> out;
-  for (const IrField& entry : field.list(kModifierForms)) {
-    out.push_back(Modifier::parse(entry.string(kModifierForms), entry.where()));
-  }
-  return out;
+  return field->function_name(kWhat);
 }
 
 void Parser::parse_next(const IrField& next) {
@@ -184,10 +155,7 @@ Edge Parser::parse_edge(const IrField& field) {
   edge.modifiers = common_modifiers_;
   if (field.type() == json::Type::string) {  // First generation: the target's name alone.
     parsed_.migrated = true;
-    edge.target = field.string(kNextForms);
-    if (const auto defect = function_name_defect(edge.target)) {
-      field.fail("is \"" + edge.target + "\": " + *defect);
-    }
+    edge.target = field.function_name(kNextForms);
     if (!common_input_) {
       field.fail(R"(is a name alone; write {"Name": ")" + edge.target +
                  R"(", "InputType": "Scalar"} (or "Map", or a Fan-in))");
@@ -210,7 +178,7 @@ Edge Parser::parse_edge(const IrField& field) {
         ExpressionUse::conditional, conditional->where());
   }
   if (const auto modifiers = object.take("Payload Modifiers")) {
-    edge.modifiers = parse_modifiers(*modifiers);
+    edge.modifiers = modifiers->modifiers();
     edge.own_modifiers = true;
   }
   if (const auto exclusive = object.take("Exclusive")) edge.exclusive = exclusive->boolean();
@@ -219,6 +187,12 @@ Edge Parser::parse_edge(const IrField& field) {
       on_empty->fail("stands on an edge that is not a Map; only a Map can be empty");
     }
     edge.on_empty = parse_on_empty(*on_empty);
+  }
+  if (const auto result_path = object.take("ResultPath")) {
+    if (edge.input_type != InputType::error) {
+      result_path->fail("stands on an edge that takes no errors; only a failure is placed");
+    }
+    parse_result_path(*result_path, edge);
   }
   object.finish(kEdgeFields, kIgnored);
   return edge;
@@ -281,7 +255,7 @@ OnEmpty Parser::parse_on_empty(const IrField& field) {
   OnEmpty on_empty;
   on_empty.name = parse_target(object);
   if (const auto modifiers = object.take("Payload Modifiers")) {
-    on_empty.modifiers = parse_modifiers(*modifiers);
+    on_empty.modifiers = modifiers->modifiers();
   }
   object.finish(kOnEmptyFields, kIgnored);
   return on_empty;
@@ -312,6 +286,21 @@ std::int64_t FunctionIr::parallel_width() const noexcept {
   return plain >= 2 ? static_cast<std::int64_t>(plain) : 0;
 }
 
+bool needs_input(const Edge& edge) noexcept {
+  return edge.input_alone || (edge.result_path && !edge.result_path->is_root());
+}
+
+std::size_t FunctionIr::next_size() const noexcept {
+  const auto first = std::find_if(edges.begin(), edges.end(),
+                                  [](const Edge& edge) { return !edge.error_equals.empty(); });
+  return static_cast<std::size_t>(first - edges.begin());
+}
+
+bool FunctionIr::catches() const noexcept {
+  return std::any_of(edges.begin(), edges.end(),
+                     [](const Edge& edge) { return edge.input_type == InputType::error; });
+}
+
 std::string_view always_checkpointed_because(const FunctionIr& function) noexcept {
   const std::vector<Edge>& edges = function.edges;
   const auto has = [&](InputType type) {
@@ -326,6 +315,8 @@ std::string_view always_checkpointed_because(const FunctionIr& function) noexcep
   if (function.parallel_width() > 0) return "it starts parallel branches";
   if (has(InputType::map)) return "it maps";
   if (has(InputType::fan_in)) return "it takes part in a fan-in";
+  // Or a success that is not written and a failure that is caught could both go on.
+  if (function.catches()) return "it catches errors";
   if (function.named_in_values) return "its result is named in a fan-in's Values";
   return {};
 }

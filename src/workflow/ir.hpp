@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "workflow/expression.hpp"
+#include "workflow/reference_path.hpp"
+#include "workflow/retry.hpp"
 #include "workflow/values.hpp"
 
 namespace unum {
@@ -53,8 +55,17 @@ struct Edge {
   /// a fan-in into the target.
   bool requested_elsewhere = true;
   std::optional<OnEmpty> on_empty;  ///< Map only; explicit in the IR or derived by linking.
-  std::size_t line = 0;             ///< Of the edge in `FunctionIr::source`, from 1; 0 if unknown.
+  /// Which errors an edge for errors takes; empty, of one in `Next`: all.
+  std::vector<std::string> error_equals{};
+  /// Of an edge for errors: what its child gets. The failure itself, or the failed step's input
+  /// with the failure placed in it, or (`input_alone`) that input as it is.
+  std::optional<ReferencePath> result_path{};
+  bool input_alone = false;  ///< `ResultPath` is null.
+  std::size_t line = 0;      ///< Of the edge in `FunctionIr::source`, from 1; 0 if unknown.
 };
+
+/// Whether the child of an edge for errors gets some of the failed step's input.
+bool needs_input(const Edge& edge) noexcept;
 
 struct FunctionIr {
   std::string name;
@@ -63,8 +74,12 @@ struct FunctionIr {
   std::optional<bool> checkpoint;  ///< Absent: the template's.
   std::optional<bool> debug;
   bool next_is_list = false;  ///< `Next` is a list: two or more plain Scalar edges push a frame.
-  std::vector<Edge> edges;    ///< Empty: terminal.
-  bool linked = false;        ///< What follows from the other functions' edges was added.
+  std::vector<Retrier> retriers{};
+  std::optional<std::int64_t> timeout_seconds{};  ///< Of one call of its code.
+  /// Those of `Next`, then those of `Catch`, which are edges for errors with `error_equals`. Empty:
+  /// terminal.
+  std::vector<Edge> edges;
+  bool linked = false;  ///< What follows from the other functions' edges was added.
   /// Set by linking: where an instance with a Map frame exists, so do all others of that map.
   bool siblings_exist = false;
   /// Set by linking: the `Values` of some fan-in name it.
@@ -74,6 +89,10 @@ struct FunctionIr {
 
   /// Number of Scalar edges without `Exclusive`, when they push a Parallel frame; else 0.
   std::int64_t parallel_width() const noexcept;
+  /// How many edges those of `Next` are.
+  std::size_t next_size() const noexcept;
+  /// Whether some edge takes errors of a step.
+  bool catches() const noexcept;
 };
 
 /// Why a function's result is written whatever its `Checkpoint` says; empty if it need not be.

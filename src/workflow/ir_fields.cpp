@@ -2,6 +2,7 @@
 #include "workflow/ir_fields.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "base/suggest.hpp"
@@ -99,6 +100,33 @@ std::vector<IrField> IrField::list(std::string_view what) const {
   std::vector<IrField> out;
   for (const json::View element : json::elements(raw)) {
     out.push_back({text, element, path + "[" + std::to_string(out.size()) + "]"});
+  }
+  return out;
+}
+
+std::int64_t IrField::integer(std::int64_t min, std::int64_t max, std::string_view what) const {
+  std::int64_t value = 0;
+  const std::string_view digits = raw.text();
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  const bool whole = error == std::errc() && end == digits.data() + digits.size();
+  if (type() != json::Type::number || !whole || value < min || value > max) {
+    wrong("a whole number of " + std::string(what) + " from " + std::to_string(min) + " to " +
+          std::to_string(max));
+  }
+  return value;
+}
+
+std::string IrField::function_name(std::string_view what) const {
+  std::string name = string(what);
+  if (const auto defect = function_name_defect(name)) fail("is \"" + name + "\": " + *defect);
+  return name;
+}
+
+std::vector<Modifier> IrField::modifiers() const {
+  constexpr std::string_view kForms = R"(a list of strings such as ["Pop"] or ["$0 = $0 + 1"])";
+  std::vector<Modifier> out;
+  for (const IrField& entry : list(kForms)) {
+    out.push_back(Modifier::parse(entry.string(kForms), entry.where()));
   }
   return out;
 }

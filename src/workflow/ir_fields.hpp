@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -51,6 +52,11 @@ struct IrField {
   std::string string(std::string_view what) const;
   bool boolean() const;
   std::vector<IrField> list(std::string_view what) const;
+  /// A whole number between the two; `what` is what it counts ("seconds").
+  std::int64_t integer(std::int64_t min, std::int64_t max, std::string_view what) const;
+  /// A function's name.
+  std::string function_name(std::string_view what) const;
+  std::vector<Modifier> modifiers() const;
 };
 
 /// An object whose fields are taken one by one; what is left over is a warning.

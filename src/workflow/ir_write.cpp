@@ -1,4 +1,9 @@
 // The IR as canonical JSON text of today's generation.
+#include <fmt/format.h>
+
+#include <span>
+#include <string>
+
 #include "base/json.hpp"
 #include "workflow/ir.hpp"
 
@@ -23,6 +28,10 @@ class ObjectWriter {
     json::append_string(key(name), value);
   }
   void boolean(std::string_view name, bool value) { key(name) += value ? "true" : "false"; }
+  template <typename Number>
+  void number(std::string_view name, Number value) {
+    key(name) += fmt::format("{}", value);
+  }
   template <typename Entries>
   void texts(std::string_view name, const Entries& entries) {
     key(name) += '[';
@@ -30,7 +39,11 @@ class ObjectWriter {
     for (const auto& entry : entries) {
       if (!first) out_ += ", ";
       first = false;
-      json::append_string(out_, entry.text());
+      if constexpr (requires { entry.text(); }) {
+        json::append_string(out_, entry.text());
+      } else {
+        json::append_string(out_, entry);
+      }
     }
     out_ += ']';
   }
@@ -62,6 +75,51 @@ void write_input_type(ObjectWriter& writer, const Edge& edge, std::size_t indent
   input.end();
 }
 
+void write_result_path(ObjectWriter& writer, const Edge& edge) {
+  if (edge.input_alone) writer.key("ResultPath") += "null";
+  if (edge.result_path) writer.text("ResultPath", edge.result_path->text());
+}
+
+void write_catcher(std::string& out, const Edge& edge) {
+  ObjectWriter writer(out, 4);
+  writer.texts("ErrorEquals", edge.error_equals);
+  writer.text("Next", edge.target);
+  write_result_path(writer, edge);
+  if (edge.own_modifiers) writer.texts("Payload Modifiers", edge.modifiers);
+  writer.end();
+}
+
+/// What differs from the default.
+void write_retrier(std::string& out, const Retrier& retrier) {
+  const Retrier usual;
+  ObjectWriter writer(out, 4);
+  writer.texts("ErrorEquals", retrier.error_equals);
+  if (retrier.interval_seconds != usual.interval_seconds) {
+    writer.number("IntervalSeconds", retrier.interval_seconds);
+  }
+  if (retrier.backoff_rate != usual.backoff_rate) {
+    writer.number("BackoffRate", retrier.backoff_rate);
+  }
+  if (retrier.attempts_max != usual.attempts_max) {
+    writer.number("MaxAttempts", retrier.attempts_max);
+  }
+  if (retrier.delay_seconds_max) writer.number("MaxDelaySeconds", *retrier.delay_seconds_max);
+  if (retrier.jitter == Jitter::full) writer.text("JitterStrategy", "FULL");
+  writer.end();
+}
+
+template <typename Entries, typename Write>
+void write_list(std::string& out, const Entries& entries, Write write) {
+  out += '[';
+  bool first = true;
+  for (const auto& entry : entries) {
+    out += first ? "\n    " : ",\n    ";
+    first = false;
+    write(out, entry);
+  }
+  out += first ? "]" : "\n  ]";
+}
+
 void write_edge(std::string& out, const Edge& edge, std::size_t indent) {
   ObjectWriter writer(out, indent);
   writer.text("Name", edge.target);
@@ -70,6 +128,7 @@ void write_edge(std::string& out, const Edge& edge, std::size_t indent) {
   if (edge.own_modifiers || !edge.modifiers.empty()) {
     writer.texts("Payload Modifiers", edge.modifiers);
   }
+  write_result_path(writer, edge);
   if (edge.exclusive) writer.boolean("Exclusive", true);
   if (edge.on_empty) {
     ObjectWriter on_empty(writer.key("OnEmpty"), indent + 2);
@@ -91,15 +150,20 @@ std::string to_json(const FunctionIr& function) {
   if (function.has_start) writer.boolean("Start", function.start);
   if (function.checkpoint) writer.boolean("Checkpoint", *function.checkpoint);
   if (function.debug) writer.boolean("Debug", *function.debug);
+  if (function.timeout_seconds) writer.number("TimeoutSeconds", *function.timeout_seconds);
+  const std::span edges(function.edges);
+  const std::span next = edges.first(function.next_size());
   if (function.next_is_list) {
-    writer.key("Next") += '[';
-    for (std::size_t i = 0; i < function.edges.size(); ++i) {
-      out += i == 0 ? "\n    " : ",\n    ";
-      write_edge(out, function.edges[i], 4);
-    }
-    out += function.edges.empty() ? "]" : "\n  ]";
-  } else if (!function.edges.empty()) {
-    write_edge(writer.key("Next"), function.edges.front(), 2);
+    write_list(writer.key("Next"), next,
+               [](std::string& to, const Edge& edge) { write_edge(to, edge, 4); });
+  } else if (!next.empty()) {
+    write_edge(writer.key("Next"), next.front(), 2);
+  }
+  if (!function.retriers.empty()) {
+    write_list(writer.key("Retry"), function.retriers, write_retrier);
+  }
+  if (next.size() < edges.size()) {
+    write_list(writer.key("Catch"), edges.subspan(next.size()), write_catcher);
   }
   writer.end();
   out += '\n';

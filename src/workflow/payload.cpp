@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "base/json.hpp"
@@ -39,12 +40,12 @@ std::string text_of(json::View value, const char* field) {
   return text;
 }
 
-std::size_t count_of(json::View value, const char* field) {
+std::size_t count_of(json::View value, std::string_view field) {
   std::size_t count = 0;
   const bool is_number = json::type_of(value) == json::Type::number && value.size() <= 15;
   for (const char c : value.text()) {
     if (!is_number || c < '0' || c > '9') {
-      fail(std::string("\"") + field + "\" must be an integer that is not negative");
+      fail("\"" + std::string(field) + "\" must be an integer that is not negative");
     }
     count = count * 10 + static_cast<std::size_t>(c - '0');
   }
@@ -58,6 +59,39 @@ PayloadData::Place place_of(json::View value) {
     if (numbers.size() == 2) return {count_of(numbers[0], kField), count_of(numbers[1], kField)};
   }
   fail(std::string("\"") + kField + "\" must be [first byte, number of bytes]");
+}
+
+RetryState read_retry(json::View value) {
+  RetryState retry;
+  if (json::type_of(value) == json::Type::null) return retry;
+  if (json::type_of(value) != json::Type::object) fail("\"Retry\" must be an object");
+  const auto attempt = json::member(value, "Attempt");
+  const std::size_t number = attempt ? count_of(*attempt, "Retry.Attempt") : 0;
+  if (number == 0 || number > std::numeric_limits<int>::max()) {
+    fail("\"Retry\" must have an \"Attempt\", from 1");
+  }
+  retry.attempt = static_cast<int>(number);
+  if (const auto error = json::member(value, "Error")) retry.error = text_of(*error, "Retry.Error");
+  if (const auto cause = json::member(value, "Cause")) retry.cause = text_of(*cause, "Retry.Cause");
+  const auto tries = json::member(value, "Tries");
+  if (!tries) return retry;
+  if (json::type_of(*tries) != json::Type::array) fail("\"Retry.Tries\" must be a list of numbers");
+  for (const json::View uses : json::elements(*tries)) {
+    retry.tries.push_back(static_cast<std::int64_t>(count_of(uses, "Retry.Tries")));
+  }
+  return retry;
+}
+
+void append_retry(std::string& out, const RetryState& retry) {
+  out.append(R"(,"Retry":{"Attempt":)").append(std::to_string(retry.attempt));
+  out += R"(,"Error":)";
+  json::append_string(out, retry.error);
+  out += R"(,"Cause":)";
+  json::append_string(out, retry.cause);
+  for (std::size_t i = 0; i < retry.tries.size(); ++i) {
+    out.append(i == 0 ? R"(,"Tries":[)" : ",").append(std::to_string(retry.tries[i]));
+  }
+  out += retry.tries.empty() ? "}" : "]}";
 }
 
 void read_reference(json::View value, PayloadData& data) {
@@ -112,6 +146,7 @@ class Fields {
   std::optional<json::View> session;
   std::optional<json::View> fan_out;
   std::optional<json::View> traceparent;
+  std::optional<json::View> retry;
 
   explicit Fields(json::View object) : at_(object) {
     at_.enter();
@@ -124,7 +159,7 @@ class Fields {
           data = at_.value();
         }
       } else if (!take(key, "Session", session) && !take(key, "Fan-out", fan_out) &&
-                 !take(key, "traceparent", traceparent)) {
+                 !take(key, "traceparent", traceparent) && !take(key, "Retry", retry)) {
         others_.push_back(key);
         at_.value();
       }
@@ -198,6 +233,7 @@ Payload payload_of(const Fields& fields) {
   }
   if (fields.fan_out) payload.frames = parse_fan_out(*fields.fan_out);
   if (fields.traceparent) payload.traceparent = text_of(*fields.traceparent, "traceparent");
+  if (fields.retry) payload.retry = read_retry(*fields.retry);
   return payload;
 }
 
@@ -237,12 +273,39 @@ std::optional<Payload> parse_if_payload(json::View text) {
   if (!fields.has_data || source_of(fields.source).empty() || !fields.repeated().empty()) {
     return std::nullopt;
   }
-  return payload_of(fields);
+  Payload payload = payload_of(fields);
+  payload.text = text;
+  return payload;
 }
 
 Payload parse_payload(json::View text) {
   if (json::type_of(text) != json::Type::object) fail("it must be an object");
-  return payload_of(Fields(text));
+  Payload payload = payload_of(Fields(text));
+  payload.text = text;
+  return payload;
+}
+
+json::Text payload_of_attempt(const Payload& payload, std::string_view session,
+                              const RetryState& retry) {
+  std::string out;
+  if (json::type_of(payload.text) != json::Type::object) {
+    out = payload_by_value(payload.data.value, session, payload.frames, payload.traceparent).text();
+    out.pop_back();
+  } else {
+    out.reserve(payload.text.size() + retry.cause.size() + 256);
+    json::MemberReader members(payload.text);
+    json::View key;
+    for (json::View value; members.next(key, value);) {
+      if (json::string_equals(key, "Retry") || json::string_equals(key, "Session")) continue;
+      out += out.empty() ? '{' : ',';
+      out.append(key.text()).append(1, ':').append(value.text());
+    }
+    out += R"(,"Session":)";  // never the first: a payload has its data
+    json::append_string(out, session);
+  }
+  append_retry(out, retry);
+  out += '}';
+  return json::Text::trusted(std::move(out));
 }
 
 json::Text payload_by_value(json::View value, std::string_view session,

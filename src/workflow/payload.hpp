@@ -10,6 +10,7 @@
 
 #include "unum/json.hpp"
 #include "workflow/frames.hpp"
+#include "workflow/retry.hpp"
 #include "workflow/values.hpp"
 
 namespace unum {
@@ -41,6 +42,8 @@ struct Payload {
   std::string session;  ///< Empty: the payload brings none.
   Frames frames;
   std::string traceparent;
+  RetryState retry{};
+  json::View text{};  ///< What it was read from; `null` for a function's bare input.
 };
 
 /// Levels of JSON that a payload has around the value that it holds.
@@ -60,7 +63,13 @@ Payload parse_payload(json::View text);
 json::Text payload_by_value(json::View value, std::string_view session,
                             std::span<const Frame> frames, std::string_view traceparent);
 
-/// The same with `Data` the result of one instance in the data store of type `source`.
+/// The payload of another attempt: the same with `retry`, and with the session if it had none. What
+/// else stands in it stays as it is.
+json::Text payload_of_attempt(const Payload& payload, std::string_view session,
+                              const RetryState& retry);
+
+/// The same as payload_by_value with `Data` the result of one instance in the data store of type
+/// `source`.
 json::Text payload_by_pointer(std::string_view source, std::string_view instance,
                               std::string_view session, std::span<const Frame> frames,
                               std::string_view traceparent);

@@ -6,6 +6,7 @@
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "unum/error.hpp"
+#include "workflow/stored_outcome.hpp"
 
 namespace unum {
 namespace {
@@ -154,14 +155,48 @@ Plan make_plan(const FunctionIr& function, const Frames& frames, json::View resu
   return plan;
 }
 
-Plan make_failure_plan(const FunctionIr& function, const Frames& frames, json::View failure) {
-  const Scope scope{frames, failure};
-  Plan plan;
-  for (const Edge& edge : function.edges) {
-    if (edge.input_type != InputType::error || !is_true(edge, scope)) continue;
-    plan.children.push_back({&edge, modified(frames, edge.modifiers), failure});
-    break;
+const Edge* find_catcher(const FunctionIr& function, const Frames& frames, json::View failure) {
+  const std::size_t next = function.next_size();
+  const auto begin = function.edges.begin();
+  const auto catchers = begin + static_cast<std::ptrdiff_t>(next);
+  if (catchers != function.edges.end()) {
+    const std::string error = read_failure(failure).error;
+    const auto found = std::find_if(catchers, function.edges.end(), [&](const Edge& edge) {
+      return names_error(edge.error_equals, error);
+    });
+    if (found != function.edges.end()) return &*found;
   }
+  const auto found = std::find_if(begin, catchers, [&](const Edge& edge) {
+    if (edge.input_type != InputType::error) return false;
+    if (!edge.conditional) return true;
+    const json::Text alone = failure_alone(failure);
+    return edge.conditional->is_true({frames, alone.view()});
+  });
+  return found == catchers ? nullptr : &*found;
+}
+
+Plan make_failure_plan(const FunctionIr& function, const Frames& frames, json::View failure) {
+  Plan plan;
+  const Edge* const edge = find_catcher(function, frames, failure);
+  if (edge == nullptr) return plan;
+  json::View value = failure;
+  if (needs_input(*edge)) {
+    const auto input = json::member(failure, kFailureInput);
+    if (!input) {
+      throw Error(ErrorKind::corrupt, "runtime", "Unum.NoValue",
+                  edge_text(function, *edge) +
+                      " wants the input of the failed step, which is not stored with its failure");
+    }
+    value = *input;
+    if (!edge->input_alone) {
+      plan.placed = std::make_shared<const json::Text>(
+          edge->result_path->place(*input, failure_alone(failure)));
+    }
+  } else if (json::member(failure, kFailureInput)) {
+    plan.placed = std::make_shared<const json::Text>(failure_alone(failure));
+  }
+  if (plan.placed) value = plan.placed->view();
+  plan.children.push_back({edge, modified(frames, edge->modifiers), value});
   return plan;
 }
 

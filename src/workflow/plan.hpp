@@ -17,7 +17,8 @@
 
 namespace unum {
 
-/// A child invoked with a value. `value` is a view into the result the plan was made from.
+/// A child invoked with a value. `value` is a view into the result the plan was made from, or into
+/// `Plan::placed`.
 struct PlannedChild {
   const Edge* edge = nullptr;  ///< In the IR.
   Frames frames;
@@ -40,6 +41,8 @@ struct Plan {
   std::vector<PlannedChild> children;
   std::vector<PlannedFanIn>
       fan_ins;  ///< Those of empty maps, too, which this instance stands in for.
+  /// The input of a failed step with the failure placed in it, if a child gets that.
+  std::shared_ptr<const json::Text> placed{};
 
   bool empty() const noexcept { return children.empty() && fan_ins.empty(); }
 };
@@ -48,9 +51,14 @@ struct Plan {
 /// the IR. Throws `invalid` with a code "Unum.*" naming function, edge and field.
 Plan make_plan(const FunctionIr& function, const Frames& frames, json::View result);
 
-/// The plan of an instance that failed, if one of its edges takes failures (`InputType: "Error"`):
-/// the first such edge whose conditional is true gets `failure`, {"Error", "Cause"}. Empty
-/// otherwise.
+/// The edge that takes a failure {"Error", "Cause"}: the first of `Catch` that names its error,
+/// else the first Error edge of `Next` whose conditional is true. Null: nobody does. What stands
+/// beside the two members changes nothing.
+const Edge* find_catcher(const FunctionIr& function, const Frames& frames, json::View failure);
+
+/// The plan of an instance that failed: its catcher gets {"Error", "Cause"}, or what its
+/// `ResultPath` says; `failure` must then hold the step's `Input` as well. Empty without a catcher.
+/// Throws `invalid`, code "Unum.ResultPath", where the path does not fit the input.
 Plan make_failure_plan(const FunctionIr& function, const Frames& frames, json::View failure);
 
 /// Adds the fan-ins that the instance takes part in over one fan-in edge (its own conditional being

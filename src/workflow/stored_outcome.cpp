@@ -64,6 +64,30 @@ json::Text failure_json(std::string_view error, std::string_view cause) {
   return json::Text::trusted(std::move(out));
 }
 
+json::Text failure_with_input(json::View failure, json::View input) {
+  std::string out;
+  out.reserve(failure.size() + input.size() + 12);
+  out += failure.text().substr(0, failure.size() - 1);
+  out += ",\"Input\":";
+  out += input.text();
+  out += '}';
+  return json::Text::trusted(std::move(out));
+}
+
+json::Text failure_alone(json::View failure) {
+  std::string out;
+  json::MemberReader members(failure);
+  json::View key;
+  for (json::View value; members.next(key, value);) {
+    if (json::string_equals(key, kFailureInput)) continue;
+    out += out.empty() ? '{' : ',';
+    out.append(key.text()).append(1, ':').append(value.text());
+  }
+  if (out.empty()) out = "{";
+  out += '}';
+  return json::Text::trusted(std::move(out));
+}
+
 Failure read_failure(json::View object) {
   const auto text_of = [&](std::string_view key) {
     const auto value = json::member(object, key);

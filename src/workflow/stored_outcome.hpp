@@ -1,5 +1,6 @@
 // An outcome as it is stored: a result's JSON text itself, `!` and {"Error", "Cause"} for a failure
-// that an edge took, or `~` for a result that was collected. No JSON text begins with either.
+// that an edge took (with the step's "Input", if that edge wants it), or `~` for a result that was
+// collected. No JSON text begins with either.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace unum {
 struct StoredOutcome {
   enum class Kind : std::uint8_t { result, caught_failure, collected };
   Kind kind = Kind::result;
-  /// The result, or {"Error", "Cause"}; a view into what is stored.
+  /// The result, or {"Error", "Cause"[, "Input"]}; a view into what is stored.
   json::View value{};
 
   /// Anybody can write to a store, and a power loss tears: throws `corrupt`, code "Unum.NoValue",
@@ -36,8 +37,15 @@ struct Failure {
 /// The error of a stored failure that names none.
 inline constexpr std::string_view kUnnamedFailure = "Unum.UnnamedFailure";
 
+/// The key of the failed step's input in a failure.
+inline constexpr std::string_view kFailureInput = "Input";
+
 /// The JSON text {"Error": ..., "Cause": ...}.
 json::Text failure_json(std::string_view error, std::string_view cause);
+/// The same with the step's input behind it.
+json::Text failure_with_input(json::View failure, json::View input);
+/// A failure without the input.
+json::Text failure_alone(json::View failure);
 /// Reads an object of that form; other members are ignored, and absent ones have a text that says
 /// so.
 Failure read_failure(json::View object);

@@ -306,7 +306,8 @@ class CommandLine(AppTest):
         self.assertEqual("look", listed["session"])
         states = {item["instance"]: item["state"] for item in listed["instances"]}
         self.assertEqual({"Fork": "done", "Part-unumIndex-0": "done", "Part-unumIndex-1": "failed",
-                          "Part-unumIndex-2": "done"}, states)
+                          "Part-unumIndex-2": "done", "Sum": "blocked"}, states)
+        self.assertRegex(table, r"(?m)^Sum +blocked .*waits for Part-unumIndex-1 \(failed\)$")
         for item in listed["instances"]:
             self.assertEqual({"instance", "state", "bytes", "modified_unix_ns", "detail"}, set(item))
         write(os.path.join(application, "part", "app.py"), DOUBLE)

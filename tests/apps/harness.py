@@ -225,18 +225,19 @@ def example_cases():
     return cases
 
 
-# Appended to a Python function: the instance is in the log before anybody can know its result.
+# Appended to a Python function: the instance is in the log before anybody can know what came of it.
 LOGGING = """
 
 import os as _os
 _code = lambda_handler
 
 def lambda_handler(event, context):
-    result = _code(event, context)
-    log = _os.open(_os.environ["UNUM_TEST_LOG"], _os.O_WRONLY | _os.O_APPEND | _os.O_CREAT)
-    _os.write(log, context.unum_instance.encode() + b"\\n")
-    _os.close(log)
-    return result
+    try:
+        return _code(event, context)
+    finally:
+        log = _os.open(_os.environ["UNUM_TEST_LOG"], _os.O_WRONLY | _os.O_APPEND | _os.O_CREAT)
+        _os.write(log, context.unum_instance.encode() + b"\\n")
+        _os.close(log)
 """
 
 

@@ -181,10 +181,9 @@ class Run:
             if len(instance.origins) > 1:
                 found.add(("second way in", name))
         found |= {("unequal fan-in", name) for name in self.disagreeing}
-        if not any(kind == "instance" for kind, *_ in found):
-            for aggregator in self.wants():
-                if aggregator not in self.claimed and aggregator not in self.disagreeing:
-                    found.add(("incomplete fan-in", aggregator))
+        for aggregator in self.wants():
+            if aggregator not in self.claimed and aggregator not in self.disagreeing:
+                found.add(("incomplete fan-in", aggregator))
         if not found and not self.finals():
             found.add(("no result", ""))
         return found

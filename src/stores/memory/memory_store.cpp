@@ -24,7 +24,7 @@ struct TextHash {
 template <class Value>
 using ByName = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
-constexpr std::size_t kKinds = static_cast<std::size_t>(ItemKind::application) + 1;
+constexpr std::size_t kKinds = static_cast<std::size_t>(ItemKind::delayed) + 1;
 
 struct Item {
   std::string value;

@@ -115,17 +115,17 @@ Task<std::optional<std::string>> S3Store::get_range(const SessionContext& contex
   call.may_hedge = true;
   call.body_bytes_max = kValueBytesMax;
   call.what = target.what();
-  aws::Reply reply;
+  aws::ServiceAnswer answer;
   try {
-    reply = co_await session_.service->send(call, wait);
+    answer = co_await aws_.service->send(call, wait);
   } catch (const Error& error) {
     throw_explained(error);
   }
-  if (reply.response.status == kRangeNotSatisfiable) co_return std::string();
-  if (!reply.error_code.empty()) co_return std::nullopt;
-  std::string& body = reply.response.body;
+  if (answer.response.status == kRangeNotSatisfiable) co_return std::string();
+  if (!answer.error_code.empty()) co_return std::nullopt;
+  std::string& body = answer.response.body;
   // Whoever does not know ranges sends the whole.
-  if (reply.response.status == kWholeObject) {
+  if (answer.response.status == kWholeObject) {
     co_return padded_copy(part_of(body, range.offset, range.bytes));
   }
   co_return std::move(body);

@@ -255,8 +255,10 @@ TEST_CASE("a session whose failed function was fixed goes on") {
   app.add(kEnd);
   RunResult result = reactor.run(app.run(reactor, *store, "s", "[1,2,3]"));
   REQUIRE(result.status == RunResult::Status::failed);
-  REQUIRE(result.failures.size() == 1);
+  REQUIRE(result.failures.size() == 2);
   REQUIRE(result.failures.front().instance == "F-unumIndex-1");
+  REQUIRE(result.failures.back().error == "Unum.IncompleteFanIn");
+  REQUIRE(result.failures.back().cause == "A never started; it waits for: F-unumIndex-1 (failed)");
   fixed = true;
   result = reactor.run(app.run(reactor, *store, "s", "[1,2,3]"));
   REQUIRE(result.status == RunResult::Status::succeeded);
