@@ -67,8 +67,7 @@ Task<void> LocalHost::queue_when_due(Delivery delivery, Deadline due) {
   --delayed_;
   if (!came) co_return;
   if (attempts_[delivery.instance] != delivery.retry_attempt) co_return;  // overtaken
-  queue_.push_back(std::move(delivery));
-  start_queued();
+  enqueue(std::move(delivery));
 }
 
 /// Whether an instance that came up waits for the attempt that an earlier run left, instead of
