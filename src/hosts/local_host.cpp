@@ -159,7 +159,11 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
       StoppableCode code(*first.entry->code, stop_->token(), options_.observer);
       StepReport report =
           co_await runtime_.step(first.entry->function, first.payload, code, attempt, wait);
-      co_await settle(first, std::move(report));
+      if (attempts_.empty()) {
+        record(first, std::move(report));  // as nearly always: without a coroutine more
+      } else {
+        co_await settle(first, std::move(report));
+      }
       co_return;
     } catch (const Error& error) {
       if (stop_->requested() && error.kind() == ErrorKind::cancelled) co_return;
