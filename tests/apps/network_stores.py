@@ -56,14 +56,14 @@ class NetworkStore:
             raise AssertionError(f"{self.name(at)} cannot be made: {done.stderr}")
 
     def done(self, at, session):
-        """The instances of a session that have a result."""
+        """The instances of a session that have an outcome: a result, or a failure that was caught."""
         ended = self.run(at, "inspect", session, "--store", self.name(at), "--json")
         if ended.returncode == USAGE and "there is no session" in ended.stderr:
             return set()
         if ended.returncode != DONE:
             raise AssertionError(f"{session} on {self.name(at)}: {ended.stderr}")
         return {instance["instance"] for instance in json.loads(ended.stdout)["instances"]
-                if instance["state"] == "done"}
+                if instance["state"] in ("done", "caught")}
 
 
 class RedisStore(NetworkStore):
