@@ -72,7 +72,8 @@ class Waiting(Held):
         command, _ = self.begin()
         command.send(signal.SIGUSR1)
         said = self.read_until(command, LIST_END)
-        self.assertRegex(said, r"run Split, session held: 3 steps in flight, 0 invocations queued, 1 instances done")
+        self.assertRegex(said, r"run Split, session held: 3 steps in flight, 0 invocations queued, 0 delayed, "
+                               r"1 instances done")
         self.assertRegex(said, r"workers: 2 of at most 2 calls run, 1 wait for their turn; [234] processes")
         pids = command.processes()
         for place in (0, 1):
