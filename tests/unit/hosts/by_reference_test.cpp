@@ -63,6 +63,22 @@ TEST_CASE("small elements of a list are copied whatever the host says") {
   CHECK(store.count("get_range") == 0);
 }
 
+TEST_CASE("a step that is tried again leaves the queue's size as it was") {
+  World world("memory");
+  CountingStore store(*world.store);
+  NativeApp app;
+  app.add(map_to("M", "F", R"("Start": true, "Retry": 1, )"), [](const UserCall& call) {
+    if (call.attempt == 1) throw CodeFailure{"Busy", "once"};
+    return std::string(call.input);
+  });
+  app.add(fan_in("F", "A", R"("F-unumIndex-*")", kPop));
+  app.add(terminal("A"));
+  const RunResult result = world.reactor.run(app.run(world.reactor, store, "s", large_elements(3)));
+  CHECK(result.status == RunResult::Status::succeeded);
+  CHECK(app.runs.at("M") == 2);
+  CHECK(store.count("get_range") == 0);
+}
+
 TEST_CASE("a result that its function need not store is stored if the host does not take it") {
   World world("memory");
   NativeApp app;
