@@ -95,7 +95,7 @@ std::string numbers(std::int64_t count) {
 
 struct OpenStore {
   OpenStore(Reactor& reactor, const std::string& type, const std::string& name, bool durable) {
-    reactor.run(create_store(reactor, type, name));
+    if (type != "redis") reactor.run(create_store(reactor, type, name));
     StoreOptions options;
     options.durable = durable;
     store = reactor.run(open_store(reactor, type, name, options));
@@ -146,8 +146,19 @@ BENCHMARK(native_transition)->Unit(benchmark::kMillisecond);
 
 /// A map and its fan-in of native functions on a store of its own.
 struct NativeFanIn {
-  NativeFanIn(const char* type, bool durable) : store(reactor, type, directory.path(), durable) {
+  NativeFanIn(const std::string& type, bool durable, bool collects = false)
+      : NativeFanIn(type, "", durable, collects) {}
+  /// `name` of the store; empty: in a directory of its own.
+  NativeFanIn(const std::string& type, const std::string& name, bool durable, bool collects)
+      : store(reactor, type, name.empty() ? directory.path() : name, durable),
+        host(reactor, *store.store, options(collects)) {
     add_map_and_fan_in(host, code);
+  }
+  static LocalHostOptions options(bool collects) {
+    LocalHostOptions options;
+    options.session_is_new = true;
+    options.runtime.collects_garbage = collects;
+    return options;
   }
   void run(const std::string& input) { run_once(reactor, host, input); }
 
@@ -155,11 +166,11 @@ struct NativeFanIn {
   Reactor reactor;
   const OpenStore store;
   EchoCode code;
-  LocalHost host{reactor, *store.store};
+  LocalHost host;
 };
 
-void native_fan_in(benchmark::State& state, const char* type, bool durable) {
-  NativeFanIn workflow(type, durable);
+void native_fan_in(benchmark::State& state, const char* type, bool durable, bool collects) {
+  NativeFanIn workflow(type, durable, collects);
   const std::int64_t width = tiny() ? 10 : state.range(0);
   const std::string input = numbers(width);
   for (auto _ : state) workflow.run(input);
@@ -168,45 +179,87 @@ void native_fan_in(benchmark::State& state, const char* type, bool durable) {
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   state.counters["peak_MB"] = peak_megabytes();
 }
-BENCHMARK_CAPTURE(native_fan_in, memory, "memory", false)
+BENCHMARK_CAPTURE(native_fan_in, memory, "memory", false, false)
     ->Arg(100)
     ->Arg(1000)
     ->Arg(10000)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(native_fan_in, fs_not_durable, "fs", false)
+BENCHMARK_CAPTURE(native_fan_in, memory_collected, "memory", false, true)
+    ->Arg(1000)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(native_fan_in, fs_durable_collected, "fs", true, true)
+    ->Arg(1000)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(native_fan_in, fs_not_durable, "fs", false, false)
     ->Arg(100)
     ->Arg(1000)
     ->Arg(10000)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(native_fan_in, fs_durable, "fs", true)
+BENCHMARK_CAPTURE(native_fan_in, fs_durable, "fs", true, false)
     ->Arg(100)
     ->Arg(1000)
     ->Arg(10000)
     ->Unit(benchmark::kMillisecond);
 
+struct Server {
+  const char* variable;  ///< Of the environment; names the server.
+  const char* endpoint;  ///< The variable by which it is told to the store; null: in the name.
+};
+
+/// The name of a store of this type on the server that the environment names; empty: none.
+std::string name_on_server(const std::string& type) {
+  const Server server = type == "s3" ? Server{"UNUM_TEST_S3", "AWS_ENDPOINT_URL_S3"}
+                        : type == "dynamodb"
+                            ? Server{"UNUM_TEST_DYNAMODB", "AWS_ENDPOINT_URL_DYNAMODB"}
+                            : Server{"UNUM_TEST_REDIS", nullptr};
+  const char* const place = std::getenv(server.variable);
+  if (place == nullptr) return {};
+  if (server.endpoint == nullptr) return std::string("redis://") + place + "/8";
+  ::setenv(server.endpoint, place, 1);
+  ::setenv("AWS_ACCESS_KEY_ID", type == "s3" ? "unum-test" : "unumtest", 1);
+  ::setenv("AWS_SECRET_ACCESS_KEY", "unum-test-secret", 1);
+  ::setenv("AWS_REGION", "us-east-1", 1);
+  return "unum-bench-" + std::to_string(::getpid());
+}
+
 /// How time grows with the width: the slope of log(time) over log(width) from 100 to 10,000
 /// branches. 1 is linear.
-void native_growth(benchmark::State& state, const char* type, bool durable) {
+void native_growth(benchmark::State& state, const char* type, bool collects) {
+  const std::string stored(type);
+  const bool on_server = stored != "memory" && stored != "fs";
+  const std::string name = on_server ? name_on_server(stored) : "";
+  if (on_server && name.empty()) {
+    state.SkipWithError("the environment names no server");
+    return;
+  }
   const std::array<std::int64_t, 2> widths = {tiny() ? 10 : 100, tiny() ? 100 : 10000};
-  NativeFanIn workflow(type, durable);
+  NativeFanIn workflow(stored, name, true, collects);
   const std::array<std::string, 2> inputs = {numbers(widths[0]), numbers(widths[1])};
   std::array<std::vector<double>, 2> seconds;
   workflow.run(inputs[0]);
   for (auto _ : state) {
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      seconds[i].push_back(seconds_of([&] { workflow.run(inputs[i]); }));
+    // As long as the wide one in all, so that what the machine does meanwhile meets both.
+    for (int i = 0; i < 10; ++i) {
+      seconds[0].push_back(seconds_of([&] { workflow.run(inputs[0]); }));
     }
+    seconds[1].push_back(seconds_of([&] { workflow.run(inputs[1]); }));
   }
   state.counters["slope"] =
       std::log(median(seconds[1]) / median(seconds[0])) /
       std::log(static_cast<double>(widths[1]) / static_cast<double>(widths[0]));
 }
-BENCHMARK_CAPTURE(native_growth, memory, "memory", false)
-    ->Iterations(5)
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(native_growth, fs_durable, "fs", true)
-    ->Iterations(5)
-    ->Unit(benchmark::kMillisecond);
+#define UNUM_GROWTH(type)                                         \
+  BENCHMARK_CAPTURE(native_growth, type, #type, false)            \
+      ->Iterations(5)                                             \
+      ->Unit(benchmark::kMillisecond);                            \
+  BENCHMARK_CAPTURE(native_growth, type##_collected, #type, true) \
+      ->Iterations(5)                                             \
+      ->Unit(benchmark::kMillisecond)
+UNUM_GROWTH(memory);
+UNUM_GROWTH(fs);
+UNUM_GROWTH(redis);
+UNUM_GROWTH(s3);
+UNUM_GROWTH(dynamodb);
 
 /// Python code of one function that gives its input back.
 FunctionCode python_function(const std::string& directory, const std::string& name) {

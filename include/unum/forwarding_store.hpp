@@ -69,6 +69,14 @@ class UNUM_API ForwardingStore : public Store {
                                      Wait wait) override {
     return inner_.join(context, fan_ins, wait);
   }
+  Task<void> collect(const SessionContext& context, std::span<const std::string> instances,
+                     std::span<const ItemId> items, Wait wait) override {
+    return inner_.collect(context, instances, items, wait);
+  }
+  Task<std::optional<std::string>> redelivery_of(const SessionContext& context,
+                                                 const std::string& instance, Wait wait) override {
+    return inner_.redelivery_of(context, instance, wait);
+  }
   Task<void> close() override { return inner_.close(); }
   StoreCounters counters() const noexcept override { return inner_.counters(); }
   bool is_held_back() const noexcept override { return inner_.is_held_back(); }

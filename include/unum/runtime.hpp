@@ -26,6 +26,7 @@
 namespace unum {
 
 struct Payload;
+class ScanAndClaim;
 
 /// A request to invoke one function.
 struct Invocation {
@@ -143,6 +144,14 @@ struct StepReport {
   /// Fan-ins whose contributors have different lists, each as a readable text with both lists. The
   /// run as a whole has then failed.
   std::vector<std::string> disagreements;
+  bool has_outcome = false;  ///< It stands in the store, collected or not.
+  /// Its session is collected, and what this step did of it. A collection that failed is no failure
+  /// of the step: whoever comes next does it again.
+  bool collects = false;
+  bool was_collected = false;          ///< A tombstone stood in the place of its outcome.
+  std::vector<std::string> collected;  ///< The instances that this step put tombstones for.
+  bool fan_in_removed = false;         ///< The state of the fan-in that it was invoked by.
+  std::string collection_error;        ///< Empty: none.
 };
 
 /// The application that sessions belong to.
@@ -156,6 +165,9 @@ struct ApplicationIdentity {
 struct RuntimeOptions {
   bool checkpoint_default = true;  ///< For functions whose configuration does not set it.
   std::size_t invocations_in_flight_max = 64;  ///< Of one step.
+  /// Sessions that begin here are garbage-collected: outcomes that are no longer needed become
+  /// tombstones. A session that has begun stays as it began.
+  bool collects_garbage = false;
   /// If set, the first step of a session's entry function records it in the session before user
   /// code runs. Sessions of another application are refused, and so are those with results of
   /// functions whose digests differ. If not set, sessions are not checked.
@@ -168,6 +180,7 @@ struct RuntimeOptions {
 class UNUM_API Runtime {
  public:
   Runtime(Store& store, Invoker& invoker, RuntimeOptions options = {});
+  ~Runtime();
 
   /// Processes delivery number `attempt` (from 1) of `payload` to `function`. Everything passed by
   /// reference or view must outlive the task.
@@ -204,6 +217,7 @@ class UNUM_API Runtime {
   Store& store_;
   Invoker& invoker_;
   RuntimeOptions options_;
+  const std::unique_ptr<ScanAndClaim> readers_;  ///< Which outcomes were found to exist.
 };
 
 /// The payload of a workflow's first invocation: `input`, any JSON value, with the session's id; or
@@ -213,6 +227,11 @@ UNUM_API json::Text entry_payload(std::string_view input, std::string_view sessi
 /// Validates a payload that was received from outside. Throws `invalid` if it is not JSON; whether
 /// it is a well-formed payload is checked by `Runtime::step`. Views `text`.
 UNUM_API json::View validate_payload(std::string_view text);
+
+/// The payload that delivers again an instance which has an outcome, made of what is stored beside
+/// that (Store::redelivery_of). Throws `corrupt` for text that is none.
+UNUM_API json::Text redelivery_payload(std::string_view kept, std::string_view store_type,
+                                       std::string_view session, std::string_view instance);
 
 /// The session and the instance that a payload is for.
 struct PayloadIdentity {

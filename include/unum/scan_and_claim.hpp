@@ -52,8 +52,13 @@ class UNUM_API ScanAndClaim {
   /// Only the record holds the list of such a fan-in, so no store can count who has joined;
   /// existing outcomes are checked instead.
   Task<FanInState> join_requested(const SessionContext& context, const FanIn& fan_in, Wait wait);
+  /// Only checks whether all outcomes of the set exist; the caller's own at `fan_in.place` must be
+  /// written. Claims nothing; checks are cached by the aggregator's name.
+  Task<bool> all_exist(const SessionContext& context, const FanIn& fan_in, Wait wait);
   /// Clears the cache. To be called when items are removed.
   void forget() noexcept;
+  /// The same, unless no outcome is among what is removed.
+  void forget(std::span<const ItemId> removed) noexcept;
 
  private:
   struct Scan;

@@ -43,7 +43,7 @@ enum class ItemKind : std::uint8_t {
   input,        ///< The entry function's input; `<entry>-input`. Created once.
   claim,        ///< Which instance invokes an aggregator; `<aggregator>-fanin`. Created once.
   wanted,       ///< A requested fan-in and its list; `<aggregator>-wanted`. Created once.
-  garbage,      ///< Garbage collection: which children of a parent are done; `<parent>-gc`.
+  garbage,      ///< What a redelivery of an instance needs; `<instance>-gc`. See `with_redelivery`.
   application,  ///< The application the session belongs to; `<entry>-application`.
   delayed,      ///< The next attempt of a failed step, and its time; `<instance>-delayed`.
 };
@@ -69,6 +69,15 @@ class UNUM_API SessionContext {
   SessionContext bound_to(std::string_view instance) const {
     return SessionContext(session_, std::string(instance));
   }
+  /// The same with what a redelivery of the instance needs, for sessions that are collected: opaque
+  /// text that a store keeps beside the outcome which is created under this context, so that
+  /// whoever finds the outcome finds the text, too. Empty: nothing is kept.
+  SessionContext with_redelivery(std::string text) const {
+    SessionContext context = *this;
+    context.redelivery_ = std::move(text);
+    return context;
+  }
+  const std::string& redelivery() const noexcept { return redelivery_; }
 
  private:
   friend SessionContext session_context(std::string_view session);
@@ -77,6 +86,7 @@ class UNUM_API SessionContext {
       : session_(std::move(session)), instance_(std::move(instance)) {}
   std::string session_;
   std::string instance_;
+  std::string redelivery_;
 };
 
 /// Names the value of an instance in a session. A plain value, returned by `pointer`, which checks
@@ -119,6 +129,9 @@ struct CommitResult {
   /// that value decides which fan-ins to join.
   std::vector<FanInState> fan_ins;
 };
+
+/// What is stored in place of an outcome that was garbage-collected.
+inline constexpr std::string_view kTombstone = "~";
 
 /// Totals since a store was opened, for tests and benchmarks.
 struct StoreCounters {
@@ -185,6 +198,17 @@ class UNUM_API Store {
   /// store without its own method uses a `ScanAndClaim` (unum/scan_and_claim.hpp).
   virtual Task<std::vector<FanInState>> join(const SessionContext& context,
                                              std::span<const FanIn> fan_ins, Wait wait = {}) = 0;
+
+  /// Replaces the outcomes of these instances, which must exist, by tombstones, then removes what
+  /// is stored beside them, and `items`. Can be repeated. Not waited for to reach the disk: a
+  /// tombstone that a power loss takes away is written again.
+  virtual Task<void> collect(const SessionContext& context, std::span<const std::string> instances,
+                             std::span<const ItemId> items, Wait wait = {});
+  /// What is stored beside the instance's outcome (SessionContext::with_redelivery); nothing if it
+  /// has no outcome or was collected. Strongly consistent.
+  virtual Task<std::optional<std::string>> redelivery_of(const SessionContext& context,
+                                                         const std::string& instance,
+                                                         Wait wait = {});
 
   /// Cancels what is in progress and closes connections; no call may follow. Optional for
   /// integrity: writes that have returned are kept even without it.

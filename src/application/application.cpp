@@ -113,6 +113,7 @@ Application load_application(const std::filesystem::path& directory) {
     application.store = settings.store;
     application.read_consistency = settings.read_consistency;
     application.index_order = settings.index_order;
+    application.collects_garbage = settings.collects_garbage;
     application.debug = settings.debug;
     bool all_read = true;
     for (FunctionFiles& function : files.functions) {

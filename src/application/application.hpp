@@ -47,6 +47,7 @@ struct Application {
   StoreName store;
   ReadConsistency read_consistency = ReadConsistency::strong;
   IndexOrder index_order = IndexOrder::innermost_first;
+  bool collects_garbage = false;  ///< Sessions that begin are collected.
   bool debug = false;
   std::vector<FunctionSettings>
       functions;                  ///< Sorted by name; without those that could not be read.

@@ -11,6 +11,7 @@
 
 #include "application/empty_maps.hpp"
 #include "application/flow.hpp"
+#include "application/readers.hpp"
 #include "unum/application.hpp"
 #include "unum/error.hpp"
 
@@ -117,6 +118,7 @@ void link(Application& application) {
       edge.requested_elsewhere = target.contributors.size() > 1 || target.has_rest;
     }
   }
+  find_readers(application);
 }
 
 std::vector<Function> link_functions(std::vector<Function> functions) {

@@ -121,10 +121,7 @@ void TemplateReader::read_globals(const YamlNode& node) {
   }
   read_store(fields);
   template_.checkpoint = fields.boolean("Checkpoint").value_or(template_.checkpoint);
-  if (fields.boolean("GC").value_or(false)) {
-    fields.error("GC", node.find("GC")->line,
-                 "is true; garbage collection is not supported in this release. Write GC: false");
-  }
+  template_.collects_garbage = fields.boolean("GC").value_or(template_.collects_garbage);
   template_.debug = fields.boolean("Debug").value_or(template_.debug);
   template_.memory_mb =
       fields.integer("MemorySize", 1, kMemoryMbMax, "megabytes").value_or(template_.memory_mb);

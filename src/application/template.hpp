@@ -49,6 +49,7 @@ struct Template {
   FaasPlatform platform = FaasPlatform::local;
   StoreName store;
   bool checkpoint = true;
+  bool collects_garbage = false;  ///< `GC`.
   bool debug = false;
   std::int64_t memory_mb = 512;
   std::int64_t timeout_seconds = 60;

@@ -79,6 +79,10 @@ inline constexpr std::size_t kIrBytesMax = 16u * 1024 * 1024;
 inline constexpr std::size_t kSessionBytesMax = 16 * 1024;
 inline constexpr std::size_t kItemNameBytesMax = 16 * 1024;
 
+/// Bytes beside an outcome that every store keeps in the outcome's own item; what is longer, S3
+/// keeps in an object of its own (an object's metadata are 2 KB at most).
+inline constexpr std::size_t kRedeliveryBytesAlong = 1900;
+
 /// Bytes of one of the files that AWS' tools share: they are written by hand or by `aws configure`.
 inline constexpr std::size_t kProfileFileBytesMax = 4u * 1024 * 1024;
 /// Attempts of one call: what AWS_MAX_ATTEMPTS may ask for. With 20 s between them it is half an

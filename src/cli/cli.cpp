@@ -137,17 +137,34 @@ CLI::App* add_store(CLI::App& app, StoreArguments& arguments) {
   return command;
 }
 
+CLI::App* add_gc(CLI::App& app, GcArguments& arguments) {
+  CLI::App* command = app.add_subcommand("gc", "Remove sessions that nobody has used for a while");
+  command->add_option("dir", arguments.directory, "The application's directory")
+      ->capture_default_str();
+  command
+      ->add_option("--older-than", arguments.older_than,
+                   "Sessions whose newest item is older, for example 30d, 12h, 90m or 3600s")
+      ->required()
+      ->check(kText);
+  command->add_flag("--dry-run", arguments.dry_run, "Say which, and remove nothing");
+  command->add_option("--store", arguments.store, "Data store, TYPE:NAME")->check(kText);
+  add_patience(*command, arguments.store_patience_s);
+  return command;
+}
+
 int parse_and_run(CLI::App& app, int argc, char** argv) {
   RunArguments run_arguments;
   RunArguments resume_arguments;
   CheckArguments check_arguments;
   InspectArguments inspect_arguments;
   StoreArguments store_arguments;
+  GcArguments gc_arguments;
   const CLI::App* run_command = add_run(app, run_arguments);
   const CLI::App* resume_command = add_resume(app, resume_arguments);
   const CLI::App* check_command = add_check(app, check_arguments);
   const CLI::App* inspect_command = add_inspect(app, inspect_arguments);
   const CLI::App* store_command = add_store(app, store_arguments);
+  const CLI::App* gc_command = add_gc(app, gc_arguments);
   CLI::App* doctor_command =
       app.add_subcommand("doctor", "Say what this machine offers and what is used");
   int pid = 0;
@@ -171,6 +188,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   if (check_command->parsed()) return check(check_arguments);
   if (inspect_command->parsed()) return inspect(inspect_arguments);
   if (store_command->parsed()) return store(store_arguments);
+  if (gc_command->parsed()) return gc(gc_arguments);
   if (doctor_command->parsed()) return pid != 0 ? ask_process(pid) : doctor();
   std::fputs(app.help().c_str(), stderr);
   return kUsage;

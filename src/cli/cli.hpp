@@ -75,6 +75,16 @@ struct StoreArguments {
 };
 int store(const StoreArguments& arguments);
 
+struct GcArguments {
+  std::string directory = ".";
+  std::string store;
+  std::string older_than;  ///< "30d", "12h", "90m", "3600s".
+  bool dry_run = false;
+  double store_patience_s = kStorePatienceSeconds;
+};
+/// Removes whole sessions.
+int gc(const GcArguments& arguments);
+
 int doctor();
 /// Has a running command write to its stderr what it waits for, and says where that is.
 int ask_process(int pid);

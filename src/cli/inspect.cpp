@@ -25,6 +25,7 @@ namespace {
 constexpr std::string_view kStateDone = "done";
 constexpr std::string_view kStateStalled = "stalled";
 constexpr std::string_view kStateBlocked = "blocked";
+constexpr std::string_view kStateCollected = "collected";
 
 struct Instance {
   std::string name;
@@ -77,20 +78,24 @@ std::string first_line_of(const Failure& failure) {
   return failure.error + ": " + failure.cause.substr(0, failure.cause.find('\n'));
 }
 
-/// Only its value tells a caught failure from a result.
-Task<void> find_caught(Store& store, const SessionContext& context, std::span<Instance> instances,
-                       const Catching& catching) {
+/// Only its value tells a caught failure, or a tombstone, from a result.
+Task<void> find_caught(Store& store, const SessionContext& context,
+                       std::map<std::string, Instance>& found, const Catching& catching) {
   std::vector<Instance*> read;
-  for (Instance& instance : instances) {
-    const bool has_outcome = instance.state == kStateDone || instance.state == kStateStalled;
-    if (has_outcome && may_be_caught(instance, catching)) read.push_back(&instance);
+  for (auto& [name, instance] : found) {
+    const bool has_outcome = instance.state == kStateDone;
+    const bool may_be_collected = instance.bytes == kTombstone.size();
+    if (has_outcome && (may_be_collected || may_be_caught(instance, catching))) {
+      read.push_back(&instance);
+    }
   }
   const auto read_one = [&](std::size_t i) -> Task<void> {
     const ItemId outcome{read[i]->name, ItemKind::outcome};
     const std::optional<std::string> value = co_await store.get(context, outcome);
+    if (value && *value == kTombstone) read[i]->state = kStateCollected;
     const std::optional<Failure> failure = value ? caught_failure(*value) : std::nullopt;
     if (!failure) co_return;
-    if (read[i]->state == kStateDone) read[i]->state = "caught";
+    read[i]->state = "caught";
     read[i]->detail = first_line_of(*failure);
   };
   co_await for_each_bounded(read.size(), kReadsInFlightMax, read_one);
@@ -166,7 +171,10 @@ Task<void> add_what_should_follow(Store& store, const SessionContext& context,
                                   std::map<std::string, Instance>& found) {
   SessionItems by_kind;
   for (const ListedItem& item : items) {
-    if (item.id.kind == ItemKind::outcome) by_kind.outcomes.insert(item.id.name);
+    if (item.id.kind == ItemKind::outcome) {
+      by_kind.outcomes.insert(item.id.name);
+      if (found[item.id.name].state == kStateCollected) by_kind.collected.insert(item.id.name);
+    }
     if (item.id.kind == ItemKind::report) by_kind.reports.insert(item.id.name);
     if (item.id.kind == ItemKind::delayed) by_kind.delayed.insert(item.id.name);
   }
@@ -190,6 +198,7 @@ Task<std::vector<Instance>> collect(Store& store, const SessionContext& context,
     return weight_of(a.id.kind) > weight_of(b.id.kind);
   });
   for (const ListedItem& item : items) {
+    if (item.id.kind == ItemKind::garbage) continue;  // it stands beside an outcome
     Instance& instance = found[item.id.name];
     instance.name = item.id.name;
     if (instance.state.empty()) co_await show_item(store, context, item, instance);
@@ -197,24 +206,24 @@ Task<std::vector<Instance>> collect(Store& store, const SessionContext& context,
   for (auto& [name, instance] : found) {
     if (instance.state.empty()) instance.state = "waiting";
   }
+  co_await find_caught(store, context, found, catching);
   if (application != nullptr && !found.empty()) {
     co_await add_what_should_follow(store, context, *application, items, found);
   }
   std::vector<Instance> instances;
   for (auto& [name, instance] : found) instances.push_back(std::move(instance));
   std::sort(instances.begin(), instances.end(), comes_before);
-  co_await find_caught(store, context, instances, catching);
   co_return instances;
 }
 
 void print_table(const std::vector<Instance>& instances) {
   std::size_t width = 8;
   for (const Instance& instance : instances) width = std::max(width, instance.name.size());
-  fmt::print("{:<{}}  {:<7}  {:>8}  {}\n", "instance", width, "state", "size", "time");
+  fmt::print("{:<{}}  {:<9}  {:>8}  {}\n", "instance", width, "state", "size", "time");
   for (const Instance& instance : instances) {
     // An aggregator of which nothing is stored yet has no time.
     const bool stored = instance.state != kStateBlocked || instance.modified_unix_ns != 0;
-    fmt::print("{:<{}}  {:<7}  {:>8}  {}{}{}\n", instance.name, width, instance.state,
+    fmt::print("{:<{}}  {:<9}  {:>8}  {}{}{}\n", instance.name, width, instance.state,
                readable_bytes(instance.bytes),
                stored ? clock_time(instance.modified_unix_ns) : "never started",
                instance.detail.empty() ? "" : "  ", instance.detail);

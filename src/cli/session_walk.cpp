@@ -2,10 +2,13 @@
 #include "cli/session_walk.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
 #include "hosts/blocked_fan_ins.hpp"
+#include "unum/task_group.hpp"
+#include "workflow/collectable.hpp"
 #include "workflow/plan.hpp"
 #include "workflow/stored_outcome.hpp"
 
@@ -32,6 +35,7 @@ class Walk {
 
   Task<SessionWalk> run() {
     visit(application_.entry, {});
+    if (!items_.collected.empty()) co_await visit_uncollected();
     while (!level_.empty()) {
       std::vector<At> level = std::exchange(level_, {});
       for (std::size_t begin = 0; begin < level.size(); begin += kHeldMax) {
@@ -67,10 +71,24 @@ class Walk {
     level_.push_back({ir, std::move(frames), std::move(name)});
   }
 
+  /// Tombstones cut the ways from the entry.
+  Task<void> visit_uncollected() {
+    std::vector<std::string> names;
+    std::set_difference(items_.outcomes.begin(), items_.outcomes.end(), items_.collected.begin(),
+                        items_.collected.end(), std::back_inserter(names));
+    const auto visit_one = [&](std::size_t i) -> Task<void> {
+      const std::optional<std::string> kept = co_await store_.redelivery_of(context_, names[i]);
+      if (!kept) co_return;
+      const std::optional<InstanceName> name = parse_instance_name(names[i]);
+      if (name) visit(name->function, parse_redelivery(*kept, names[i]).frames);
+    };
+    co_await for_each_bounded(names.size(), kHeldMax, visit_one);
+  }
+
   Task<void> follow_all(std::span<const At> chunk) {
     std::vector<Pointer> pointers;
     for (const At& at : chunk) {
-      if (items_.outcomes.contains(at.name) && needs_outcome(*at.ir)) {
+      if (is_to_be_read(at)) {
         pointers.push_back(pointer(context_, at.name));
       }
     }
@@ -80,12 +98,19 @@ class Walk {
     for (const At& at : chunk) {
       if (!items_.outcomes.contains(at.name)) {
         if (items_.reports.contains(at.name) && !items_.delayed.contains(at.name)) block(at);
-      } else if (!needs_outcome(*at.ir)) {
+      } else if (items_.collected.contains(at.name)) {
+        continue;
+      } else if (!is_to_be_read(at)) {
         follow(at, "null");
       } else if (const std::optional<std::string>& outcome = stored[read++]) {
         follow(at, *outcome);
       }
     }
+  }
+
+  bool is_to_be_read(const At& at) const {
+    return items_.outcomes.contains(at.name) && !items_.collected.contains(at.name) &&
+           needs_outcome(*at.ir);
   }
 
   void follow(const At& at, const std::string& stored) {

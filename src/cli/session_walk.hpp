@@ -16,6 +16,7 @@ namespace unum::cli {
 /// Which instances of the session have an item of these kinds.
 struct SessionItems {
   std::set<std::string, std::less<>> outcomes;
+  std::set<std::string, std::less<>> collected;  ///< Outcomes that are tombstones: all is done.
   std::set<std::string, std::less<>> reports;
   std::set<std::string, std::less<>> delayed;
 
@@ -32,8 +33,8 @@ struct SessionWalk {
   std::map<std::string, std::string> blocked;
 };
 
-/// Follows the session from its entry. Outcomes are read, in chunks, where what follows depends on
-/// them.
+/// Follows the session from its entry, and from outcomes that are not collected if some are.
+/// Outcomes are read, in chunks, where what follows depends on them.
 Task<SessionWalk> walk_session(Store& store, const SessionContext& context,
                                const Application& application, const SessionItems& items);
 

@@ -2,7 +2,6 @@
 #include "hosts/local_host.hpp"
 
 #include <algorithm>
-#include <set>
 #include <tuple>
 
 #include "base/activity.hpp"
@@ -84,7 +83,10 @@ Task<void> LocalHost::invoke(Invocation invocation, Wait wait) {
   const auto [known, is_new] = origins_.try_emplace(invocation.instance, invocation.origin);
   if (!is_new) {
     // The same invocation again (its step was delivered again) is already on its way.
-    if (known->second != invocation.origin) {
+    if (collection_.on) collection_.claimed_again.insert(invocation.instance);
+    if (known->second.empty()) {
+      known->second = std::move(invocation.origin);
+    } else if (known->second != invocation.origin) {
       second_ways_.push_back({known->first, known->second, std::move(invocation.origin)});
     }
     co_return;
@@ -221,6 +223,7 @@ void LocalHost::record(const Delivery& delivery, StepReport report) {
   if (options_.observer != nullptr) {
     options_.observer->ended(delivery.entry->function.name(), report);
   }
+  record_collected(report);
   if (report.status == StepReport::Status::failed) {
     failures_.push_back({report.instance, report.error, report.cause, report.attempt});
     record_blocked(delivery);
@@ -315,21 +318,30 @@ Task<void> LocalHost::run_steps(const json::Text& payload) {
   // Delivering everything again finds a claim's owner, and tells the store again who is there.
   // Behind a fan-in that went on so there may be another one.
   std::set<std::string> told_again;
-  while (options_.delivers_again_when_idle && !stop_->requested() && !has_failed()) {
+  bool at_rest = false;
+  while (!at_rest) {
+    co_await deliver_uncollected();
     bool has_new = false;
-    std::vector<std::string> stalled = co_await stalled_fan_ins();
-    for (std::string& aggregator : stalled) {
-      has_new |= told_again.insert(std::move(aggregator)).second;
+    if (options_.delivers_again_when_idle && !stop_->requested() && !has_failed()) {
+      std::vector<std::string> stalled = co_await stalled_fan_ins();
+      for (std::string& aggregator : stalled) {
+        has_new |= told_again.insert(std::move(aggregator)).second;
+      }
     }
-    if (!has_new) break;
-    log::info(LogArea::host, {session_, {}}, "a second look: fan-ins are complete and unclaimed");
-    origins_.clear();
-    finals_.clear();
-    instances_ = 0;
-    begin_entry(payload);
-    co_await steps_.drain();
+    if (has_new) {
+      log::info(LogArea::host, {session_, {}}, "a second look: fan-ins are complete and unclaimed");
+      origins_.clear();
+      finals_.clear();
+      instances_ = 0;
+      begin_entry(payload);
+      co_await steps_.drain();
+      continue;
+    }
+    if (!stop_->requested()) co_await drop_collected_results();
+    if (!stop_->requested() && !collection_.look_again) co_await report_incomplete();
+    at_rest = !collection_.look_again || stop_->requested() || has_failed();
   }
-  if (!stop_->requested()) co_await report_incomplete();
+  if (!stop_->requested() && !has_failed()) co_await sweep();
 }
 
 Task<void> LocalHost::watch_time(Deadline deadline, StopToken run_ended) {
@@ -356,7 +368,7 @@ Task<std::vector<std::string>> LocalHost::stalled_fan_ins() {
   const Wait wait = store_wait();
   const SessionContext context = session_context(session_);
   std::vector<std::string> stalled;
-  for (const auto& [aggregator, record] : fan_ins_) {
+  for (auto& [aggregator, record] : fan_ins_) {
     if (went_on(aggregator, record)) continue;
     bool complete = record.taken;
     if (!complete) {
@@ -367,7 +379,9 @@ Task<std::vector<std::string>> LocalHost::stalled_fan_ins() {
       }
       complete = co_await check_values_exist(store_, context, inputs, wait);
     }
-    if (complete) stalled.push_back(aggregator);
+    if (!complete) continue;
+    const bool is_done = co_await went_on_elsewhere(aggregator, record);
+    if (!is_done) stalled.push_back(aggregator);
   }
   co_return stalled;
 }
@@ -382,6 +396,7 @@ void LocalHost::link() {
 
 /// Whether this run has invoked the aggregator on account of this fan-in.
 bool LocalHost::went_on(const std::string& aggregator, const FanInRecord& record) const {
+  if (record.went_on_before) return true;
   const auto origin = origins_.find(aggregator);
   return origin != origins_.end() && origin->second == fan_in_origin(*record.set);
 }
@@ -402,7 +417,7 @@ Task<void> LocalHost::report_incomplete() {
   constexpr std::size_t kNamedMax = 10;
   const bool has_failed_before = has_failed();
   const SessionContext context = session_context(session_);
-  for (const auto& [aggregator, record] : fan_ins_) {
+  for (auto& [aggregator, record] : fan_ins_) {
     if (went_on(aggregator, record)) continue;
     std::string missing;
     std::size_t count = 0;
@@ -414,7 +429,8 @@ Task<void> LocalHost::report_incomplete() {
       missing += (missing.empty() ? "" : ", ") + describe_missing(record, name);
     }
     if (count == 0) {
-      if (has_failed_before) continue;  // that is why
+      const bool is_done = co_await went_on_elsewhere(aggregator, record);
+      if (has_failed_before || is_done) continue;  // that is why
       failures_.push_back({"", "Unum.UnclaimedFanIn",
                            aggregator + " has all its inputs, and the data store told none of " +
                                "their writers to go on: it has lost an update"});
@@ -480,7 +496,7 @@ RunResult LocalHost::conclude() {
                               }),
                   failures_.end());
   result.failures = std::move(failures_);
-  result.instances = instances_;
+  result.instances = collection_.on ? collection_.outcomes.size() : instances_;
   if (result.status != RunResult::Status::succeeded) return result;
   drop_contributors();
   for (auto& [instance, candidate] : finals_) {
@@ -526,6 +542,7 @@ void LocalHost::reset() {
   second_ways_.clear();
   instances_ = 0;
   user_code_runs_ = 0;
+  collection_ = {};
 }
 
 }  // namespace unum

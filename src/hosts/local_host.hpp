@@ -14,9 +14,11 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/limits.hpp"
@@ -84,6 +86,8 @@ class LocalHost final : private Invoker {
     bool taken = false;  ///< Complete, but the claim is another delivery's.
     /// Contributors that will never have a result, and the failed instance that is why.
     std::map<std::string, std::string> blocked_by{};
+    /// Its aggregator has an outcome, in a session that is collected.
+    bool went_on_before = false;
   };
   /// A step that invoked nothing and, as far as it knows, contributed to nothing.
   struct FinalCandidate {
@@ -126,6 +130,13 @@ class LocalHost final : private Invoker {
   Task<void> watch_store(StopToken told_to_end, StopToken run_ended);
   /// For calls of the store: they go on for a little when the run was told to end.
   Wait store_wait() const { return {kNoDeadline, stores_stop_->token()}; }
+  Task<void> deliver_uncollected();
+  Task<void> sweep();
+  Task<void> deliver_listed();
+  Task<void> drop_collected_results();
+  Task<bool> went_on_elsewhere(const std::string& aggregator, FanInRecord& record);
+  void note_tombstone(const std::string& instance);
+  void record_collected(const StepReport& report);
   void link();
   bool has_failed() const noexcept { return !failures_.empty() || !second_ways_.empty(); }
   bool went_on(const std::string& aggregator, const FanInRecord& record) const;
@@ -163,13 +174,26 @@ class LocalHost final : private Invoker {
   bool store_is_silent_ = false;  ///< Some calls of it were given up after the run's end.
   std::exception_ptr abort_error_;
   std::unordered_map<std::string, std::string>
-      origins_;  ///< Of every instance invoked in this run.
+      origins_;  ///< Of every instance delivered in this run; empty: the way in is not known yet.
   std::unordered_map<std::string, FanInRecord> fan_ins_;
   std::map<std::string, FinalCandidate> finals_;
   std::vector<RunFailure> failures_;
   std::vector<SecondWay> second_ways_;
   std::size_t instances_ = 0;
   std::size_t user_code_runs_ = 0;
+
+  /// Of a session that is collected.
+  struct Collection {
+    bool on = false;
+    bool look_again = false;  ///< Outcomes may stand that no delivery of this run leads to.
+    std::unordered_set<std::string> outcomes;   ///< The instances that have one,
+    std::unordered_set<std::string> collected;  ///< and those of them that have a tombstone.
+    std::set<std::string> fan_ins;              ///< Aggregators whose state is removed already,
+    std::set<std::string> claimed_again;  ///< and those that were invoked once more, maybe since.
+    std::vector<ItemId> items;            ///< Listed, to be removed.
+    bool failed = false;                  ///< Some step could not collect.
+  };
+  Collection collection_;
 };
 
 }  // namespace unum

@@ -166,6 +166,7 @@ Task<RunResult> ApplicationRun::run_workflow(Store& store) {
   LocalHostOptions options;
   options.observer = options_.observer;
   options.session_is_new = session_is_new_;
+  options.runtime.collects_garbage = application_.collects_garbage;
   ApplicationIdentity& identity = options.runtime.application.emplace();
   identity.name = application_.name;
   identity.accept_changes = options_.accept_changes;

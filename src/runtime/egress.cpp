@@ -83,7 +83,9 @@ Task<void> Runtime::Step::run_and_commit(UserCode& code, json::View input) {
   const json::View value = result.value;
   const Plan plan = make_plan(ir(), payload.frames, value);
   const auto too_large = [&](const PlannedChild& child) { return is_too_large(child); };
-  if (is_checkpointed(ir(), runtime.options_.checkpoint_default) ||
+  // What ends a session that is collected is kept: nothing else would bring it back.
+  const bool ends = report.collects && plan.empty();
+  if (ends || is_checkpointed(ir(), runtime.options_.checkpoint_default) ||
       std::any_of(plan.children.begin(), plan.children.end(), too_large)) {
     const bool mine = co_await commit(plan, value);
     if (!mine) co_return;
@@ -98,7 +100,10 @@ Task<void> Runtime::Step::run_and_commit(UserCode& code, json::View input) {
 Task<bool> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
   const std::vector<FanIn> fan_ins = fan_ins_of(plan);
   waits_for("the store: its outcome to be written");
-  CommitResult written = co_await store().commit(context, outcome, fan_ins, wait);
+  std::optional<SessionContext> kept;
+  if (report.collects) kept = to_be_kept(plan);
+  CommitResult written = co_await store().commit(kept ? *kept : context, outcome, fan_ins, wait);
+  report.has_outcome = true;
   if (written.write.status == WriteResult::Status::already_there &&
       written.write.stored != outcome) {
     co_await adopt(std::move(written.write.stored));
@@ -118,7 +123,9 @@ Task<void> Runtime::Step::adopt(std::string stored) {
   report.cause.clear();
   const StoredOutcome outcome =
       StoredOutcome::read(stored, "the stored outcome of " + report.instance);
-  if (outcome.kind == StoredOutcome::Kind::collected) co_return;  // all that follows is done
+  report.has_outcome = true;
+  report.was_collected = outcome.kind == StoredOutcome::Kind::collected;
+  if (report.was_collected) co_return;  // all that follows is done
   Plan plan;
   if (outcome.kind == StoredOutcome::Kind::caught_failure) {
     report.status = StepReport::Status::caught;
@@ -141,6 +148,7 @@ Task<void> Runtime::Step::adopt(std::string stored) {
 /// fails.
 Task<void> Runtime::Step::follow(const Plan& plan, std::vector<FanInState> states) {
   EdgeErrors errors;
+  prepare_collecting(plan);
   waits_for("the platform: invocations,", plan.children.size());
   try {
     co_await invoke_children(plan);
@@ -173,9 +181,10 @@ Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState s
   waits_for("the platform: an aggregator's invocation");
   // Both kinds of set are lists of this runtime's: FanInListReader made the observer's.
   const auto& list = static_cast<const FanInList&>(*set);
-  Invocation invocation{*fan_in.target, fan_in.aggregator, fan_in_origin(*set),
-                        payload_by_reference(store().type(), list.names(), report.session,
-                                             list.frames(), payload.traceparent)};
+  Invocation invocation{
+      *fan_in.target, fan_in.aggregator, fan_in_origin(*set),
+      payload_by_reference(store().type(), list.names(), report.session, list.frames(),
+                           payload.traceparent, gc_of_aggregator(fan_in, list.names()))};
   co_await runtime.invoker_.invoke(std::move(invocation), wait);
   ++report.invocations;
 }
@@ -202,7 +211,8 @@ Task<void> Runtime::Step::invoke_children(const Plan& plan) {
 /// Whether the child's payload would be larger than the host takes.
 bool Runtime::Step::is_too_large(const PlannedChild& child) const {
   constexpr std::size_t kOtherBytes = 1024;
-  const std::size_t other_bytes = kOtherBytes + report.session.size() + child.frames.size() * 64;
+  const std::size_t other_bytes =
+      kOtherBytes + report.session.size() + child.frames.size() * 64 + gc_of_children.size();
   const std::size_t bytes_max = runtime.invoker_.payload_bytes_max();
   return child.value.size() > bytes_max || other_bytes > bytes_max - child.value.size();
 }
@@ -210,16 +220,18 @@ bool Runtime::Step::is_too_large(const PlannedChild& child) const {
 json::Text Runtime::Step::payload_of(const PlannedChild& child) const {
   const InputType type = child.edge->input_type;
   if (stored_outcome.empty() || type == InputType::error || !is_too_large(child)) {
-    return payload_by_value(child.value, report.session, child.frames, payload.traceparent);
+    return payload_by_value(child.value, report.session, child.frames, payload.traceparent,
+                            gc_of_children);
   }
   if (type == InputType::scalar) {
     return payload_by_pointer(store().type(), report.instance, report.session, child.frames,
-                              payload.traceparent);
+                              payload.traceparent, gc_of_children);
   }
   const auto offset = static_cast<std::size_t>(child.value.text().data() - stored_outcome.data());
-  return payload_by_element(
-      store().type(), report.instance, static_cast<std::size_t>(child.frames.front().index),
-      {offset, child.value.size()}, report.session, child.frames, payload.traceparent);
+  return payload_by_element(store().type(), report.instance,
+                            static_cast<std::size_t>(child.frames.front().index),
+                            {offset, child.value.size()}, report.session, child.frames,
+                            payload.traceparent, gc_of_children);
 }
 
 /// "Load, edge 2 (Map)": two edges of one instance are two ways.

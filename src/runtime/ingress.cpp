@@ -34,7 +34,10 @@ Task<void> Runtime::Step::run(UserCode& code) {
   waits_for("the store: whether it has an outcome");
   std::optional<std::string> outcome =
       co_await store().get(context, own_item(ItemKind::outcome), wait);
+  report.has_outcome = outcome.has_value();
+  if (may_collect()) co_await begin_collecting(outcome);
   co_await or_report(go_on(std::move(outcome), code));
+  if (report.collects) co_await collect();
 }
 
 Task<void> Runtime::Step::go_on(std::optional<std::string> outcome, UserCode& code) {

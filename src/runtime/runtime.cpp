@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "base/utf8.hpp"
 #include "runtime/step.hpp"
+#include "unum/scan_and_claim.hpp"
 #include "workflow/payload.hpp"
 
 namespace unum {
@@ -32,7 +33,11 @@ Payload read_payload(const FunctionIr& ir, json::View text) {
 }  // namespace
 
 Runtime::Runtime(Store& store, Invoker& invoker, RuntimeOptions options)
-    : store_(store), invoker_(invoker), options_(std::move(options)) {}
+    : store_(store),
+      invoker_(invoker),
+      options_(std::move(options)),
+      readers_(std::make_unique<ScanAndClaim>(store)) {}
+Runtime::~Runtime() = default;
 
 /// Names the instance a payload is for and binds the step to its session.
 Runtime::Step Runtime::begin(const Function& function, const Payload& payload, int delivery,
@@ -73,14 +78,16 @@ Task<StepReport> Runtime::give_up(const Function& function, json::View payload_t
   Activity activity("step", step.report.instance, step.report.session);
   step.activity = &activity;
   log::warn(LogArea::runtime, step.about(), "given up after attempt {}: {}", attempt, error);
-  const std::optional<std::string> outcome =
+  std::optional<std::string> outcome =
       co_await store_.get(step.context, step.own_item(ItemKind::outcome), wait);
   if (outcome) {
     step.report.status = StepReport::Status::failed;
     step.report.error = error;
     step.report.cause = cause;
   } else {
+    co_await step.begin_collecting(outcome);
     co_await step.or_report(step.fail(std::string(error), std::string(cause), nullptr));
+    co_await step.collect();
   }
   co_return std::move(step.report);
 }

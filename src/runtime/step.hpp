@@ -1,5 +1,5 @@
 // One step under way: what `Runtime::step` and `Runtime::give_up` are made of. Its functions stand
-// in ingress.cpp (session, input), egress.cpp (checkpoint, edges) and failure.cpp.
+// in ingress.cpp (session, input), egress.cpp (checkpoint, edges), failure.cpp and garbage.cpp.
 #pragma once
 
 #include <optional>
@@ -10,6 +10,7 @@
 #include "base/activity.hpp"
 #include "base/log.hpp"
 #include "unum/runtime.hpp"
+#include "workflow/collectable.hpp"
 #include "workflow/ir.hpp"
 #include "workflow/payload.hpp"
 #include "workflow/plan.hpp"
@@ -28,6 +29,10 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   StepReport report{};
   std::string_view stored_outcome{};  ///< The outcome as it is stored, once it is.
   Activity* activity = nullptr;       ///< Of the call that runs it.
+  Collectable collectable{};          ///< What its payload says.
+  Collectable for_children{};         ///< The same of its children's payloads,
+  std::string gc_of_children{};       ///< and as text; empty: none.
+  bool left_to_aggregator = false;    ///< Whoever collects this instance collects its parent, too.
 
   log::About about() const { return {report.session, report.instance}; }
   void waits_for(std::string_view what, std::size_t number = 0) {
@@ -59,6 +64,16 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   Task<void> catch_failure(const json::Text& failure);
   Task<std::optional<std::string>> add_input(json::Text& failure, const json::View* input);
   Task<void> report_failure();
+  bool is_session_entry() const { return ir().start && payload.frames.empty(); }
+  bool may_collect() const { return payload.gc.has_value() || is_session_entry(); }
+  Task<void> begin_collecting(std::optional<std::string>& outcome);
+  SessionContext to_be_kept(const Plan& plan) const;
+  void prepare_collecting(const Plan& plan);
+  std::string gc_of_aggregator(const PlannedFanIn& fan_in, const NameList& list) const;
+  Task<void> collect();
+  Task<void> collect_what_it_may();
+  Task<bool> all_have_outcomes(const NameList& readers);
+  Task<std::vector<std::string>> collectable_inputs();
   void finish(json::View result);
   void tell_end() const;
 };

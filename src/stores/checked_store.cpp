@@ -137,6 +137,23 @@ class CheckedStore final : public ForwardingStore {
     };
     return behind(checks, [&] { return inner().join(context, fan_ins, wait); });
   }
+  Task<void> collect(const SessionContext& context, std::span<const std::string> instances,
+                     std::span<const ItemId> items, Wait wait) override {
+    const auto checks = [&] {
+      begin("collect", wait);
+      for (const std::string& instance : instances) check_name(instance, "collect");
+      for (const ItemId& item : items) check_name(item.name, "collect");
+    };
+    return behind(checks, [&] { return inner().collect(context, instances, items, wait); });
+  }
+  Task<std::optional<std::string>> redelivery_of(const SessionContext& context,
+                                                 const std::string& instance, Wait wait) override {
+    const auto checks = [&] {
+      begin("redelivery_of", wait);
+      check_name(instance, "redelivery_of");
+    };
+    return behind(checks, [&] { return inner().redelivery_of(context, instance, wait); });
+  }
   Task<void> close() override {
     if (std::exchange(closed_, true)) return nothing();
     return inner().close();

@@ -37,6 +37,12 @@ ScanAndClaim::~ScanAndClaim() = default;
 
 void ScanAndClaim::forget() noexcept { scans_->clear(); }
 
+void ScanAndClaim::forget(std::span<const ItemId> removed) noexcept {
+  const bool any = std::any_of(removed.begin(), removed.end(),
+                               [](const ItemId& item) { return item.kind == ItemKind::outcome; });
+  if (any) scans_->clear();
+}
+
 Task<std::vector<FanInState>> ScanAndClaim::join(const SessionContext& context,
                                                  std::span<const FanIn> fan_ins, Wait wait) {
   std::vector<FanInState> states(fan_ins.size());
@@ -59,6 +65,11 @@ Task<FanInState> ScanAndClaim::scan_and_claim(const SessionContext& context, con
   const bool seen_before = scan->complete();
   if (!co_await complete(context, fan_in, *scan, wait)) co_return FanInState{};
   co_return co_await claim(context, fan_in, mine, seen_before, wait);
+}
+
+Task<bool> ScanAndClaim::all_exist(const SessionContext& context, const FanIn& fan_in, Wait wait) {
+  const std::shared_ptr<Scan> scan = scans_->at(context, fan_in, fan_in.set->digest());
+  co_return co_await complete(context, fan_in, *scan, wait);
 }
 
 Task<FanInState> ScanAndClaim::join_requested(const SessionContext& context, const FanIn& fan_in,

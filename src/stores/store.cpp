@@ -7,12 +7,14 @@
 
 #include "base/limits.hpp"
 #include "stores/store_checks.hpp"
+#include "unum/task_group.hpp"
 
 namespace unum {
 namespace {
 
 // Values that a streamed read holds at once: enough to keep a network busy.
 constexpr std::size_t kStreamedAtOnce = 64;
+constexpr std::size_t kTombstonesAtOnce = 64;
 
 /// A random UUID (RFC 9562, version 4).
 std::string random_uuid(Reactor& reactor) {
@@ -71,6 +73,29 @@ Task<WriteResult> write_return_value(Store& store, const SessionContext& context
   check_bound(store.type(), context);
   const ItemId item{context.instance(), ItemKind::outcome};
   co_return co_await store.create(context, item, value, wait);
+}
+
+Task<void> put_tombstones(Store& store, const SessionContext& context,
+                          std::span<const std::string> instances, Wait wait) {
+  const auto bury = [&](std::size_t i) -> Task<void> {
+    const ItemId outcome{instances[i], ItemKind::outcome};
+    co_await store.put(context, outcome, kTombstone, wait);
+  };
+  co_await for_each_bounded(instances.size(), kTombstonesAtOnce, bury);
+}
+
+Task<void> Store::collect(const SessionContext& context, std::span<const std::string> instances,
+                          std::span<const ItemId> items, Wait wait) {
+  co_await put_tombstones(*this, context, instances, wait);
+  std::vector<ItemId> removed(items.begin(), items.end());
+  for (const std::string& instance : instances) removed.push_back({instance, ItemKind::garbage});
+  if (!removed.empty()) co_await remove(context, removed, wait);
+}
+
+Task<std::optional<std::string>> Store::redelivery_of(const SessionContext& context,
+                                                      const std::string& instance, Wait wait) {
+  const ItemId item{instance, ItemKind::garbage};
+  co_return co_await get(context, item, wait);
 }
 
 Task<std::vector<std::string>> read_input(Store& store, const SessionContext& context,

@@ -54,6 +54,8 @@ struct Edge {
   /// Unset by linking where no other function, nor an empty map, can ask this one's instances for
   /// a fan-in into the target.
   bool requested_elsewhere = true;
+  /// Set by linking, of a fan-in edge: whatever its list names is read by its aggregator alone.
+  bool sole_reader = false;
   std::optional<OnEmpty> on_empty;  ///< Map only; explicit in the IR or derived by linking.
   /// Which errors an edge for errors takes; empty, of one in `Next`: all.
   std::vector<std::string> error_equals{};
@@ -84,6 +86,9 @@ struct FunctionIr {
   bool siblings_exist = false;
   /// Set by linking: the `Values` of some fan-in name it.
   bool named_in_values = false;
+  /// Set by linking: a fan-in that its instances know nothing of may name them, since what takes
+  /// part in it comes after them.
+  bool read_by_descendants = false;
   std::string source;    ///< The file, for messages.
   std::size_t line = 0;  ///< Of `Name` in `source`, from 1; 0 if unknown.
 

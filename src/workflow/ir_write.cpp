@@ -175,6 +175,7 @@ std::string linked_text(const FunctionIr& function) {
   for (const Edge& edge : function.edges) {
     text += edge.unconditional_everywhere ? 'u' : '-';
     text += edge.requested_elsewhere ? 'r' : '-';
+    if (edge.input_type == InputType::fan_in && !edge.sole_reader) text += "\nshared";
     if (!edge.on_empty) continue;
     text += std::to_string(edge.on_empty->inner_levels);
     for (const ValuesPattern& pattern : edge.on_empty->values) text += '\n' + pattern.text();
@@ -183,6 +184,7 @@ std::string linked_text(const FunctionIr& function) {
     }
     text += '\n';
   }
+  if (function.read_by_descendants) text += "\nread by descendants";
   return text;
 }
 

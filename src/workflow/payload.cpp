@@ -145,6 +145,7 @@ class Fields {
   std::optional<json::View> value;
   std::optional<json::View> session;
   std::optional<json::View> fan_out;
+  std::optional<json::View> gc;
   std::optional<json::View> traceparent;
   std::optional<json::View> retry;
 
@@ -159,7 +160,8 @@ class Fields {
           data = at_.value();
         }
       } else if (!take(key, "Session", session) && !take(key, "Fan-out", fan_out) &&
-                 !take(key, "traceparent", traceparent) && !take(key, "Retry", retry)) {
+                 !take(key, "GC", gc) && !take(key, "traceparent", traceparent) &&
+                 !take(key, "Retry", retry)) {
         others_.push_back(key);
         at_.value();
       }
@@ -232,6 +234,7 @@ Payload payload_of(const Fields& fields) {
     if (payload.session.empty()) fail("\"Session\" must not be empty");
   }
   if (fields.fan_out) payload.frames = parse_fan_out(*fields.fan_out);
+  if (fields.gc && json::type_of(*fields.gc) == json::Type::object) payload.gc = fields.gc;
   if (fields.traceparent) payload.traceparent = text_of(*fields.traceparent, "traceparent");
   if (fields.retry) payload.retry = read_retry(*fields.retry);
   return payload;
@@ -247,7 +250,7 @@ std::string begin_payload(std::string_view source, std::size_t capacity) {
 }
 
 void end_payload(std::string& out, std::string_view session, std::span<const Frame> frames,
-                 std::string_view traceparent) {
+                 std::string_view traceparent, std::string_view gc) {
   out += '}';
   if (!session.empty()) {
     out += R"(,"Session":)";
@@ -257,6 +260,7 @@ void end_payload(std::string& out, std::string_view session, std::span<const Fra
     out += R"(,"Fan-out":)";
     append_fan_out(out, frames);
   }
+  if (!gc.empty()) out.append(R"(,"GC":)").append(gc);
   if (!traceparent.empty()) {
     out += R"(,"traceparent":)";
     json::append_string(out, traceparent);
@@ -309,42 +313,44 @@ json::Text payload_of_attempt(const Payload& payload, std::string_view session,
 }
 
 json::Text payload_by_value(json::View value, std::string_view session,
-                            std::span<const Frame> frames, std::string_view traceparent) {
-  std::string out = begin_payload(kByValue, value.size() + frames.size() * 64);
+                            std::span<const Frame> frames, std::string_view traceparent,
+                            std::string_view gc) {
+  std::string out = begin_payload(kByValue, value.size() + frames.size() * 64 + gc.size());
   out += value.text();
-  end_payload(out, session, frames, traceparent);
+  end_payload(out, session, frames, traceparent, gc);
   return json::Text::trusted(std::move(out));
 }
 
 json::Text payload_by_pointer(std::string_view source, std::string_view instance,
                               std::string_view session, std::span<const Frame> frames,
-                              std::string_view traceparent) {
-  std::string out = begin_payload(source, instance.size() + frames.size() * 64);
+                              std::string_view traceparent, std::string_view gc) {
+  std::string out = begin_payload(source, instance.size() + frames.size() * 64 + gc.size());
   json::append_string(out, instance);
-  end_payload(out, session, frames, traceparent);
+  end_payload(out, session, frames, traceparent, gc);
   return json::Text::trusted(std::move(out));
 }
 
 json::Text payload_by_element(std::string_view source, std::string_view instance,
                               std::size_t element, PayloadData::Place place,
                               std::string_view session, std::span<const Frame> frames,
-                              std::string_view traceparent) {
-  std::string out = begin_payload(source, instance.size() + frames.size() * 64 + 80);
+                              std::string_view traceparent, std::string_view gc) {
+  std::string out = begin_payload(source, instance.size() + frames.size() * 64 + gc.size() + 80);
   out += R"({"Pointer":)";
   json::append_string(out, instance);
   out.append(R"(,"Element":)").append(std::to_string(element));
   out.append(R"(,"Bytes":[)").append(std::to_string(place.offset)) += ',';
   out.append(std::to_string(place.bytes)) += "]}";
-  end_payload(out, session, frames, traceparent);
+  end_payload(out, session, frames, traceparent, gc);
   return json::Text::trusted(std::move(out));
 }
 
 json::Text payload_by_reference(std::string_view source, const NameList& names,
                                 std::string_view session, std::span<const Frame> frames,
-                                std::string_view traceparent) {
-  std::string out = begin_payload(source, names.runs().size() * 64 + frames.size() * 64);
+                                std::string_view traceparent, std::string_view gc) {
+  std::string out =
+      begin_payload(source, names.runs().size() * 64 + frames.size() * 64 + gc.size());
   names.append_json(out);
-  end_payload(out, session, frames, traceparent);
+  end_payload(out, session, frames, traceparent, gc);
   return json::Text::trusted(std::move(out));
 }
 

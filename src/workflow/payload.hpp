@@ -41,6 +41,9 @@ struct Payload {
   PayloadData data;
   std::string session;  ///< Empty: the payload brings none.
   Frames frames;
+  /// `GC`, see workflow/collectable.hpp: an object in the payload's text. Nothing: its session is
+  /// not collected.
+  std::optional<json::View> gc;
   std::string traceparent;
   RetryState retry{};
   json::View text{};  ///< What it was read from; `null` for a function's bare input.
@@ -58,10 +61,11 @@ std::optional<Payload> parse_if_payload(json::View text);
 /// the field. The value is walked over once.
 Payload parse_payload(json::View text);
 
-/// Writes `{"Data":{"Source":"http","Value":<value>},"Session":...,"Fan-out":...}`; empty parts are
-/// left out.
+/// Writes `{"Data":{"Source":"http","Value":<value>},"Session":...,"Fan-out":...,"GC":...}`; empty
+/// parts are left out. `gc` is JSON text.
 json::Text payload_by_value(json::View value, std::string_view session,
-                            std::span<const Frame> frames, std::string_view traceparent);
+                            std::span<const Frame> frames, std::string_view traceparent,
+                            std::string_view gc = {});
 
 /// The payload of another attempt: the same with `retry`, and with the session if it had none. What
 /// else stands in it stays as it is.
@@ -72,17 +76,17 @@ json::Text payload_of_attempt(const Payload& payload, std::string_view session,
 /// `source`.
 json::Text payload_by_pointer(std::string_view source, std::string_view instance,
                               std::string_view session, std::span<const Frame> frames,
-                              std::string_view traceparent);
+                              std::string_view traceparent, std::string_view gc = {});
 
 /// The same with an element of the array that the result is, which stands at `place` of its text.
 json::Text payload_by_element(std::string_view source, std::string_view instance,
                               std::size_t element, PayloadData::Place place,
                               std::string_view session, std::span<const Frame> frames,
-                              std::string_view traceparent);
+                              std::string_view traceparent, std::string_view gc = {});
 
 /// The same with `Data` a list of names in the data store of type `source`.
 json::Text payload_by_reference(std::string_view source, const NameList& names,
                                 std::string_view session, std::span<const Frame> frames,
-                                std::string_view traceparent);
+                                std::string_view traceparent, std::string_view gc = {});
 
 }  // namespace unum

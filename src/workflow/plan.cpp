@@ -75,7 +75,7 @@ void add_empty_map(const FunctionIr& function, const Edge& edge, const Frames& f
   InstanceName own{function.name, {}};
   for (const Frame& frame : frames) own.indexes.push_back(frame.index);
   Frames aggregator_frames = modified(outer, empty.modifiers);
-  PlannedFanIn planned{&empty.name, instance_name(empty.name, aggregator_frames)};
+  PlannedFanIn planned{&empty.name, &edge, instance_name(empty.name, aggregator_frames)};
   planned.place = list.place_of(own).value_or(FanIn::kNoPlace);
   planned.list = std::make_shared<const FanInList>(std::move(list), std::move(aggregator_frames),
                                                    std::move(own), false);

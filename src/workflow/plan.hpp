@@ -28,6 +28,7 @@ struct PlannedChild {
 /// A fan-in that this instance takes part in, or that it may find itself named in.
 struct PlannedFanIn {
   const std::string* target = nullptr;      ///< In the IR.
+  const Edge* edge = nullptr;               ///< In the IR: a fan-in, or the Map without elements.
   std::string aggregator;                   ///< Instance name.
   std::shared_ptr<const FanInList> list{};  ///< Null for an observer.
   std::size_t place = FanIn::kNoPlace;      ///< Of this instance in the list, if it names it.

@@ -295,7 +295,7 @@ class FanInPlanner {
   }
 
   void observe(const Frames& aggregator_frames) {
-    PlannedFanIn planned{&edge_.target, instance_name(edge_.target, aggregator_frames)};
+    PlannedFanIn planned{&edge_.target, &edge_, instance_name(edge_.target, aggregator_frames)};
     for (const PlannedFanIn& known : plan_.fan_ins) {
       if (known.aggregator == planned.aggregator) return;
     }
@@ -304,7 +304,7 @@ class FanInPlanner {
 
   void add(Frames aggregator_frames, NameList list, std::size_t place, FanInRole role) {
     const bool siblings_take_part = !frames_.empty() && frames_.front().type != FrameType::loop;
-    PlannedFanIn planned{&edge_.target, instance_name(edge_.target, aggregator_frames)};
+    PlannedFanIn planned{&edge_.target, &edge_, instance_name(edge_.target, aggregator_frames)};
     planned.list = std::make_shared<const FanInList>(std::move(list), std::move(aggregator_frames),
                                                      own_name_, siblings_take_part);
     planned.place = place;

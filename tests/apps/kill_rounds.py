@@ -17,6 +17,7 @@ from harness import (DONE, AppTest, example_cases, is_sanitized, lines, log_call
 
 ROUNDS = int(os.environ.get("UNUM_KILL_ROUNDS", "6" if is_sanitized() else "20"))
 SEED = int(os.environ.get("UNUM_KILL_SEED", random.SystemRandom().randrange(2**32)))
+TOMBSTONE = "~"
 # Kills of the command in one session; then it is left to end.
 COMMAND_KILLS_MAX = 4
 # Kills of workers in one run: a step has three deliveries, so two kills can fail none.
@@ -32,10 +33,19 @@ def is_worker(pid):
         return False
 
 
+def collect_garbage(directory):
+    path = os.path.join(directory, "unum-template.yaml")
+    with open(path, encoding="utf-8") as file:
+        template = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(template.replace("Globals:\n", "Globals:\n  GC: true\n", 1))
+
+
 class KillRounds(AppTest):
     """What a store test is made of: a subclass says where the session is kept."""
 
     ROUNDS = ROUNDS
+    collects = False  # whether sessions are garbage-collected
 
     def setUp(self):
         super().setUp()
@@ -43,11 +53,14 @@ class KillRounds(AppTest):
         self.applications = {}
         self.durations = {}
         self.sums = collections.Counter()
+        self.left = {}
 
     def logging_example(self, name):
         if name not in self.applications:
             directory = self.applications[name] = self.example(name)
             log_calls(directory)
+            if self.collects:
+                collect_garbage(directory)
         return self.applications[name]
 
     # --- For subclasses: where a session is kept
@@ -65,6 +78,8 @@ class KillRounds(AppTest):
     def expect_whole(self, application, session):
         """Whatever moment it was: every outcome that has a name is whole."""
         for instance, text in outcomes(application, session).items():
+            if text == TOMBSTONE:
+                continue
             try:
                 json.loads(text.removeprefix("!"))  # before a failure that was caught
             except ValueError:
@@ -84,6 +99,19 @@ class KillRounds(AppTest):
     def expect_result(self, ended, expected):
         self.assertEqual(DONE, ended.code, ended)
         self.assertEqual(read_json(expected), json.loads(ended.out))
+
+    def expect_collected(self, application, session, name, given):
+        """What is left is what a run that nobody killed leaves."""
+        if not self.collects:
+            return
+        if (name, given) not in self.left:
+            clean = f"clean-{len(self.left)}"
+            self.start_run(application, clean, given, self.path(clean + ".log")).wait()
+            self.left[name, given] = self.uncollected(application, clean)
+        self.assertEqual(self.left[name, given], self.uncollected(application, session), "is left")
+
+    def uncollected(self, application, session):
+        return {instance: text for instance, text in outcomes(application, session).items() if text != TOMBSTONE}
 
     def rounds(self, run_one):
         cases = example_cases()
@@ -120,6 +148,7 @@ class KillRounds(AppTest):
             checkpointed = self.done(application, session)
             if ended:
                 self.expect_result(ended, expected)
+                self.expect_collected(application, session, name, given)
                 break
             self.count_kill(len(set(calls) - checkpointed))
         self.sums["instances"] += len(checkpointed)

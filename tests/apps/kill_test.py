@@ -30,6 +30,10 @@ class Kills(KillRounds):
     def test_workers_killed_at_random(self):
         self.rounds(self.kill_workers)
 
+    def test_the_command_killed_at_random_while_it_collects(self):
+        self.collects = True
+        self.rounds(self.kill_command)
+
     # --- How much is lost
 
     def test_killed_at_300_of_1000_branches_little_runs_again(self):

@@ -42,7 +42,7 @@ void response(std::string_view text) {
   std::string body(text);
   refused_or_read([&] { parser.item(body); });
   refused_or_read([&] { parser.batch_get(body, take, left); });
-  refused_or_read([&] { parser.batch_delete(body, left); });
+  refused_or_read([&] { parser.batch_write(body, left); });
   refused_or_read([&] { parser.scan(body, take); });
   refused_or_read([&] { parser.table(body); });
 }

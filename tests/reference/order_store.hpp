@@ -82,6 +82,15 @@ class OrderStore final : public ForwardingStore {
     const Scheduler::Moving moving(*scheduler_);
     co_await inner().remove(context, items, wait);
   }
+  Task<void> collect(const SessionContext& context, std::span<const std::string> instances,
+                     std::span<const ItemId> items, Wait wait) override {
+    return Store::collect(context, instances, items, wait);
+  }
+  Task<std::optional<std::string>> redelivery_of(const SessionContext& context,
+                                                 const std::string& instance, Wait wait) override {
+    if (interleave_) return Store::redelivery_of(context, instance, wait);
+    return inner().redelivery_of(context, instance, wait);
+  }
   Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override {
     const Scheduler::Moving moving(*scheduler_);
     co_return co_await inner().list(context, wait);

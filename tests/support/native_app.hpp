@@ -61,6 +61,11 @@ class NativeApp final : public UserCode {
     co_return co_await host.run(session, input, wait);
   }
 
+  std::vector<std::string> function_names() const {
+    std::vector<std::string> names;
+    for (const Function& function : functions_) names.push_back(function.name());
+    return names;
+  }
   const Function& function(std::string_view name) const {
     for (const Function& function : functions_) {
       if (function.name() == name) return function;
@@ -148,6 +153,20 @@ class FailingStore : public ForwardingStore {
     const bool exist = co_await check_values_exist(inner(), context, pointers, wait);
     after();
     co_return exist;
+  }
+  Task<void> remove(const SessionContext& context, std::span<const ItemId> items,
+                    Wait wait) override {
+    co_await before(wait);
+    co_await inner().remove(context, items, wait);
+    after();
+  }
+  Task<void> collect(const SessionContext& context, std::span<const std::string> instances,
+                     std::span<const ItemId> items, Wait wait) override {
+    return Store::collect(context, instances, items, wait);
+  }
+  Task<std::optional<std::string>> redelivery_of(const SessionContext& context,
+                                                 const std::string& instance, Wait wait) override {
+    return Store::redelivery_of(context, instance, wait);
   }
   Task<CommitResult> commit(const SessionContext& context, std::string_view value,
                             std::span<const FanIn> fan_ins, Wait wait) override {

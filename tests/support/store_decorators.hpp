@@ -66,6 +66,14 @@ class InterposedStore : public ForwardingStore {
                                      Wait wait) override {
     return around("join", inner().join(context, fan_ins, wait), wait);
   }
+  Task<void> collect(const SessionContext& context, std::span<const std::string> instances,
+                     std::span<const ItemId> items, Wait wait) override {
+    return around("collect", inner().collect(context, instances, items, wait), wait);
+  }
+  Task<std::optional<std::string>> redelivery_of(const SessionContext& context,
+                                                 const std::string& instance, Wait wait) override {
+    return around("redelivery_of", inner().redelivery_of(context, instance, wait), wait);
+  }
 
  protected:
   /// `call` is "get F-output", "join", ... May wait, or throw in the call's place.

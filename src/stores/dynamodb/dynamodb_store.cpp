@@ -6,6 +6,7 @@
 #include "base/wall_time.hpp"
 #include "reactor/random_text.hpp"
 #include "stores/dynamodb/dynamodb_store_impl.hpp"
+#include "stores/store_checks.hpp"
 #include "unum/task_group.hpp"
 
 namespace unum::dynamodb {
@@ -112,7 +113,8 @@ std::optional<std::int64_t> DynamoDbStore::expires_at() const {
 bool DynamoDbStore::fits_in_item(const SessionContext& context, const ItemId& item,
                                  std::string_view key, std::string_view value) const {
   const std::size_t full = full_name(context.session(), item).size();
-  return value.size() + key.size() + full + kOtherBytes <= kItemBytesMax;
+  return value.size() + key.size() + full + context.redelivery().size() + kOtherBytes <=
+         kItemBytesMax;
 }
 
 Attributes DynamoDbStore::attributes_of(const SessionContext& context, const ItemId& item,
@@ -133,6 +135,9 @@ Attributes DynamoDbStore::attributes_of(const SessionContext& context, const Ite
     attributes.add_string(attribute::kFullName, full);
   }
   if (const auto expires = expires_at()) attributes.add_number(attribute::kExpiresAt, *expires);
+  if (item.kind == ItemKind::outcome && !context.redelivery().empty()) {
+    attributes.add_string(attribute::kRedelivery, context.redelivery());
+  }
   return attributes;
 }
 
@@ -200,6 +205,66 @@ Task<void> DynamoDbStore::put(const SessionContext& context, const ItemId& item,
   co_await delete_parts(key, old_writer, old->parts, wait);
 }
 
+// --- Collecting ---------------------------------------------------------------------------------
+
+/// What stands beside an outcome is an attribute of its item, which a tombstone has not.
+Task<void> DynamoDbStore::collect(const SessionContext& context,
+                                  std::span<const std::string> instances,
+                                  std::span<const ItemId> items, Wait wait) {
+  if (instances.size() == 1) {
+    co_await put_tombstones(*this, context, instances, wait);
+  } else if (!instances.empty()) {
+    co_await put_all_tombstones(context, instances, wait);
+  }
+  if (!items.empty()) co_await remove(context, items, wait);
+}
+
+/// A batch of writes tells nothing of what stood there before: where parts stand is read first.
+Task<void> DynamoDbStore::put_all_tombstones(const SessionContext& context,
+                                             std::span<const std::string> instances, Wait wait) {
+  std::vector<std::string> keys;
+  std::vector<std::string> tombstones;
+  for (const std::string& instance : instances) {
+    const ItemId outcome{instance, ItemKind::outcome};
+    keys.push_back(item_key(context.session(), outcome));
+    tombstones.push_back(
+        attributes_of(context, outcome, Attributes::Form::item, {kTombstone}).text());
+  }
+  const std::vector<std::string_view> asked(keys.begin(), keys.end());
+  std::vector<std::string> parts;
+  const ResponseParser::OnItem take = [&](Item& item) {
+    for (std::size_t part = 0; part < item.parts; ++part) {
+      parts.push_back(part_key(item.name, item.writer, part));
+    }
+  };
+  const std::size_t batches = (asked.size() + kKeysABatch - 1) / kKeysABatch;
+  const auto read = [&](std::size_t i) {
+    const auto from = std::span(asked).subspan(i * kKeysABatch);
+    return table_.batch_get(from.first(std::min(kKeysABatch, from.size())), Projection::listing,
+                            true, take, wait);
+  };
+  co_await for_each_bounded(batches, settings_.options.in_flight_max, read);
+  std::vector<BatchWrite> writes;
+  for (std::size_t i = 0; i < keys.size(); ++i) writes.push_back({keys[i], tombstones[i]});
+  co_await table_.write_all(writes, wait);
+  const std::vector<std::string_view> removed(parts.begin(), parts.end());
+  co_await table_.delete_keys(removed, wait);
+}
+
+Task<std::optional<std::string>> DynamoDbStore::redelivery_of(const SessionContext& context,
+                                                              const std::string& instance,
+                                                              Wait wait) {
+  const ItemId outcome{instance, ItemKind::outcome};
+  const std::string key = item_key(context.session(), outcome);
+  const std::string_view asked = key;
+  std::optional<std::string> kept;
+  const ResponseParser::OnItem take = [&](Item& item) {
+    if (!item.redelivery.empty()) kept.emplace(item.redelivery);
+  };
+  co_await table_.batch_get(std::span(&asked, 1), Projection::beside, true, take, wait);
+  co_return kept;
+}
+
 // --- Removing -----------------------------------------------------------------------------------
 
 Task<void> DynamoDbStore::remove(const SessionContext& context, std::span<const ItemId> items,
@@ -231,7 +296,7 @@ Task<void> DynamoDbStore::remove(const SessionContext& context, std::span<const 
   co_await table_.delete_keys(all, wait);
   const std::vector<std::string_view> inner(belongings.begin(), belongings.end());
   co_await table_.delete_keys(inner, wait);
-  requested_.forget();
+  requested_.forget(items);
 }
 
 }  // namespace unum::dynamodb

@@ -77,6 +77,10 @@ class DynamoDbStore final : public Store {
                                                          Wait wait) override;
   Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
                        Wait wait) override;
+  Task<void> collect(const SessionContext& context, std::span<const std::string> instances,
+                     std::span<const ItemId> items, Wait wait) override;
+  Task<std::optional<std::string>> redelivery_of(const SessionContext& context,
+                                                 const std::string& instance, Wait wait) override;
   Task<void> close() override;
 
  private:
@@ -131,8 +135,11 @@ class DynamoDbStore final : public Store {
   Task<FanInState> claim(const SessionContext& context, const FanIn& fan_in,
                          const FanInRecord& mine, Wait wait);
 
+  Task<void> put_all_tombstones(const SessionContext& context,
+                                std::span<const std::string> instances, Wait wait);
+
   // --- Listings
-  Task<void> collect(const class Orphans& orphans, Wait wait);
+  Task<void> collect_orphans(const class Orphans& orphans, Wait wait);
   std::size_t scan_segments() const noexcept;
 
   Reactor& reactor_;

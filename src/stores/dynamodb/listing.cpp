@@ -84,7 +84,7 @@ std::size_t DynamoDbStore::scan_segments() const noexcept {
   return std::clamp(settings_.table_bytes / kBytesASegment, std::uint64_t{1}, kSegmentsMax);
 }
 
-Task<void> DynamoDbStore::collect(const Orphans& orphans, Wait wait) {
+Task<void> DynamoDbStore::collect_orphans(const Orphans& orphans, Wait wait) {
   const std::vector<std::string_view> parts = orphans.parts();
   const std::vector<Orphans::Node> nodes = orphans.nodes();
   const auto remove = [&](std::size_t i) -> Task<void> {
@@ -123,7 +123,7 @@ Task<std::vector<ListedItem>> DynamoDbStore::list(const SessionContext& context,
     item.bytes = value ? value->size() : 0;
   };
   co_await for_each_bounded(unsized.size(), settings_.options.in_flight_max, measure);
-  co_await collect(orphans, wait);
+  co_await collect_orphans(orphans, wait);
   co_return listed;
 }
 
@@ -138,7 +138,7 @@ Task<std::vector<std::string>> DynamoDbStore::list_sessions(Wait wait) {
     }
   };
   co_await table_.scan({}, scan_segments(), take, wait);
-  co_await collect(orphans, wait);
+  co_await collect_orphans(orphans, wait);
   co_return std::vector<std::string>(sessions.begin(), sessions.end());
 }
 

@@ -57,15 +57,17 @@ constexpr Returned kValues = {"#n,#u,#v,#b,#p,#r",
                               "\"#n\":\"Name\",\"#u\":\"User\",\"#v\":\"Value\","
                               "\"#b\":\"Bytes\",\"#p\":\"Parts\",\"#r\":\"Writer\""};
 constexpr Returned kKey = {"#n", kNameOfName};
+constexpr Returned kBeside = {"#n,#g", "\"#n\":\"Name\",\"#g\":\"GC\""};
 constexpr Returned kListing = {
     "#n,#b,#w,#f,#p,#r,#m,#s",
     "\"#n\":\"Name\",\"#b\":\"Bytes\",\"#w\":\"Written\",\"#f\":\"FullName\",\"#p\":\"Parts\","
     "\"#r\":\"Writer\",\"#m\":\"Marked\",\"#s\":\"Size\""};
 
 void append_projection(std::string& body, Projection projection) {
-  const Returned& returned = projection == Projection::values ? kValues
-                             : projection == Projection::key  ? kKey
-                                                              : kListing;
+  const Returned& returned = projection == Projection::values   ? kValues
+                             : projection == Projection::key    ? kKey
+                             : projection == Projection::beside ? kBeside
+                                                                : kListing;
   body.append(",\"ProjectionExpression\":\"").append(returned.expression);
   body.append("\",\"ExpressionAttributeNames\":{").append(returned.names).append("}");
 }
@@ -185,15 +187,19 @@ std::string batch_get_body(std::string_view table, std::span<const std::string_v
   return body;
 }
 
-std::string batch_delete_body(std::string_view table, std::span<const std::string_view> keys) {
+std::string batch_write_body(std::string_view table, std::span<const BatchWrite> writes) {
   std::string body = "{\"RequestItems\":{";
   json::append_string(body, table);
   body += ":[";
-  for (const std::string_view key : keys) {
+  for (const BatchWrite& write : writes) {
     if (body.back() != '[') body += ',';
-    body += "{\"DeleteRequest\":{\"Key\":";
-    append_key(body, key);
-    body += "}}";
+    if (write.item.empty()) {
+      body += "{\"DeleteRequest\":{\"Key\":";
+      append_key(body, write.key);
+      body += "}}";
+    } else {
+      body.append("{\"PutRequest\":{\"Item\":{").append(write.item).append("}}}");
+    }
   }
   body.append("]}").append(kCountCapacity).append("}");
   return body;

@@ -25,6 +25,7 @@ inline constexpr std::string_view kBytes =
 inline constexpr std::string_view kWritten =
     "Written";  ///< Unix nanoseconds, by the writer's clock.
 inline constexpr std::string_view kFullName = "FullName";    ///< See key.hpp.
+inline constexpr std::string_view kRedelivery = "GC";        ///< SessionContext::redelivery.
 inline constexpr std::string_view kParts = "Parts";          ///< Of a head: how many.
 inline constexpr std::string_view kWriter = "Writer";        ///< Of a head: whose parts they are.
 inline constexpr std::string_view kOffset = "Offset";        ///< Of a part: where it begins.
@@ -83,10 +84,16 @@ enum class Projection : std::uint8_t {
   values,   ///< The values, and of those in parts where they are.
   key,      ///< Whether it exists.
   listing,  ///< All but the values.
+  beside,   ///< What stands beside an outcome.
 };
 std::string batch_get_body(std::string_view table, std::span<const std::string_view> keys,
                            Projection projection, bool consistent);
-std::string batch_delete_body(std::string_view table, std::span<const std::string_view> keys);
+/// One write of a batch: puts the item, its attributes as JSON members; deletes if there are none.
+struct BatchWrite {
+  std::string_view key;
+  std::string_view item{};
+};
+std::string batch_write_body(std::string_view table, std::span<const BatchWrite> writes);
 /// Deletes a node unless it was marked since: its `Marked` must still be that.
 std::string delete_node_body(std::string_view table, std::string_view key, std::int64_t marked);
 

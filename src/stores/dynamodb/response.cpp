@@ -259,6 +259,8 @@ std::uint64_t marks_in(Typed attribute) {
     item.marked_ns = number_in<std::int64_t>(attribute);
   } else if (is(name, attribute::kSize)) {
     item.size = number_in<std::uint64_t>(attribute);
+  } else if (is(name, attribute::kRedelivery)) {
+    item.redelivery = string_in(attribute);
   }
 }
 
@@ -295,12 +297,15 @@ void read_unprocessed_keys(ondemand::object tables, std::vector<std::string>& na
   }
 }
 
-/// {"<table>":[{"DeleteRequest":{"Key":{...}}},...]}
-void read_unprocessed_deletes(ondemand::object tables, std::vector<std::string>& names) {
+/// {"<table>":[{"DeleteRequest":{"Key":{...}}},{"PutRequest":{"Item":{...}}},...]}
+void read_unprocessed_writes(ondemand::object tables, std::vector<std::string>& names) {
   for (ondemand::field table : tables) {
     for (ondemand::value entry : table.value().get_array()) {
-      ondemand::object request = entry["DeleteRequest"].get_object();
-      names.emplace_back(name_in(request["Key"].get_object()));
+      for (ondemand::field request : entry.get_object()) {
+        for (ondemand::field item : request.value().get_object()) {
+          names.emplace_back(name_in(item.value().get_object()));
+        }
+      }
     }
   }
 }
@@ -426,9 +431,9 @@ void ResponseParser::batch_get(std::string& body, const OnItem& on_item,
   });
 }
 
-void ResponseParser::batch_delete(std::string& body, std::vector<std::string>& unprocessed) {
+void ResponseParser::batch_write(std::string& body, std::vector<std::string>& unprocessed) {
   read(body, [&](Key name, ondemand::value value) {
-    if (is(name, "UnprocessedItems")) read_unprocessed_deletes(value.get_object(), unprocessed);
+    if (is(name, "UnprocessedItems")) read_unprocessed_writes(value.get_object(), unprocessed);
   });
 }
 

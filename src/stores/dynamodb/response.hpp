@@ -23,6 +23,7 @@ struct Item {
   /// node of a fan-in's tree only, or a head whose value stands in parts.
   std::optional<std::string> value;
   std::string_view full_name;
+  std::string_view redelivery;             ///< See SessionContext.
   std::string_view writer;                 ///< Of a head.
   std::uint64_t parts = 0;                 ///< Of a head.
   std::uint64_t offset = 0;                ///< Of a part.
@@ -62,8 +63,8 @@ class ResponseParser {
   std::optional<Item> item(std::string& body);
   /// A response of BatchGetItem. The keys that were not looked up are appended to `unprocessed`.
   void batch_get(std::string& body, const OnItem& on_item, std::vector<std::string>& unprocessed);
-  /// A response of BatchWriteItem with deletes: the keys that are still there.
-  void batch_delete(std::string& body, std::vector<std::string>& unprocessed);
+  /// A response of BatchWriteItem: the keys of what was not written.
+  void batch_write(std::string& body, std::vector<std::string>& unprocessed);
   /// A page of a Scan; returns the key to go on after, or an empty text at the end.
   std::string scan(std::string& body, const OnItem& on_item);
   /// A response of DescribeTable or CreateTable.

@@ -16,7 +16,7 @@ constexpr std::size_t kResponseBytesMax = 6u * 16 * 1024 * 1024 + 1024 * 1024;
 constexpr unsigned kIdleRoundsMax = 15;
 // A response of this size was cut by the limit of a page, not by throttling: go on at once.
 constexpr std::size_t kFullPageBytes = 1024 * 1024;
-constexpr std::size_t kDeletesAtOnce = 8;
+constexpr std::size_t kBatchesAtOnce = 8;
 // After a batch's response of this size the next one is expected to be long as well.
 constexpr std::size_t kLongResponseBytes = 64 * 1024;
 
@@ -121,20 +121,18 @@ Task<void> Table::batch_get(std::span<const std::string_view> keys, Projection p
   }
 }
 
-Task<void> Table::delete_batch(std::span<const std::string_view> keys, Wait wait) {
-  std::vector<std::string> unprocessed;
-  std::vector<std::string_view> asked;
+Task<void> Table::write_batch(std::vector<BatchWrite> writes, Wait wait) {
   Pauses pauses;
   unsigned idle_rounds = 0;
   Deadline last_progress = reactor_.now();
   while (true) {
-    const std::string what = std::to_string(keys.size()) + " deletes";
+    const std::string what = std::to_string(writes.size()) + " writes";
     Answer answer =
-        co_await call(Operation::batch_delete, batch_delete_body(name_, keys), what, {}, wait);
+        co_await call(Operation::batch_write, batch_write_body(name_, writes), what, {}, wait);
     std::vector<std::string> left;
-    parser_.batch_delete(answer.body, left);
+    parser_.batch_write(answer.body, left);
     if (left.empty()) co_return;
-    if (left.size() < keys.size()) {
+    if (left.size() < writes.size()) {
       idle_rounds = 0;
       last_progress = reactor_.now();
     } else if (++idle_rounds >= kIdleRoundsMax &&
@@ -143,20 +141,28 @@ Task<void> Table::delete_batch(std::span<const std::string_view> keys, Wait wait
                   "BatchWriteItem " + name_ + ": the service leaves " + what +
                       " undone; the table's write capacity is used up");
     }
-    unprocessed = std::move(left);
-    asked = views_of(unprocessed);
-    keys = asked;
+    std::erase_if(writes, [&](const BatchWrite& write) {
+      return std::find(left.begin(), left.end(), write.key) == left.end();
+    });
     co_await pauses.next(reactor_, wait, what);
   }
 }
 
-Task<void> Table::delete_keys(std::span<const std::string_view> keys, Wait wait) {
-  const std::size_t batches = (keys.size() + kDeletesABatch - 1) / kDeletesABatch;
-  const auto one = [&](std::size_t i) -> Task<void> {
-    const std::size_t begin = i * kDeletesABatch;
-    return delete_batch(keys.subspan(begin, std::min(kDeletesABatch, keys.size() - begin)), wait);
+Task<void> Table::write_all(std::span<const BatchWrite> writes, Wait wait) {
+  const std::size_t batches = (writes.size() + kWritesABatch - 1) / kWritesABatch;
+  const auto one = [&](std::size_t i) {
+    const auto from = writes.subspan(i * kWritesABatch);
+    const auto batch = from.first(std::min(kWritesABatch, from.size()));
+    return write_batch({batch.begin(), batch.end()}, wait);
   };
-  co_await for_each_bounded(batches, kDeletesAtOnce, one);
+  co_await for_each_bounded(batches, kBatchesAtOnce, one);
+}
+
+Task<void> Table::delete_keys(std::span<const std::string_view> keys, Wait wait) {
+  std::vector<BatchWrite> deletes;
+  deletes.reserve(keys.size());
+  for (const std::string_view key : keys) deletes.push_back({key});
+  co_await write_all(deletes, wait);
 }
 
 Task<void> Table::scan_segment(std::string_view prefix, Segment segment,

@@ -42,7 +42,7 @@ enum class Operation : std::uint8_t {
   update_item,
   delete_item,
   batch_get,
-  batch_delete,
+  batch_write,
   scan,
   describe_table,
   create_table,
@@ -70,6 +70,8 @@ class Table {
   /// service leaves keys undone. Throws `throttled` when it leaves all of them undone too often.
   Task<void> batch_get(std::span<const std::string_view> keys, Projection projection,
                        bool consistent, const ResponseParser::OnItem& on_item, Wait wait);
+  /// Writes all, no key twice.
+  Task<void> write_all(std::span<const BatchWrite> writes, Wait wait);
   /// Deletes all keys, none of them twice in `keys`.
   Task<void> delete_keys(std::span<const std::string_view> keys, Wait wait);
   /// All items whose key begins with `prefix` (empty: all), in `segments` walks beside each other.
@@ -77,7 +79,7 @@ class Table {
                   const ResponseParser::OnItem& on_item, Wait wait);
 
  private:
-  Task<void> delete_batch(std::span<const std::string_view> keys, Wait wait);
+  Task<void> write_batch(std::vector<BatchWrite> writes, Wait wait);
   Task<void> scan_segment(std::string_view prefix, Segment segment,
                           const ResponseParser::OnItem& on_item, Wait wait);
 
@@ -88,8 +90,8 @@ class Table {
   bool batches_are_long_ = false;  ///< The last one's response was.
 };
 
-/// Keys that BatchGetItem takes at most, and deletes that BatchWriteItem does (API reference).
+/// Keys that BatchGetItem takes at most, and writes that BatchWriteItem does (API reference).
 inline constexpr std::size_t kKeysABatch = 100;
-inline constexpr std::size_t kDeletesABatch = 25;
+inline constexpr std::size_t kWritesABatch = 25;
 
 }  // namespace unum::dynamodb

@@ -201,6 +201,7 @@ FsStore::~FsStore() = default;
 
 Task<void> FsStore::close() {
   co_await commit_.drain();
+  tombstone_ = nullptr;
   sessions_.clear();
 }
 
@@ -302,7 +303,7 @@ Task<void> FsStore::remove_if_empty(DirectoryPtr directory, const Directory* unt
 
 Task<void> FsStore::remove(const SessionContext& context, std::span<const ItemId> items,
                            Wait wait) {
-  fan_in_.forget();
+  fan_in_.forget(items);
   DirectoryPtr session = co_await sessions_.find(context.session(), wait);
   if (session && forget_if_gone(context, *session)) {
     session = co_await sessions_.find(context.session(), wait);

@@ -63,6 +63,8 @@ class FsStore final : public Store {
                                      Wait wait) override {
     return fan_in_.join(context, fan_ins, wait);
   }
+  Task<void> collect(const SessionContext& context, std::span<const std::string> instances,
+                     std::span<const ItemId> items, Wait wait) override;
   Task<void> close() override;
 
  private:
@@ -131,6 +133,10 @@ class FsStore final : public Store {
                                   Wait wait);
   Task<void> write_data(const Temporary& temporary, const SessionContext& context,
                         const ItemId& item, std::string_view value, bool flush, Wait wait);
+  Task<void> keep_beside(const SessionContext& context, const ItemId& item, bool flush, Wait wait);
+  Task<void> bury(const SessionContext& context, const std::string& instance, Wait wait);
+  Task<void> make_tombstone(Wait wait);
+  Task<int> link_tombstone(const Directory& directory, const char* name, Wait wait);
   Task<int> link_into(const Temporary& temporary, const Directory& directory, const char* file,
                       Wait wait);
   Task<void> wait_for_names(const DirectoryPtr& directory, const SessionContext& context,
@@ -162,6 +168,8 @@ class FsStore final : public Store {
   WaitList slot_waiters_;
   std::string temporary_prefix_;
   std::uint64_t temporaries_ = 0;
+  /// One file that all tombstones are names of; who makes a name holds it.
+  std::shared_ptr<const Temporary> tombstone_;
   ScanAndClaim fan_in_;
 };
 

@@ -10,6 +10,7 @@
 #include "reactor/descriptor_limit.hpp"
 #include "reactor/files.hpp"
 #include "stores/fs/fs_store_impl.hpp"
+#include "unum/task_group.hpp"
 
 namespace unum::fs {
 namespace {
@@ -152,6 +153,7 @@ Task<WriteResult> FsStore::create(const SessionContext& context, const ItemId& i
   // Over a network the data must have left this machine before others can see the name, durable or
   // not.
   const bool flush = durable || calls_->is_slow();
+  const bool keeps = item.kind == ItemKind::outcome && !context.redelivery().empty();
   Slot slot(*this);
   if (flush) {
     const int error = co_await slot.acquire(wait);
@@ -166,7 +168,15 @@ Task<WriteResult> FsStore::create(const SessionContext& context, const ItemId& i
     }
     if (!temporary.file) {
       temporary = co_await write_temporary(context, item, directory, value, false, wait);
-      if (temporary.file) co_await write_data(temporary, context, item, value, flush, wait);
+      const auto write = [&](std::size_t i) {
+        return i == 0 ? write_data(temporary, context, item, value, flush, wait)
+                      : keep_beside(context, item, flush, wait);
+      };
+      if (temporary.file && keeps) {
+        co_await for_each_bounded(2, 2, write);
+      } else if (temporary.file) {
+        co_await write(0);
+      }
     }
     const int linked =
         temporary.file ? co_await link_into(temporary, *directory, path.file(), wait) : -ENOENT;
@@ -178,6 +188,10 @@ Task<WriteResult> FsStore::create(const SessionContext& context, const ItemId& i
     }
     if (linked == -EEXIST) {
       std::optional<std::string> stored = co_await get(context, item, wait);
+      if (keeps && stored == kTombstone) {
+        const ItemId beside{item.name, ItemKind::garbage};
+        co_await remove(context, std::span(&beside, 1), wait);
+      }
       if (stored) co_return WriteResult{WriteResult::Status::already_there, std::move(*stored)};
       continue;  // it was removed since
     }
@@ -187,6 +201,92 @@ Task<WriteResult> FsStore::create(const SessionContext& context, const ItemId& i
   throw Error(
       ErrorKind::conflict, "fs", "ENOENT",
       described(context, item) + " could not be written: its directory is removed again and again");
+}
+
+/// What stands beside an outcome gets its name first: whoever finds the outcome finds it, too. Both
+/// share the flushes of the disk, and that of the names comes with the outcome's.
+Task<void> FsStore::keep_beside(const SessionContext& context, const ItemId& item, bool flush,
+                                Wait wait) {
+  const ItemId beside{item.name, ItemKind::garbage};
+  const ItemPath path(beside.name, beside.kind);
+  const std::string& text = context.redelivery();
+  const DirectoryPtr session = co_await sessions_.make(context.session(), wait);
+  const bool nested = !path.directories().empty();
+  DirectoryPtr directory = session;
+  if (nested) directory = co_await sessions_.descend(session, path.directories(), true, wait);
+  const Temporary temporary =
+      co_await write_temporary(context, beside, directory, text, false, wait);
+  int linked = -ENOENT;
+  if (temporary.file) {
+    co_await write_data(temporary, context, beside, text, flush, wait);
+    linked = co_await link_into(temporary, *directory, path.file(), wait);
+  }
+  // Another delivery has written the same. A directory that was removed is told by the outcome.
+  if (linked < 0 && linked != -EEXIST && linked != -ENOENT) {
+    throw_failed(-linked, "writing", context, beside);
+  }
+  if (flush && nested) co_await wait_for_names(directory, context, beside, wait);
+}
+
+// --- Tombstones ---------------------------------------------------------------------------------
+
+/// The one file that is all tombstones. Its text is on disk before it has any of their names, so
+/// that no power loss leaves an outcome that cannot be read.
+Task<void> FsStore::make_tombstone(Wait wait) {
+  const SessionContext none = session_context("tombstones");
+  const ItemId item{"tombstone", ItemKind::outcome};
+  Temporary made = co_await write_temporary(none, item, sessions_.root(), kTombstone, true, wait);
+  if (!made.file) co_return;
+  co_await write_data(made, none, item, kTombstone, durable_ || calls_->is_slow(), wait);
+  tombstone_ = std::make_shared<const Temporary>(std::move(made));
+}
+
+/// Gives it a further name.
+Task<int> FsStore::link_tombstone(const Directory& directory, const char* name, Wait wait) {
+  constexpr int kTriesMax = 3;
+  int linked = -ENOENT;
+  for (int tries = 0; tries < kTriesMax; ++tries) {
+    const std::shared_ptr<const Temporary> tombstone = tombstone_;
+    if (tombstone) {
+      ++counters_.requests;
+      linked = co_await calls_->link_at(tombstone->directory->fd.get(), tombstone->name.c_str(),
+                                        directory.fd.get(), name, 0, wait);
+      // A file may have so many names and no more; or somebody has tidied up.
+      if (linked != -EMLINK && linked != -ENOENT) co_return linked;
+    }
+    if (tombstone == tombstone_) co_await make_tombstone(wait);
+  }
+  co_return linked;
+}
+
+Task<void> FsStore::bury(const SessionContext& context, const std::string& instance, Wait wait) {
+  const ItemId item{instance, ItemKind::outcome};
+  const ItemPath path(item.name, item.kind);
+  DirectoryPtr directory = co_await sessions_.find(context.session(), wait);
+  if (directory && !path.directories().empty()) {
+    directory = co_await sessions_.descend(directory, path.directories(), false, wait);
+  }
+  if (!directory) co_return;  // the session was removed
+  const std::string name = temporary_name();
+  const int linked = co_await link_tombstone(*directory, name.c_str(), wait);
+  if (linked == -ENOENT && calls_->is_gone(directory->fd.get())) co_return;
+  if (linked < 0) throw_failed(-linked, "collecting", context, item);
+  ++counters_.requests;
+  const int above = directory->fd.get();
+  const int renamed = co_await calls_->rename_at(above, name.c_str(), path.file(), wait);
+  // Where both are names of one file already, the first stays.
+  calls_->remove_now(above, name.c_str());
+  if (renamed < 0) throw_failed(-renamed, "collecting", context, item);
+}
+
+Task<void> FsStore::collect(const SessionContext& context, std::span<const std::string> instances,
+                            std::span<const ItemId> items, Wait wait) {
+  if (!tombstone_ && !instances.empty()) co_await make_tombstone(wait);
+  const auto bury_one = [&](std::size_t i) { return bury(context, instances[i], wait); };
+  co_await for_each_bounded(instances.size(), in_flight_max_, bury_one);
+  std::vector<ItemId> removed(items.begin(), items.end());
+  for (const std::string& instance : instances) removed.push_back({instance, ItemKind::garbage});
+  co_await remove(context, removed, wait);
 }
 
 Task<void> FsStore::put(const SessionContext& context, const ItemId& item, std::string_view value,

@@ -87,6 +87,11 @@ class MemoryStore final : public Store {
       co_return WriteResult{WriteResult::Status::already_there, padded_copy(at->second.value)};
     at->second = {std::string(value), unix_ns(reactor().wall_time())};
     ++session.count;
+    if (item.kind == ItemKind::outcome && !context.redelivery().empty()) {
+      auto [kept, is_new] = session.of(ItemKind::garbage).try_emplace(item.name);
+      kept->second = {context.redelivery(), at->second.modified_unix_ns};
+      if (is_new) ++session.count;
+    }
     co_return WriteResult{};
   }
 
@@ -102,7 +107,7 @@ class MemoryStore final : public Store {
   }
 
   Task<void> remove(const SessionContext& context, std::span<const ItemId> items, Wait) override {
-    fan_in_.forget();
+    fan_in_.forget(items);
     const std::lock_guard lock(contents_->mutex);
     const auto session = contents_->sessions.find(context.session());
     if (session == contents_->sessions.end()) co_return;

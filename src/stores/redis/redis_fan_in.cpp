@@ -128,18 +128,22 @@ Task<WriteResult> RedisStore::write_once(const SessionContext& context, const It
   arguments.keys.push_back(index);
   arguments.key(index + ":-under-way");
   const std::string name = item_name(item.name, item.kind);
+  const bool keeps = item.kind == ItemKind::outcome;
+  const std::string_view beside = keeps ? context.redelivery() : std::string_view();
   Reply reply;
   if (in_parts) {
     arguments.view("rename");
     arguments.value(std::to_string(value.size()));
     arguments.view(name);
     append_checks(arguments, index, checks);
+    arguments.view(beside);
     reply = co_await run_with_parts(commit_, arguments, context, name, value, wait);
   } else {
     arguments.view("commit");
     arguments.view(value);
     arguments.view(name);
     append_checks(arguments, index, checks);
+    arguments.view(beside);
     reply = co_await run(commit_, arguments, context, name, wait);
   }
   if (reply.elements.empty()) throw_garbled("a commit");
@@ -229,6 +233,7 @@ Task<void> RedisStore::finish_checks(const SessionContext& context, std::vector<
     arguments.view("");
     arguments.view(name);
     append_checks(arguments, index, checks);
+    arguments.view("");
     const Reply reply = co_await run(commit_, arguments, context, "the fan-ins of " + name, wait);
     take_answers(reply, checks, states);
   }

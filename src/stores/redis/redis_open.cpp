@@ -72,6 +72,7 @@ RedisStore::RedisStore(Reactor& reactor, std::string_view name, std::vector<Addr
       put_{put_script(expiry)},
       part_{part_script()},
       remove_{remove_script(expiry)},
+      collect_{collect_script(expiry)},
       list_{list_script()},
       writer_(create_session_context(*this).session()) {}
 
@@ -108,7 +109,7 @@ Task<void> RedisStore::open(const StoreOptions& options, Wait wait) {
 }
 
 Task<void> RedisStore::load_scripts(Wait wait) {
-  const std::array<Script*, 5> scripts{&commit_, &put_, &part_, &remove_, &list_};
+  const std::array<Script*, 6> scripts{&commit_, &put_, &part_, &remove_, &collect_, &list_};
   const auto load = [&](std::size_t i) { return client_.load(*scripts[i], wait); };
   co_await for_each_bounded(scripts.size(), scripts.size(), load);
 }

@@ -128,7 +128,7 @@ Task<void> RedisStore::put(const SessionContext& context, const ItemId& item,
 
 Task<void> RedisStore::remove(const SessionContext& context, std::span<const ItemId> items,
                               Wait wait) {
-  requested_.forget();
+  requested_.forget(items);
   const std::string index = index_key(context.session());
   for (std::size_t begin = 0; begin < items.size(); begin += kPage) {
     Arguments arguments;
@@ -141,6 +141,35 @@ Task<void> RedisStore::remove(const SessionContext& context, std::span<const Ite
     }
     co_await run(remove_, arguments, context, "remove", wait);
   }
+}
+
+Task<void> RedisStore::collect(const SessionContext& context,
+                               std::span<const std::string> instances,
+                               std::span<const ItemId> items, Wait wait) {
+  const std::string index = index_key(context.session());
+  // Tombstones first, a page at a time, each with what stands beside its outcome.
+  std::size_t next = 0;
+  do {
+    const auto page = instances.subspan(next, std::min(kPage / 2, instances.size() - next));
+    next += page.size();
+    const bool last = next == instances.size();
+    Arguments arguments;
+    arguments.keys.push_back(index);
+    arguments.key(index + ":-under-way");
+    arguments.view(index);
+    arguments.value(std::to_string(page.size()));
+    const auto add = [&](const std::string& name, ItemKind kind) {
+      arguments.key(item_key(index, name, kind));
+      arguments.value(item_name(name, kind));
+    };
+    for (const std::string& instance : page) add(instance, ItemKind::outcome);
+    for (const std::string& instance : page) add(instance, ItemKind::garbage);
+    if (last && items.size() <= kPage) {
+      for (const ItemId& item : items) add(item.name, item.kind);
+    }
+    co_await run(collect_, arguments, context, "collect", wait);
+  } while (next < instances.size());
+  if (items.size() > kPage) co_await remove(context, items, wait);
 }
 
 Task<std::vector<ListedItem>> RedisStore::list(const SessionContext& context, Wait wait) {

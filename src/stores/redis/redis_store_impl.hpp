@@ -49,6 +49,8 @@ class RedisStore final : public Store {
                                                          Wait wait) override;
   Task<bool> all_exist(const SessionContext& context, std::span<const Pointer> pointers,
                        Wait wait) override;
+  Task<void> collect(const SessionContext& context, std::span<const std::string> instances,
+                     std::span<const ItemId> items, Wait wait) override;
   Task<void> close() override;
 
  private:
@@ -115,6 +117,7 @@ class RedisStore final : public Store {
   Script put_;
   Script part_;
   Script remove_;
+  Script collect_;
   Script list_;
   const std::string writer_;       ///< Nobody else's: names the keys of its parts.
   std::uint64_t long_values_ = 0;  ///< Written so far, or tried.

@@ -55,6 +55,13 @@ elseif ARGV[1] == 'rename' then
   keep(KEYS[1])
   note(ARGV[3], true)
 end
+local beside = ARGV[#ARGV]
+if state == 1 and beside ~= '' then
+  local key = string.sub(KEYS[1], 1, -8) .. '-gc'
+  redis.call('SET', key, beside)
+  keep(key)
+  note(string.sub(ARGV[3], 1, -8) .. '-gc', true)
+end
 local reply = {state}
 local fan_ins = tonumber(ARGV[4])
 if fan_ins == 0 then return reply end
@@ -205,6 +212,31 @@ for _, aggregator in ipairs(redis.call('SMEMBERS', KEYS[2])) do
   redis.call('DEL', under_way .. '-marks', under_way .. '-looks')  -- see keys.hpp
 end
 redis.call('DEL', KEYS[2])
+keep(KEYS[1])
+return 1
+)lua";
+}
+
+std::string collect_script(Expiry expiry) {
+  return keep(expiry) + R"lua(
+local t = redis.call('TIME')
+local now = t[1] .. string.format('%06d', t[2])
+local tombstones = tonumber(ARGV[2])
+for i = 1, tombstones do
+  redis.call('SET', KEYS[2 + i], '~')
+  keep(KEYS[2 + i])
+  redis.call('ZADD', KEYS[1], now, ARGV[2 + i])
+end
+for i = tombstones + 1, #KEYS - 2 do
+  redis.call('UNLINK', KEYS[2 + i])
+  redis.call('ZREM', KEYS[1], ARGV[2 + i])
+  if string.sub(ARGV[2 + i], -6) == '-fanin' then
+    local aggregator = string.sub(ARGV[2 + i], 1, -7)
+    local under_way = ARGV[1] .. ':' .. aggregator
+    redis.call('UNLINK', under_way .. '-marks', under_way .. '-looks')
+    redis.call('SREM', KEYS[2], aggregator)
+  end
+end
 keep(KEYS[1])
 return 1
 )lua";

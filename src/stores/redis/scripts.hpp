@@ -21,7 +21,8 @@ using Expiry = std::optional<std::chrono::seconds>;
 /// ARGV: "commit"; "rename" for a long value, whose parts are there; or "join" for a value that is
 ///   stored already; the value (its length; empty); its name in the index; the number of fan-ins;
 ///   for each: size, own place, digest, record, aggregator, how many missing places to tell, how
-///   many places it names, those places.
+///   many places it names, those places; last what is to stand beside a value that is written, or
+///   an empty text.
 /// Replies: [what became of the value, fan-in...]: 1 written, 0 the same stands there, or the other
 ///   text that stands there (then without fan-ins); of "rename" [2] if any text stands there, [3]
 ///   if the parts are not whole. A fan-in is ["incomplete"], ["claimed"], ["stands", claim], or
@@ -45,6 +46,11 @@ std::string check_parts_script();
 /// whether that is permitted.) KEYS: index, under-way, values. ARGV:
 /// the beginning of the session's keys, then the values' names in the index.
 std::string remove_script(Expiry expiry);
+
+/// Puts tombstones in the place of values, and removes items with what fan-ins under way knew of
+/// them. KEYS: index, under-way, values, items. ARGV: the beginning of the session's keys, how many
+/// values, then the names in the index of values and items.
+std::string collect_script(Expiry expiry);
 
 /// A page of the index. KEYS: index. ARGV: the beginning of the session's keys, first and last
 /// rank. Replies: [name, microseconds, bytes or -1 if it is not there, ...].

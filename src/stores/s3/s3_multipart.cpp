@@ -74,13 +74,14 @@ Task<std::string> S3Store::run_upload(const Target& target, std::string_view val
 }
 
 Task<std::string> S3Store::begin_upload(const Target& target, Wait wait) {
-  const std::array<std::string, 2> headers = {"x-amz-checksum-algorithm: CRC32C",
-                                              "x-amz-checksum-type: FULL_OBJECT"};
+  std::array<std::string, 3> headers = {"x-amz-checksum-algorithm: CRC32C",
+                                        "x-amz-checksum-type: FULL_OBJECT"};
+  if (target.keeps()) headers[2] = target.kept_header();
   aws::Call call;
   call.method = http::Method::post;
   call.path = target.path();
   call.query = "uploads=";
-  call.headers = headers;
+  call.headers = std::span(headers).first(target.keeps() ? 3 : 2);
   call.what = target.what();
   aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
   co_return parse_upload_id(answer.response.body);

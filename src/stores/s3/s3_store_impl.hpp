@@ -64,11 +64,18 @@ class Target {
   void begin_path() noexcept { path_at_ = text_.size(); }
   std::string_view what() const noexcept { return text_; }
   std::string_view path() const noexcept { return std::string_view(text_).substr(path_at_); }
+  /// What is kept in the object's metadata when it is written; must outlive the target.
+  void keep(std::string_view text) noexcept { kept_ = text; }
+  std::string kept_header() const { return std::string(kKeptHeader).append(": ").append(kept_); }
+  bool keeps() const noexcept { return !kept_.empty(); }
+
+  static constexpr std::string_view kKeptHeader = "x-amz-meta-unum-gc";
 
  private:
   Pool& pool_;
   std::string text_;
   std::size_t path_at_ = 0;
+  std::string_view kept_;
 };
 
 class S3Store final : public Store {
@@ -113,6 +120,10 @@ class S3Store final : public Store {
                                      Wait wait) override {
     return fan_in_.join(context, fan_ins, wait);
   }
+  Task<void> collect(const SessionContext& context, std::span<const std::string> instances,
+                     std::span<const ItemId> items, Wait wait) override;
+  Task<std::optional<std::string>> redelivery_of(const SessionContext& context,
+                                                 const std::string& instance, Wait wait) override;
   Task<void> close() override;
 
  private:

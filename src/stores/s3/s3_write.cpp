@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/limits.hpp"
 #include "stores/s3/crc32c.hpp"
 #include "stores/s3/s3_store_impl.hpp"
+#include "stores/store_checks.hpp"
 #include "unum/task_group.hpp"
 
 namespace unum::s3 {
@@ -14,6 +16,9 @@ constexpr std::array<std::string_view, 3> kInTheWay = {"OperationAborted",
                                                        "ConditionalRequestConflict", "409"};
 // Keys of one DeleteObjects, S3's limit.
 constexpr std::size_t kKeysOfOneDelete = 1000;
+// In its place: it is an object of its own.
+constexpr std::string_view kKeptBeside = "beside";
+constexpr std::array<std::string_view, 1> kNotFound = {"404"};
 // How often keys are tried again that S3 was too busy to remove; more often while the store's
 // patience lasts.
 constexpr int kDeletesMax = 4;
@@ -37,12 +42,14 @@ Task<void> S3Store::pause(std::chrono::milliseconds time, Wait wait) {
 /// Writes in one request. Empty: written; else the code of a lost write.
 Task<std::string> S3Store::put_object(const Target& target, std::string_view value, bool if_absent,
                                       Wait wait) {
-  const std::array<std::string, 2> headers = {
-      "x-amz-checksum-crc32c: " + crc32c_text(crc32c(value)), "if-none-match: *"};
+  std::array<std::string, 3> headers = {"x-amz-checksum-crc32c: " + crc32c_text(crc32c(value))};
+  std::size_t count = 1;
+  if (if_absent) headers[count++] = "if-none-match: *";
+  if (target.keeps()) headers[count++] = target.kept_header();
   aws::Call call;
   call.method = http::Method::put;
   call.path = target.path();
-  call.headers = std::span(headers).first(if_absent ? 2 : 1);
+  call.headers = std::span(headers).first(count);
   call.body = value;
   call.signing = aws::Signing::query;
   call.unsigned_payload = true;
@@ -74,6 +81,16 @@ Task<WriteResult> S3Store::create(const SessionContext& context, const ItemId& i
   }
   Target target(targets_);
   name_item(target, "PutObject", context.session(), item.name, item.kind);
+  const std::string& kept = context.redelivery();
+  if (item.kind == ItemKind::outcome) {
+    const bool fits = kept.size() <= kRedeliveryBytesAlong;
+    target.keep(fits ? kept : kKeptBeside);
+    if (!fits) {
+      // Written first: whoever finds the outcome finds it, too.
+      const ItemId beside{item.name, ItemKind::garbage};
+      co_await put(context, beside, kept, wait);
+    }
+  }
   for (int race = 0; race < kRacesMax; ++race) {
     std::string lost;
     if (value.size() < kPartsFromBytes) {
@@ -114,9 +131,40 @@ Task<void> S3Store::put(const SessionContext& context, const ItemId& item, std::
 
 // --- Removing -----------------------------------------------------------------------------------
 
+Task<void> S3Store::collect(const SessionContext& context, std::span<const std::string> instances,
+                            std::span<const ItemId> items, Wait wait) {
+  co_await put_tombstones(*this, context, instances, wait);
+  std::vector<ItemId> removed(items.begin(), items.end());
+  if (!items.empty() || instances.size() > 1) {
+    // What was too long for their metadata, in one request with the others.
+    for (const std::string& name : instances) removed.push_back({name, ItemKind::garbage});
+  }
+  if (!removed.empty()) co_await remove(context, removed, wait);
+}
+
+/// In the metadata of the outcome; where it was too long for that, an object of its own.
+Task<std::optional<std::string>> S3Store::redelivery_of(const SessionContext& context,
+                                                        const std::string& instance, Wait wait) {
+  Target target(targets_);
+  name_item(target, "HeadObject", context.session(), instance, ItemKind::outcome);
+  aws::Call call;
+  call.method = http::Method::head;
+  call.path = target.path();
+  call.signing = aws::Signing::query;
+  call.expected = kNotFound;
+  call.what = target.what();
+  const aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
+  if (!answer.error_code.empty()) co_return std::nullopt;
+  std::string kept(answer.response.header(Target::kKeptHeader));
+  if (kept.empty()) co_return std::nullopt;
+  if (kept != kKeptBeside) co_return kept;
+  const ItemId beside{instance, ItemKind::garbage};
+  co_return co_await get(context, beside, wait);
+}
+
 Task<void> S3Store::remove(const SessionContext& context, std::span<const ItemId> items,
                            Wait wait) {
-  fan_in_.forget();
+  fan_in_.forget(items);
   std::vector<std::string> keys;
   keys.reserve(items.size());
   for (const ItemId& item : items) {

@@ -129,13 +129,14 @@ TEST_CASE("request bodies are JSON", "[dynamodb]") {
   mark.record = "{}";
   mark.size = 100;
   mark.expires_at = 7;
+  const std::vector<BatchWrite> writes = {{"s/a"}, {"s/b", item.text()}};
   for (const std::string& body :
        {put_item_body("t", item, Condition::absent, true),
         put_item_body("t", item, Condition::none, true),
         put_item_body("t", item, Condition::impossible, false), get_item_body("t", "k", true),
         batch_get_body("t", keys, Projection::values, true),
         batch_get_body("t", keys, Projection::key, false),
-        batch_get_body("t", keys, Projection::listing, true), batch_delete_body("t", keys),
+        batch_get_body("t", keys, Projection::listing, true), batch_write_body("t", writes),
         delete_node_body("t", "k", 5), scan_body("t", "s/", {1, 4}, "after"),
         scan_body("t", "", {0, 1}, ""), mark_body("t", mark),
         set_value_body("t", "k", values, true), set_value_body("t", "k", values, false),
@@ -183,10 +184,11 @@ TEST_CASE("responses are read whatever the order of their fields", "[dynamodb]")
   CHECK(node.size == 70);
   CHECK_FALSE(node.has_value());
 
-  body = R"({"UnprocessedItems":{"t":[{"DeleteRequest":{"Key":{"Name":{"S":"s/x"}}}}]}})";
+  body = R"({"UnprocessedItems":{"t":[{"DeleteRequest":{"Key":{"Name":{"S":"s/x"}}}},)"
+         R"({"PutRequest":{"Item":{"Bytes":{"N":"1"},"Name":{"S":"s/z"},"User":{"S":"~"}}}}]}})";
   left.clear();
-  parser.batch_delete(body, left);
-  CHECK(left == std::vector<std::string>{"s/x"});
+  parser.batch_write(body, left);
+  CHECK(left == std::vector<std::string>{"s/x", "s/z"});
 
   body = R"({"Items":[{"Name":{"S":"s/y"}}],"Count":1,"LastEvaluatedKey":{"Name":{"S":"s/y"}}})";
   CHECK(parser.scan(body, [](Item&) {}) == "s/y");
