@@ -91,7 +91,7 @@ Task<void> LocalHost::deliver_listed() {
 }
 
 /// Whether a fan-in that another run of the session went on from is behind it.
-Task<bool> LocalHost::went_on_elsewhere(const std::string& aggregator, FanInRecord& record) {
+Task<bool> LocalHost::went_on_elsewhere(const std::string& aggregator, KnownFanIn& record) {
   if (!collection_.on) co_return false;
   const Wait wait = store_wait();
   const SessionContext context = session_context(session_);

@@ -248,7 +248,7 @@ void LocalHost::record(const Delivery& delivery, StepReport report) {
 }
 
 void LocalHost::record_fan_in(const StepReport& report, const FanInReport& fan_in) {
-  FanInRecord& known = fan_ins_[fan_in.aggregator];
+  KnownFanIn& known = fan_ins_[fan_in.aggregator];
   known.taken |= fan_in.status == FanInState::Status::taken;
   std::string digest = fan_in.set->digest();
   if (known.set == nullptr) {
@@ -395,7 +395,7 @@ void LocalHost::link() {
 }
 
 /// Whether this run has invoked the aggregator on account of this fan-in.
-bool LocalHost::went_on(const std::string& aggregator, const FanInRecord& record) const {
+bool LocalHost::went_on(const std::string& aggregator, const KnownFanIn& record) const {
   if (record.went_on_before) return true;
   const auto origin = origins_.find(aggregator);
   return origin != origins_.end() && origin->second == fan_in_origin(*record.set);
@@ -445,7 +445,7 @@ Task<void> LocalHost::report_incomplete() {
   }
 }
 
-std::string LocalHost::describe_missing(const FanInRecord& record, const std::string& name) const {
+std::string LocalHost::describe_missing(const KnownFanIn& record, const std::string& name) const {
   if (record.blocked_by.empty()) return name;
   const auto blocked = record.blocked_by.find(name);
   if (blocked == record.blocked_by.end()) return name + " (never ran)";

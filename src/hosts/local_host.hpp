@@ -80,7 +80,7 @@ class LocalHost final : private Invoker {
     int retry_attempt = 1;  ///< Attempt of `Retry`.
   };
   /// A fan-in that is to happen, as those that take part told of it.
-  struct FanInRecord {
+  struct KnownFanIn {
     std::shared_ptr<const FanInSet> set;
     std::string digest;
     bool taken = false;  ///< Complete, but the claim is another delivery's.
@@ -134,16 +134,16 @@ class LocalHost final : private Invoker {
   Task<void> sweep();
   Task<void> deliver_listed();
   Task<void> drop_collected_results();
-  Task<bool> went_on_elsewhere(const std::string& aggregator, FanInRecord& record);
+  Task<bool> went_on_elsewhere(const std::string& aggregator, KnownFanIn& record);
   void note_tombstone(const std::string& instance);
   void record_collected(const StepReport& report);
   void link();
   bool has_failed() const noexcept { return !failures_.empty() || !second_ways_.empty(); }
-  bool went_on(const std::string& aggregator, const FanInRecord& record) const;
+  bool went_on(const std::string& aggregator, const KnownFanIn& record) const;
   void drop_contributors();
   Task<std::vector<std::string>> stalled_fan_ins();
   Task<void> report_incomplete();
-  std::string describe_missing(const FanInRecord& record, const std::string& name) const;
+  std::string describe_missing(const KnownFanIn& record, const std::string& name) const;
   void report_second_ways();
   std::string readable_origin(const std::string& instance, const std::string& origin) const;
   RunResult conclude();
@@ -175,7 +175,7 @@ class LocalHost final : private Invoker {
   std::exception_ptr abort_error_;
   std::unordered_map<std::string, std::string>
       origins_;  ///< Of every instance delivered in this run; empty: the way in is not known yet.
-  std::unordered_map<std::string, FanInRecord> fan_ins_;
+  std::unordered_map<std::string, KnownFanIn> fan_ins_;
   std::map<std::string, FinalCandidate> finals_;
   std::vector<RunFailure> failures_;
   std::vector<SecondWay> second_ways_;

@@ -122,7 +122,7 @@ void LocalHost::record_blocked(const Delivery& failed) {
     return found == functions_.end() ? nullptr : &found->second.function.ir();
   };
   for (BlockedFanIn& fan_in : fan_ins_behind(failed.entry->function.ir(), payload.frames, ir_of)) {
-    FanInRecord& record = fan_ins_[fan_in.aggregator];
+    KnownFanIn& record = fan_ins_[fan_in.aggregator];
     record.blocked_by.emplace(std::move(fan_in.contributor), failed.instance);
     if (record.set != nullptr) continue;
     record.digest = fan_in.list->digest();

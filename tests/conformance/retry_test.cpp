@@ -232,3 +232,65 @@ TEST_CASE("the local host waits for its delays and finds them again, on each sto
   CHECK(attempts == std::vector<int>{1, 2});
   CHECK_FALSE(reactor.run(store.get(context, kept)));
 }
+
+TEST_CASE("case 44: an entry without a session keeps the one it made, on each store") {
+  ON_EACH_STORE();
+  std::vector<int> attempts;
+  NativeApp app;
+  add_functions(app, attempts);
+  Platform platform;
+  Runtime runtime(store, platform);
+  const json::View input = validate_payload(kInput);
+  const StepReport first = reactor.run(runtime.step(app.function("S"), input, app));
+  CHECK(first.status == StepReport::Status::will_retry);
+  REQUIRE(platform.queue.size() == 1);
+  const json::View again = validate_payload(platform.queue[0].payload);
+  const StepReport second = reactor.run(runtime.step(app.function("S"), again, app));
+  CHECK(second.status == StepReport::Status::caught);
+  CHECK(second.session == first.session);
+  CHECK(attempts == std::vector<int>{1, 2});
+  const SessionContext made = session_context(first.session);
+  const ItemId outcome{"S", ItemKind::outcome};
+  CHECK(reactor.run(store.get(made, outcome)).has_value());
+}
+
+TEST_CASE("case 46: results above a payload's and an item's limit are sent by reference and kept") {
+  ON_EACH_STORE();
+  // Of a host that takes messages of 2 KB; DynamoDB's items end at 400 KB, Redis' parts at 256.
+  struct SmallMessages final : Invoker {
+    Task<void> invoke(Invocation invocation, Wait) override {
+      payloads.push_back(std::move(invocation.payload).text());
+      co_return;
+    }
+    std::size_t payload_bytes_max() const noexcept override { return 2048; }
+    std::vector<std::string> payloads;
+  } platform;
+  NativeApp app;
+  const std::string element = '"' + std::string(900 * 1024, 'e') + '"';
+  const std::string list = "[" + element + ",1," + element + "]";
+  app.add(R"({"Name": "S", "Start": true, "Next": [{"Name": "C", "InputType": "Scalar"},
+                                                   {"Name": "F", "InputType": "Map"}]})",
+          [&](const UserCall&) { return list; });
+  std::vector<std::string> inputs;
+  for (const char* ir : {R"({"Name": "C"})", R"({"Name": "F"})"}) {
+    app.add(ir, [&](const UserCall& call) {
+      inputs.emplace_back(call.input.text());
+      return std::string("0");
+    });
+  }
+  std::vector<Function> functions =
+      link_functions({app.function("S"), app.function("C"), app.function("F")});
+  Runtime runtime(store, platform);
+  const json::Text first = entry_payload("0", context.session());
+  const StepReport report = reactor.run(runtime.step(functions[0], first, app));
+  CHECK(report.invocations == 4);
+  REQUIRE(platform.payloads.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(platform.payloads[i].size() <= 2048);
+    const json::View payload = validate_payload(platform.payloads[i]);
+    const Function& function = functions[i == 0 ? 1 : 2];
+    const StepReport child = reactor.run(runtime.step(function, payload, app));
+    CHECK(child.status == StepReport::Status::succeeded);
+  }
+  CHECK(inputs == std::vector<std::string>{list, element, "1", element});
+}
