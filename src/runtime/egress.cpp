@@ -101,7 +101,7 @@ Task<bool> Runtime::Step::commit(const Plan& plan, std::string_view outcome) {
   const std::vector<FanIn> fan_ins = fan_ins_of(plan);
   waits_for("the store: its outcome to be written");
   std::optional<SessionContext> kept;
-  if (report.collects) kept = to_be_kept(plan);
+  if (report.collects) kept = context.with_redelivery(beside_outcome(plan));
   CommitResult written = co_await store().commit(kept ? *kept : context, outcome, fan_ins, wait);
   report.has_outcome = true;
   if (written.write.status == WriteResult::Status::already_there &&

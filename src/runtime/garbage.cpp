@@ -48,15 +48,15 @@ Task<void> Runtime::Step::begin_collecting(std::optional<std::string>& outcome) 
   }
 }
 
-/// The context under which the outcome is created: with what a redelivery needs beside it.
-SessionContext Runtime::Step::to_be_kept(const Plan& plan) const {
-  Redelivery redelivery{payload.frames, {}, {}};
-  if (payload.gc) redelivery.collectable = collectable;
-  // Only aggregators ask for it.
-  if (!plan.fan_ins.empty() && !has_unknown_readers(ir(), payload.frames)) {
-    redelivery.readers = readers_of(plan);
-  }
-  return context.with_redelivery(to_json(redelivery));
+/// What stands beside the outcome, for a redelivery.
+const std::string& Runtime::Step::beside_outcome(const Plan& plan) {
+  if (!beside.empty()) return beside;
+  // Only aggregators ask for the readers.
+  NameList readers;
+  const bool asked_for = !plan.fan_ins.empty() && !has_unknown_readers(ir(), payload.frames);
+  if (asked_for) readers = readers_of(plan);
+  beside = redelivery_text(payload.frames, payload.gc, asked_for ? &readers : nullptr);
+  return beside;
 }
 
 /// What the children of this plan are told, and who collects this instance's parent.
@@ -69,14 +69,18 @@ void Runtime::Step::prepare_collecting(const Plan& plan) {
     gc_of_children = to_json(for_children);
     return;
   }
-  if (!has_unknown_readers(ir(), payload.frames)) {
+  const bool stands_in =
+      std::any_of(plan.fan_ins.begin(), plan.fan_ins.end(),
+                  [](const PlannedFanIn& fan_in) { return fan_in.place == FanIn::kNoPlace; });
+  const bool has_children = !plan.children.empty() || stands_in;
+  if (has_children && !has_unknown_readers(ir(), payload.frames)) {
     for_children.parent = report.instance;
-    for_children.beside = to_be_kept(plan).redelivery().size() > kRedeliveryBytesAlong;
+    for_children.beside = beside_outcome(plan).size() > kRedeliveryBytesAlong;
     if (plan.children.size() > 1 || !plan.fan_ins.empty()) {
       for_children.readers = readers_of(plan);
     }
   }
-  gc_of_children = to_json(for_children);
+  if (has_children) gc_of_children = to_json(for_children);
   // A fan-in over just the parent's children is complete when the parent is to be collected; then
   // its aggregator does it, and n children need not look for each other once more.
   left_to_aggregator =

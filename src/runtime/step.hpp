@@ -32,6 +32,7 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   Collectable collectable{};          ///< What its payload says.
   Collectable for_children{};         ///< The same of its children's payloads,
   std::string gc_of_children{};       ///< and as text; empty: none.
+  std::string beside{};               ///< Stands beside the outcome.
   bool left_to_aggregator = false;    ///< Whoever collects this instance collects its parent, too.
 
   log::About about() const { return {report.session, report.instance}; }
@@ -67,7 +68,7 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   bool is_session_entry() const { return ir().start && payload.frames.empty(); }
   bool may_collect() const { return payload.gc.has_value() || is_session_entry(); }
   Task<void> begin_collecting(std::optional<std::string>& outcome);
-  SessionContext to_be_kept(const Plan& plan) const;
+  const std::string& beside_outcome(const Plan& plan);
   void prepare_collecting(const Plan& plan);
   std::string gc_of_aggregator(const PlannedFanIn& fan_in, const NameList& list) const;
   Task<void> collect();

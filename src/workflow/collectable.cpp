@@ -91,17 +91,19 @@ bool has_unknown_readers(const FunctionIr& function, const Frames& frames) {
   return function.named_in_values && !frames.empty() && frames.front().type == FrameType::loop;
 }
 
-std::string to_json(const Redelivery& redelivery) {
+std::string redelivery_text(std::span<const Frame> frames, std::optional<json::View> gc,
+                            const NameList* readers) {
   std::string out = "{";
-  if (!redelivery.frames.empty()) {
+  out.reserve(64 + frames.size() * 64 + (gc ? gc->size() : 0));
+  if (!frames.empty()) {
     out += "\"Fan-out\":";
-    append_fan_out(out, redelivery.frames);
+    append_fan_out(out, frames);
   }
-  if (redelivery.collectable) {
+  if (gc) {
     out += out.size() > 1 ? ",\"GC\":" : "\"GC\":";
-    out += to_json(*redelivery.collectable);
+    out += gc->text();
   }
-  if (redelivery.readers) append_list(out, "Readers", *redelivery.readers);
+  if (readers != nullptr) append_list(out, "Readers", *readers);
   return out += '}';
 }
 

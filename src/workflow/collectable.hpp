@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -44,7 +45,9 @@ struct Redelivery {
   std::optional<Collectable> collectable;
   std::optional<NameList> readers;  ///< Absent: nobody but its children, or not all are known.
 };
-std::string to_json(const Redelivery& redelivery);
+/// The same as text. `gc` of the instance's payload, `readers` or null.
+std::string redelivery_text(std::span<const Frame> frames, std::optional<json::View> gc,
+                            const NameList* readers);
 /// Throws `corrupt` for text that is none.
 Redelivery parse_redelivery(std::string_view kept, std::string_view instance);
 
