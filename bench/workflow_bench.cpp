@@ -83,8 +83,18 @@ constexpr const char* kBranch = R"({"Name": "F", "Next": {"Name": "A",
     "InputType": {"Fan-in": {"Values": ["F-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]}})";
 constexpr const char* kEnd = R"({"Name": "A"})";
 
-void add_map_and_fan_in(LocalHost& host, UserCode& code) {
-  for (const char* ir : {kMap, kBranch, kEnd}) host.add(Function::parse(ir, "bench"), code);
+/// The same with lists for failures that do not happen.
+constexpr const char* kBranchThatCatches = R"({"Name": "F", "Next": {"Name": "A",
+    "InputType": {"Fan-in": {"Values": ["F-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]},
+    "Retry": [{"ErrorEquals": ["Busy"], "MaxAttempts": 5}, {"ErrorEquals": ["States.ALL"]}],
+    "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}]})";
+constexpr const char* kCatcher = R"({"Name": "C"})";
+
+void add_map_and_fan_in(LocalHost& host, UserCode& code, bool catches = false) {
+  for (const char* ir : {kMap, catches ? kBranchThatCatches : kBranch, kEnd}) {
+    host.add(Function::parse(ir, "bench"), code);
+  }
+  if (catches) host.add(Function::parse(kCatcher, "bench"), code);
 }
 
 std::string numbers(std::int64_t count) {
@@ -146,13 +156,12 @@ BENCHMARK(native_transition)->Unit(benchmark::kMillisecond);
 
 /// A map and its fan-in of native functions on a store of its own.
 struct NativeFanIn {
-  NativeFanIn(const std::string& type, bool durable, bool collects = false)
-      : NativeFanIn(type, "", durable, collects) {}
   /// `name` of the store; empty: in a directory of its own.
-  NativeFanIn(const std::string& type, const std::string& name, bool durable, bool collects)
+  NativeFanIn(const std::string& type, const std::string& name, bool durable, bool collects,
+              bool catches = false)
       : store(reactor, type, name.empty() ? directory.path() : name, durable),
         host(reactor, *store.store, options(collects)) {
-    add_map_and_fan_in(host, code);
+    add_map_and_fan_in(host, code, catches);
   }
   static LocalHostOptions options(bool collects) {
     LocalHostOptions options;
@@ -169,8 +178,11 @@ struct NativeFanIn {
   LocalHost host;
 };
 
-void native_fan_in(benchmark::State& state, const char* type, bool durable, bool collects) {
-  NativeFanIn workflow(type, durable, collects);
+/// What a branch does besides.
+enum class Extra { none, collects, catches };
+
+void native_fan_in(benchmark::State& state, const char* type, bool durable, Extra extra) {
+  NativeFanIn workflow(type, "", durable, extra == Extra::collects, extra == Extra::catches);
   const std::int64_t width = tiny() ? 10 : state.range(0);
   const std::string input = numbers(width);
   for (auto _ : state) workflow.run(input);
@@ -179,23 +191,28 @@ void native_fan_in(benchmark::State& state, const char* type, bool durable, bool
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
   state.counters["peak_MB"] = peak_megabytes();
 }
-BENCHMARK_CAPTURE(native_fan_in, memory, "memory", false, false)
+BENCHMARK_CAPTURE(native_fan_in, memory, "memory", false, Extra::none)
     ->Arg(100)
     ->Arg(1000)
     ->Arg(10000)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(native_fan_in, memory_collected, "memory", false, true)
+BENCHMARK_CAPTURE(native_fan_in, memory_collected, "memory", false, Extra::collects)
+    ->Arg(1000)
+    ->Arg(10000)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(native_fan_in, memory_catching, "memory", false, Extra::catches)
+    ->Arg(1000)
+    ->Arg(10000)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(native_fan_in, fs_durable_collected, "fs", true, Extra::collects)
     ->Arg(1000)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(native_fan_in, fs_durable_collected, "fs", true, true)
-    ->Arg(1000)
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(native_fan_in, fs_not_durable, "fs", false, false)
+BENCHMARK_CAPTURE(native_fan_in, fs_not_durable, "fs", false, Extra::none)
     ->Arg(100)
     ->Arg(1000)
     ->Arg(10000)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(native_fan_in, fs_durable, "fs", true, false)
+BENCHMARK_CAPTURE(native_fan_in, fs_durable, "fs", true, Extra::none)
     ->Arg(100)
     ->Arg(1000)
     ->Arg(10000)
