@@ -88,8 +88,12 @@ class OrderStore final : public ForwardingStore {
   }
   Task<std::optional<std::string>> redelivery_of(const SessionContext& context,
                                                  const std::string& instance, Wait wait) override {
-    if (interleave_) return Store::redelivery_of(context, instance, wait);
-    return inner().redelivery_of(context, instance, wait);
+    const ItemId beside{instance, ItemKind::garbage};
+    co_await turn(context, "get", beside);
+    const Scheduler::Moving moving(*scheduler_);
+    std::optional<std::string> kept = co_await inner().redelivery_of(context, instance, wait);
+    pass();
+    co_return kept;
   }
   Task<std::vector<ListedItem>> list(const SessionContext& context, Wait wait) override {
     const Scheduler::Moving moving(*scheduler_);
