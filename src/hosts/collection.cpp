@@ -21,7 +21,6 @@ void LocalHost::record_collected(const StepReport& report) {
   if (!report.collects) return;
   collection_.on = true;
   collection_.look_again |= report.instance == entry_->function.name() && report.adopted;
-  collection_.failed |= !report.collection_error.empty();
   if (report.has_outcome) collection_.outcomes.insert(report.instance);
   if (report.was_collected) note_tombstone(report.instance);
   for (const std::string& name : report.collected) {

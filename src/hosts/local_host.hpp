@@ -191,7 +191,6 @@ class LocalHost final : private Invoker {
     std::set<std::string> fan_ins;              ///< Aggregators whose state is removed already,
     std::set<std::string> claimed_again;  ///< and those that were invoked once more, maybe since.
     std::vector<ItemId> items;            ///< Listed, to be removed.
-    bool failed = false;                  ///< Some step could not collect.
   };
   Collection collection_;
 };

@@ -4,7 +4,7 @@ import json
 import os
 import unittest
 
-from harness import (DONE, USAGE, AppTest, Function, each, fan_in, outcomes, session_directory,
+from harness import (DONE, FAILED, USAGE, AppTest, Function, each, fan_in, outcomes, scalar, session_directory,
                      stored_files)
 
 SPLIT = "def lambda_handler(event, context):\n    return [11, 12, 13]\n"
@@ -46,6 +46,21 @@ class Garbage(AppTest):
                           **{name: "collected" for name in tombstones}},
                          {each["instance"]: each["state"] for each in shown["instances"]
                           if each["state"] != "waiting"})
+
+    def test_what_a_failure_keeps_waiting_is_shown_behind_tombstones(self):
+        application = self.application({
+            "Begin": Function(next=scalar("Split")),
+            "Split": Function(SPLIT, each("Work")),
+            "Work": Function("def lambda_handler(event, context):\n"
+                             "    if event == 12:\n        raise ValueError('no')\n    return event\n",
+                             fan_in("Join", ["Work-unumIndex-*"])),
+            "Join": Function(),
+        }, GC=True)
+        self.unum("run", application, "--session", "s", code=FAILED)
+        shown = json.loads(self.unum("inspect", "s", application, "--json", code=DONE).out)
+        self.assertEqual({"Begin": "collected", "Split": "done", "Work-unumIndex-0": "done",
+                          "Work-unumIndex-1": "failed", "Work-unumIndex-2": "done", "Join": "blocked"},
+                         {each["instance"]: each["state"] for each in shown["instances"]})
 
     def test_gc_removes_sessions_that_are_old_and_no_others(self):
         application = self.collected()

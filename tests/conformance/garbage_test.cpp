@@ -76,9 +76,11 @@ struct KeepingStore final : ForwardingStore {
 
 struct RecordingInvoker final : Invoker {
   Task<void> invoke(Invocation invocation, Wait) override {
+    functions.emplace_back(invocation.function);
     payloads.push_back(invocation.payload.text());
     co_return;
   }
+  std::vector<std::string> functions;
   std::vector<std::string> payloads;
 };
 
@@ -165,6 +167,52 @@ TEST_CASE("a chain of large values holds a few of them, on each store") {
   require_result(run(reactor, measuring, shape, context.session()), shape.result);
   CHECK(measuring.peak < 5 * kValueBytes);
   CHECK(uncollected(reactor, store, context.session()).contains("E"));
+}
+
+TEST_CASE("an outcome with many readers leaves nothing beside it, on each store") {
+  ON_EACH_STORE();
+  // Their names are longer than S3 keeps with an object.
+  constexpr int kReaders = 60;
+  NativeApp app;
+  std::string edges;
+  for (int i = 0; i < kReaders; ++i) {
+    const std::string name = fmt::format("ReaderWithALongNameNumber{}Of{}", i, kReaders);
+    edges += fmt::format(R"({{"Name": "{}", "InputType": "Scalar"}}, )", name);
+    app.add(terminal(name.c_str()));
+  }
+  edges += R"({"Name": "A", "InputType": {"Fan-in": {"Values": ["F-unumIndex-*"]}},
+               "Payload Modifiers": ["Pop"]})";
+  app.add(map_to("M", "F", R"("Start": true, )"));
+  app.add(one_of("F", edges.c_str()));
+  app.add(terminal("A"));
+  std::vector<Function> functions;
+  for (const std::string& name : app.function_names()) functions.push_back(app.function(name));
+  functions = link_functions(std::move(functions));
+
+  RecordingInvoker invoker;
+  RuntimeOptions options;
+  options.collects_garbage = true;
+  Runtime runtime(store, invoker, options);
+  const auto deliver = [&](const std::string& name, const std::string& payload) {
+    const json::View valid = validate_payload(payload);
+    for (const Function& function : functions) {
+      if (function.name() == name) return reactor.run(runtime.step(function, valid, app));
+    }
+    throw std::out_of_range(name);
+  };
+  deliver("M", entry_payload("[1]", context.session()).text());
+  deliver("F", invoker.payloads.at(0));
+  REQUIRE(invoker.functions.size() == kReaders + 2);
+  // The aggregator first: the last of the others then collects F, and has nothing else to remove.
+  for (std::size_t i = invoker.functions.size(); i-- > 1;) {
+    const StepReport report = deliver(invoker.functions[i], invoker.payloads[i]);
+    CHECK(report.collection_error.empty());
+    CHECK(report.collected ==
+          (i > 1 ? std::vector<std::string>{} : std::vector<std::string>{"F-unumIndex-0"}));
+  }
+  for (const ListedItem& item : reactor.run(store.list(context))) {
+    CHECK(item_name(item.id.name, item.id.kind) != "F-unumIndex-0-gc");
+  }
 }
 
 TEST_CASE("case 39: an entry that invokes itself is collected, and so is any loop") {

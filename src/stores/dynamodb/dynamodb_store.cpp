@@ -26,6 +26,13 @@ constexpr std::array<std::string_view, 1> kFailedCondition = {kConditionFailed};
                   ": others remove and write it again all the time");
 }
 
+/// Where the parts of a value stand.
+void append_part_keys(const Item& item, std::vector<std::string>& keys) {
+  for (std::size_t part = 0; part < item.parts; ++part) {
+    keys.push_back(part_key(item.name, item.writer, part));
+  }
+}
+
 }  // namespace
 
 DynamoDbStore::DynamoDbStore(Reactor& reactor, aws::OpenService opened, std::string name,
@@ -232,18 +239,8 @@ Task<void> DynamoDbStore::put_all_tombstones(const SessionContext& context,
   }
   const std::vector<std::string_view> asked(keys.begin(), keys.end());
   std::vector<std::string> parts;
-  const ResponseParser::OnItem take = [&](Item& item) {
-    for (std::size_t part = 0; part < item.parts; ++part) {
-      parts.push_back(part_key(item.name, item.writer, part));
-    }
-  };
-  const std::size_t batches = (asked.size() + kKeysABatch - 1) / kKeysABatch;
-  const auto read = [&](std::size_t i) {
-    const auto from = std::span(asked).subspan(i * kKeysABatch);
-    return table_.batch_get(from.first(std::min(kKeysABatch, from.size())), Projection::listing,
-                            true, take, wait);
-  };
-  co_await for_each_bounded(batches, settings_.options.in_flight_max, read);
+  const ResponseParser::OnItem take = [&](Item& item) { append_part_keys(item, parts); };
+  co_await table_.list_keys(asked, take, wait);
   std::vector<BatchWrite> writes;
   for (std::size_t i = 0; i < keys.size(); ++i) writes.push_back({keys[i], tombstones[i]});
   co_await table_.write_all(writes, wait);
@@ -275,23 +272,15 @@ Task<void> DynamoDbStore::remove(const SessionContext& context, std::span<const 
   }
   // What belongs to the items: parts of values and nodes of trees.
   std::vector<std::string> belongings;
-  std::vector<std::string_view> batch;
   std::vector<std::string_view> all;
-  const ResponseParser::OnItem collect = [&](Item& item) {
-    for (std::size_t part = 0; part < item.parts; ++part) {
-      belongings.push_back(part_key(item.name, item.writer, part));
-    }
+  const ResponseParser::OnItem take = [&](Item& item) {
+    append_part_keys(item, belongings);
     for (std::string& node : node_keys(item.name, item.size)) {
       belongings.push_back(std::move(node));
     }
   };
-  for (std::size_t index = 0; index < keys.size(); ++index) {
-    all.push_back(keys.key(index));
-    batch.push_back(keys.key(index));
-    if (batch.size() < kKeysABatch && index + 1 < keys.size()) continue;
-    co_await table_.batch_get(batch, Projection::listing, true, collect, wait);
-    batch.clear();
-  }
+  for (std::size_t index = 0; index < keys.size(); ++index) all.push_back(keys.key(index));
+  co_await table_.list_keys(all, take, wait);
   // The items first: a value whose parts are gone would look damaged.
   co_await table_.delete_keys(all, wait);
   const std::vector<std::string_view> inner(belongings.begin(), belongings.end());

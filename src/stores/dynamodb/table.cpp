@@ -121,6 +121,17 @@ Task<void> Table::batch_get(std::span<const std::string_view> keys, Projection p
   }
 }
 
+Task<void> Table::list_keys(std::span<const std::string_view> keys,
+                            const ResponseParser::OnItem& on_item, Wait wait) {
+  const std::size_t batches = (keys.size() + kKeysABatch - 1) / kKeysABatch;
+  const auto one = [&](std::size_t i) {
+    const auto from = keys.subspan(i * kKeysABatch);
+    const auto batch = from.first(std::min(kKeysABatch, from.size()));
+    return batch_get(batch, Projection::listing, true, on_item, wait);
+  };
+  co_await for_each_bounded(batches, kBatchesAtOnce, one);
+}
+
 Task<void> Table::write_batch(std::vector<BatchWrite> writes, Wait wait) {
   Pauses pauses;
   unsigned idle_rounds = 0;

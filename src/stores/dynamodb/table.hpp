@@ -70,6 +70,9 @@ class Table {
   /// service leaves keys undone. Throws `throttled` when it leaves all of them undone too often.
   Task<void> batch_get(std::span<const std::string_view> keys, Projection projection,
                        bool consistent, const ResponseParser::OnItem& on_item, Wait wait);
+  /// Looks any number of keys up, none of them twice, for all but their values.
+  Task<void> list_keys(std::span<const std::string_view> keys,
+                       const ResponseParser::OnItem& on_item, Wait wait);
   /// Writes all, no key twice.
   Task<void> write_all(std::span<const BatchWrite> writes, Wait wait);
   /// Deletes all keys, none of them twice in `keys`.

@@ -10,7 +10,6 @@
 namespace unum::s3 {
 namespace {
 
-constexpr std::array<std::string_view, 1> kNotFound = {"404"};
 constexpr std::array<std::string_view, 1> kNoSuchUpload = {"NoSuchUpload"};
 // How long an upload that is given up may take to be removed, whatever the caller's deadline.
 constexpr std::chrono::seconds kAbortTime{5};
@@ -29,13 +28,7 @@ Task<std::string> S3Store::put_in_parts(const Target& target, std::string_view v
   if (if_absent) {
     co_await require_conditional_parts(wait);
     // An existence check is cheaper than an upload that comes too late.
-    aws::Call call;
-    call.method = http::Method::head;
-    call.path = target.path();
-    call.signing = aws::Signing::query;
-    call.expected = kNotFound;
-    call.what = target.what();
-    const aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
+    const aws::ServiceAnswer answer = co_await head(target, wait);
     if (answer.error_code.empty()) co_return "PreconditionFailed";
   }
   co_return co_await run_upload(target, value, if_absent, wait);

@@ -146,10 +146,8 @@ Task<std::vector<std::optional<std::string>>> S3Store::get_many(const SessionCon
 
 // --- Existence ----------------------------------------------------------------------------------
 
-Task<bool> S3Store::exists(const SessionContext& context, std::string_view item, ItemKind kind,
-                           Wait wait) {
-  Target target(targets_);
-  name_item(target, "HeadObject", context.session(), item, kind);
+/// What stands in an object's headers; with an error code if there is none.
+Task<aws::ServiceAnswer> S3Store::head(const Target& target, Wait wait) {
   aws::Call call;
   call.method = http::Method::head;
   call.path = target.path();
@@ -157,12 +155,18 @@ Task<bool> S3Store::exists(const SessionContext& context, std::string_view item,
   call.expected = kNotFound;
   call.may_hedge = true;
   call.what = target.what();
-  aws::ServiceAnswer answer;
   try {
-    answer = co_await aws_.service->send(call, wait);
+    co_return co_await aws_.service->send(call, wait);
   } catch (const Error& error) {
     throw_explained(error);
   }
+}
+
+Task<bool> S3Store::exists(const SessionContext& context, std::string_view item, ItemKind kind,
+                           Wait wait) {
+  Target target(targets_);
+  name_item(target, "HeadObject", context.session(), item, kind);
+  const aws::ServiceAnswer answer = co_await head(target, wait);
   co_return answer.error_code.empty();
 }
 

@@ -158,6 +158,7 @@ class S3Store final : public Store {
                                    const ErrorAnswer& refusal) const;
   Task<std::optional<std::string>> read(const Target& target, Wait wait);
   Task<void> verify(const Target& target, const http::Response& response, Wait wait);
+  Task<aws::ServiceAnswer> head(const Target& target, Wait wait);
   Task<bool> exists(const SessionContext& context, std::string_view item, ItemKind kind, Wait wait);
   Task<bool> exist_one_by_one(const SessionContext& context, std::span<const Pointer*> pointers,
                               Wait wait);

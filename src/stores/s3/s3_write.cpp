@@ -18,7 +18,6 @@ constexpr std::array<std::string_view, 3> kInTheWay = {"OperationAborted",
 constexpr std::size_t kKeysOfOneDelete = 1000;
 // In its place: it is an object of its own.
 constexpr std::string_view kKeptBeside = "beside";
-constexpr std::array<std::string_view, 1> kNotFound = {"404"};
 // How often keys are tried again that S3 was too busy to remove; more often while the store's
 // patience lasts.
 constexpr int kDeletesMax = 4;
@@ -147,13 +146,7 @@ Task<std::optional<std::string>> S3Store::redelivery_of(const SessionContext& co
                                                         const std::string& instance, Wait wait) {
   Target target(targets_);
   name_item(target, "HeadObject", context.session(), instance, ItemKind::outcome);
-  aws::Call call;
-  call.method = http::Method::head;
-  call.path = target.path();
-  call.signing = aws::Signing::query;
-  call.expected = kNotFound;
-  call.what = target.what();
-  const aws::ServiceAnswer answer = co_await aws_.service->send(call, wait);
+  const aws::ServiceAnswer answer = co_await head(target, wait);
   if (!answer.error_code.empty()) co_return std::nullopt;
   std::string kept(answer.response.header(Target::kKeptHeader));
   if (kept.empty()) co_return std::nullopt;
