@@ -153,6 +153,14 @@ inline Shape neighbours() {
   return shape;
 }
 
+inline Shape named_twice() {
+  return {"a fan-in that names an input twice",
+          map_and_fan_in(R"("F-unumIndex-*", "F-unumIndex-0")"),
+          "[1,2]",
+          "[1,2,1]",
+          {"A"}};
+}
+
 inline Shape requested_by_one() {
   Shape shape{"a fan-in that one branch asks for", {}, "[1,2,3]", "[1,2,3]", {"A"}};
   shape.app.add(map_to("M", "F", R"("Start": true, )"));
@@ -266,6 +274,7 @@ inline constexpr MakeShape kShapes[] = {
     &nested_maps,
     &ancestor_that_is_read,
     &neighbours,
+    &named_twice,
     &requested_by_one,
     &not_requested,
     &empty_map,
