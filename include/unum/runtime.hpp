@@ -64,12 +64,23 @@ class UNUM_API Invoker {
 /// whose `Retry` can ask for a longer delay than the platform can keep; names both.
 UNUM_API void check_delays(const Invoker& invoker, const Function& function);
 
+/// An event that is not held whole: pieces of text that one after the other are one JSON value.
+/// They are cut anywhere, also within a character.
+class UNUM_API InputStream {
+ public:
+  virtual ~InputStream() = default;
+  /// The next piece, never empty; nothing after the last one. One call at a time. Throws what
+  /// reading it threw: pass that on, and let the code that has the pieces before it come to
+  /// nothing. When `wait` ends, throws `timeout` or `cancelled`, and may be called again.
+  virtual Task<std::optional<std::string>> next(Wait wait) = 0;
+};
+
 /// The arguments of a call of user code. The views are valid until the call's task has ended.
 struct UserCall {
   std::string_view function;
   std::string_view instance;
   std::string_view session;
-  json::View input;              ///< The event.
+  json::View input;              ///< The event, unless it is in `input_stream`.
   std::string_view traceparent;  ///< W3C trace context; may be empty.
   /// From 1; above 1 where the code may have run for this step before: counts deliveries of this
   /// attempt and the attempts of `Retry` before it.
@@ -77,6 +88,9 @@ struct UserCall {
   /// The time limit of this call, from when the code begins to run (`TimeoutSeconds` of the
   /// function); 0: none. Beyond it, throw `timeout` with the code "States.Timeout".
   std::chrono::milliseconds timeout{0};
+  /// The event in pieces; null: it is in `input`. Only of code that `streams_input`. Need not be
+  /// read to its end.
+  InputStream* input_stream = nullptr;
 };
 
 /// The result or the failure of user code.
@@ -102,6 +116,9 @@ class UNUM_API UserCode {
  public:
   virtual ~UserCode() = default;
   virtual Task<UserResult> call(const UserCall& call, Wait wait) = 0;
+  /// Whether `call` takes UserCall::input_stream. The inputs of an aggregator are then not held all
+  /// at once where they are large.
+  virtual bool streams_input() const noexcept { return false; }
 };
 
 /// The origin of invocations of an aggregator by a fan-in over this list.
@@ -168,6 +185,9 @@ struct RuntimeOptions {
   /// Sessions that begin here are garbage-collected: outcomes that are no longer needed become
   /// tombstones. A session that has begun stays as it began.
   bool collects_garbage = false;
+  /// Bytes of an aggregator's inputs that are held at once, if its code `streams_input`: above,
+  /// they are read while it takes them. One value is always held, and the first 64.
+  std::size_t input_bytes_held_max = 16u * 1024 * 1024;
   /// If set, the first step of a session's entry function records it in the session before user
   /// code runs. Sessions of another application are refused, and so are those with results of
   /// functions whose digests differ. If not set, sessions are not checked.

@@ -36,6 +36,7 @@ class LocalHost::StoppableCode final : public UserCode {
     wait.stop = stop_;
     return code_.call(call, wait);
   }
+  bool streams_input() const noexcept override { return code_.streams_input(); }
 
  private:
   UserCode& code_;

@@ -65,19 +65,43 @@ constexpr std::string_view to_text(FanInState::Status status) {
 
 }  // namespace
 
-Task<void> Runtime::Step::run_and_commit(UserCode& code, json::View input) {
+/// If the stream breaks on a collected input, this step's own outcome is returned.
+Task<std::optional<std::string>> Runtime::Step::call_streaming(UserCode& code, const UserCall& call,
+                                                               StreamedInput& stream,
+                                                               UserResult& result) {
+  std::exception_ptr error;
+  try {
+    result = co_await code.call(call, wait);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  co_return co_await end_stream(stream, std::move(error));
+}
+
+Task<void> Runtime::Step::run_and_commit(UserCode& code, json::View input, StreamedInput* stream) {
   const UserCall call{function.name(),
                       report.instance,
                       report.session,
                       input,
                       payload.traceparent,
                       payload.retry.attempt - 1 + delivery,
-                      std::chrono::seconds(ir().timeout_seconds.value_or(0))};
+                      std::chrono::seconds(ir().timeout_seconds.value_or(0)),
+                      stream};
   waits_for("user code");
-  UserResult result = co_await code.call(call, wait);
+  UserResult result;
+  if (stream == nullptr) {
+    result = co_await code.call(call, wait);
+  } else {
+    std::optional<std::string> outcome = co_await call_streaming(code, call, *stream, result);
+    if (outcome) {
+      co_await adopt(std::move(*outcome));
+      co_return;
+    }
+  }
   report.user_code_ran = true;
   if (!result.succeeded) {
-    co_await fail(std::move(result.error), std::move(result.cause), &input);
+    co_await fail(std::move(result.error), std::move(result.cause),
+                  stream == nullptr ? &input : nullptr);
     co_return;
   }
   const json::View value = result.value;

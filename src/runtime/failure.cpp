@@ -30,7 +30,7 @@ Task<void> Runtime::Step::or_report(Task<void> work) {
   co_await report_failure();
 }
 
-/// A failure of user code or of its process. `input` is the step's, null where it was not read.
+/// A failure of user code or of its process. `input` is the step's, null where it is not held.
 Task<void> Runtime::Step::fail(std::string error, std::string cause, const json::View* input) {
   report.error = std::move(error);
   report.cause = std::move(cause);
@@ -81,14 +81,15 @@ Task<bool> Runtime::Step::try_again() {
 /// outcome is returned instead.
 Task<std::optional<std::string>> Runtime::Step::add_input(json::Text& failure,
                                                           const json::View* input) {
-  json::Text read;
+  StepInput read;
   json::View value = payload.data.value;
   if (input != nullptr) {
     value = *input;
   } else if (payload.data.shape != PayloadData::Shape::value) {
-    std::optional<std::string> outcome = co_await input_or_own_outcome(read);
+    std::optional<std::string> outcome = co_await input_or_own_outcome(read, true);
+    if (!outcome && read.stream) outcome = co_await take_whole(read);
     if (outcome) co_return outcome;
-    value = read;
+    value = read.text;
   }
   failure = failure_with_input(failure, value);
   co_return std::nullopt;

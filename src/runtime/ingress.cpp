@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/json.hpp"
+#include "base/limits.hpp"
 #include "runtime/session_owner.hpp"
 #include "runtime/step.hpp"
 #include "unum/task_group.hpp"
@@ -12,15 +13,15 @@
 namespace unum {
 namespace {
 
-json::Text array_of(const std::vector<json::View>& values) {
+json::Text array_of(const std::deque<std::string>& values) {
   std::size_t bytes = 2;
-  for (const json::View value : values) bytes += value.size() + 1;
+  for (const std::string& value : values) bytes += value.size() + 1;
   std::string out;
   out.reserve(bytes + 64);
   out += '[';
-  for (const json::View value : values) {
+  for (const std::string& value : values) {
     if (out.size() > 1) out += ',';
-    out += value.text();
+    out += value;
   }
   out += ']';
   return json::Text::trusted(std::move(out));
@@ -41,14 +42,14 @@ Task<void> Runtime::Step::run(UserCode& code) {
 }
 
 Task<void> Runtime::Step::go_on(std::optional<std::string> outcome, UserCode& code) {
-  json::Text read;
+  StepInput read;
   const bool by_value = payload.data.shape == PayloadData::Shape::value;
-  if (!outcome && !by_value) outcome = co_await input_or_own_outcome(read);
+  if (!outcome && !by_value) outcome = co_await input_or_own_outcome(read, code.streams_input());
   if (outcome) {
     co_await adopt(std::move(*outcome));
   } else {
-    const json::View input = by_value ? payload.data.value : read.view();
-    co_await run_and_commit(code, input);
+    const json::View input = by_value ? payload.data.value : read.text.view();
+    co_await run_and_commit(code, input, read.stream.get());
   }
 }
 
@@ -92,7 +93,8 @@ Task<void> Runtime::Step::keep_input() {
 
 /// Puts the input together of what the payload points to. If some of it was collected meanwhile, a
 /// duplicate of this very step is done, and its outcome is returned instead.
-Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(json::Text& input) {
+Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(StepInput& input,
+                                                                     bool may_stream) {
   const PayloadData& data = payload.data;
   if (data.source != store().type()) {
     throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
@@ -100,39 +102,68 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(json::Text&
                     std::string(data.source) + ", but this function's is of type " +
                     std::string(store().type()));
   }
-  const bool is_read = data.place && co_await read_element(input);
+  const bool is_read = data.place && co_await read_element(input.text);
   if (is_read) co_return std::nullopt;
   std::vector<Pointer> pointers;
   pointers.reserve(data.names.size());
   data.names.for_each([&](std::string_view name) { pointers.push_back(pointer(context, name)); });
   waits_for("the store: inputs,", pointers.size());
-  const std::vector<std::string> stored = co_await read_input(store(), context, pointers, wait);
-  std::vector<json::View> values;
-  values.reserve(stored.size());
-  for (std::size_t i = 0; i < stored.size(); ++i) {
-    const auto fail = [&](std::string_view code, std::string_view rest) {
-      throw Error(ErrorKind::corrupt, "runtime", code,
-                  "the input " + pointers[i].name() + " of " + report.instance + std::string(rest));
-    };
-    StoredOutcome input_outcome;
-    try {
-      input_outcome = StoredOutcome::read(stored[i], pointers[i].name());
-    } catch (const Error& error) {
-      fail(error.code(), " is not the result of a function: " + error.message());
-    }
-    if (input_outcome.kind == StoredOutcome::Kind::caught_failure) {
-      fail("Unum.NoValue", " is not the result of a function, but a failure that was caught");
-    }
-    if (input_outcome.kind == StoredOutcome::Kind::collected) {
-      std::optional<std::string> own =
-          co_await store().get(context, own_item(ItemKind::outcome), wait);
-      if (own) co_return own;
-      fail("Unum.CollectedInput", " has already been collected");
-    }
-    values.push_back(input_outcome.value);
+  const bool streams = may_stream && data.shape == PayloadData::Shape::list;
+  auto stream = std::make_unique<StreamedInput>(
+      store(), context, std::move(pointers), report.instance,
+      streams ? runtime.options_.input_bytes_held_max : StreamedInput::kHoldsAll, wait);
+  co_await stream->fill();
+  if (!stream->collected().empty()) co_return co_await outcome_in_place_of(stream->collected());
+  if (stream->is_whole()) {
+    input.text = input_of(stream->values());
+  } else {
+    input.stream = std::move(stream);
   }
-  input = input_of(values);
   co_return std::nullopt;
+}
+
+/// This step's own outcome, strongly read, since `input` was collected.
+Task<std::string> Runtime::Step::outcome_in_place_of(std::string input) {
+  std::optional<std::string> own = co_await store().get(context, own_item(ItemKind::outcome), wait);
+  if (!own) throw collected_input(input, report.instance);
+  co_return std::move(*own);
+}
+
+/// After the last use of a stream, which ended in `error`, if in any. What broke the stream counts
+/// before that; if it was a collected input, this step's own outcome is returned.
+Task<std::optional<std::string>> Runtime::Step::end_stream(StreamedInput& stream,
+                                                           std::exception_ptr error) {
+  co_await stream.close();
+  if (stream.has_failed()) {
+    if (!stream.collected().empty()) co_return co_await outcome_in_place_of(stream.collected());
+    error = stream.error();
+  }
+  if (error) std::rethrow_exception(error);
+  co_return std::nullopt;
+}
+
+/// Makes a text of a stream, or returns this step's own outcome, as above.
+Task<std::optional<std::string>> Runtime::Step::take_whole(StepInput& input) {
+  std::string text;
+  std::exception_ptr error;
+  try {
+    while (true) {
+      std::optional<std::string> piece = co_await input.stream->next(wait);
+      if (!piece) break;
+      if (piece->size() > kValueBytesMax - text.size()) {
+        throw Error(ErrorKind::exhausted, "payload", "Unum.InputTooLarge",
+                    "the input of " + report.instance + " cannot be kept beside its failure (" +
+                        "ResultPath): it has more than " + std::to_string(kValueBytesMax) +
+                        " bytes, which is the limit of a value");
+      }
+      text += *piece;
+    }
+  } catch (...) {
+    error = std::current_exception();
+  }
+  std::optional<std::string> outcome = co_await end_stream(*input.stream, std::move(error));
+  if (!outcome) input.text = json::Text::trusted(std::move(text));
+  co_return outcome;
 }
 
 /// Reads no more than the element, from where the payload says that it stands. False if there is no
@@ -152,10 +183,10 @@ Task<bool> Runtime::Step::read_element(json::Text& input) {
   co_return true;
 }
 
-json::Text Runtime::Step::input_of(const std::vector<json::View>& values) const {
+json::Text Runtime::Step::input_of(const std::deque<std::string>& values) const {
   const PayloadData& data = payload.data;
   if (data.shape == PayloadData::Shape::list) return array_of(values);
-  const json::View value = values.front();
+  const json::View value = json::View::trusted(values.front());
   if (data.shape == PayloadData::Shape::single) return json::Text(value);
   std::size_t count = 0;
   if (json::type_of(value) == json::Type::array) {

@@ -2,6 +2,9 @@
 // in ingress.cpp (session, input), egress.cpp (checkpoint, edges), failure.cpp and garbage.cpp.
 #pragma once
 
+#include <deque>
+#include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +12,7 @@
 
 #include "base/activity.hpp"
 #include "base/log.hpp"
+#include "runtime/streamed_input.hpp"
 #include "unum/runtime.hpp"
 #include "workflow/collectable.hpp"
 #include "workflow/ir.hpp"
@@ -16,6 +20,12 @@
 #include "workflow/plan.hpp"
 
 namespace unum {
+
+/// What user code is given: a text, or, where that would be too large to hold, a stream.
+struct StepInput {
+  json::Text text{};
+  std::unique_ptr<StreamedInput> stream{};
+};
 
 /// The state of one step; lives in the frame of the call that runs it. Of a public class, and no
 /// business of the shared library's users.
@@ -48,10 +58,15 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   Task<void> or_report(Task<void> work);
   Task<void> begin_session();
   Task<void> keep_input();
-  Task<std::optional<std::string>> input_or_own_outcome(json::Text& input);
+  Task<std::optional<std::string>> input_or_own_outcome(StepInput& input, bool may_stream);
   Task<bool> read_element(json::Text& input);
-  json::Text input_of(const std::vector<json::View>& values) const;
-  Task<void> run_and_commit(UserCode& code, json::View input);
+  Task<std::string> outcome_in_place_of(std::string input);
+  json::Text input_of(const std::deque<std::string>& values) const;
+  Task<std::optional<std::string>> end_stream(StreamedInput& stream, std::exception_ptr error);
+  Task<std::optional<std::string>> take_whole(StepInput& input);
+  Task<void> run_and_commit(UserCode& code, json::View input, StreamedInput* stream);
+  Task<std::optional<std::string>> call_streaming(UserCode& code, const UserCall& call,
+                                                  StreamedInput& stream, UserResult& result);
   Task<bool> commit(const Plan& plan, std::string_view outcome);
   Task<void> adopt(std::string stored);
   Task<void> follow(const Plan& plan, std::vector<FanInState> states);

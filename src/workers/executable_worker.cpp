@@ -9,12 +9,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <exception>
 
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "reactor/process.hpp"
 #include "unum/error.hpp"
 #include "unum/task_group.hpp"
+#include "workers/call_time.hpp"
 #include "workers/shortage.hpp"
 #include "workers/worker_output.hpp"
 #include "workers/worker_process.hpp"
@@ -55,13 +57,19 @@ class Run {
 
   /// Ends when the process has ended and all that it wrote was read. Nothing if the wait ended
   /// first.
-  Task<std::optional<ExitStatus>> finish(Wait wait) {
+  Task<std::optional<ExitStatus>> finish(Wait wait, std::chrono::milliseconds time) {
+    StopSource exit(wait.stop);
     TaskGroup beside;
-    beside.spawn(write_input());
+    if (call_.input_stream == nullptr) {
+      beside.spawn(write_input());
+    } else {
+      beside.spawn(write_pieces(exit, wait.deadline, time));
+    }
     beside.spawn(read_output());
     beside.spawn(read_errors());
-    std::optional<ExitStatus> status = co_await process_.wait_exit(reactor_, wait);
-    if (!status) co_return co_await give_up(beside);
+    const Wait until{wait.deadline, exit.token()};
+    std::optional<ExitStatus> status = co_await process_.wait_exit(reactor_, until);
+    if (!status || input_error_) co_return co_await give_up(beside);
     stop_.request("ended");
     co_await beside.drain();
     // What it wrote last; what descendants of its own still write is nobody's.
@@ -79,6 +87,8 @@ class Run {
 
   const std::string& result() const noexcept { return result_; }
   bool too_large() const noexcept { return too_large_; }
+  /// What reading its input threw, which has then not ended for it.
+  const std::exception_ptr& input_error() const noexcept { return input_error_; }
   std::string_view error_tail() const { return json::trim(errors_.tail()); }
 
  private:
@@ -89,19 +99,49 @@ class Run {
   }
 
   Task<void> write_input() {
-    std::string_view left = call_.input;
+    co_await write(call_.input, kNoDeadline);
+    input_.reset();  // end of file
+  }
+
+  /// False if the program does not read it: it need not.
+  Task<bool> write(std::string_view left, Deadline end) {
     while (!left.empty()) {
       const ssize_t count = ::write(input_.get(), left.data(), left.size());
       if (count > 0) {
         left.remove_prefix(static_cast<std::size_t>(count));
       } else if (errno == EAGAIN) {
-        if (co_await reactor_.poll(input_.get(), POLLOUT, Wait{kNoDeadline, stop_.token()}) < 0)
-          break;
+        const int ready = co_await reactor_.poll(input_.get(), POLLOUT, Wait{end, stop_.token()});
+        if (ready < 0) co_return false;
       } else if (errno != EINTR) {
-        break;  // a program need not read its input
+        co_return false;
       }
     }
-    input_.reset();  // end of file
+    co_return true;
+  }
+
+  /// Requests `exit` when the call's time is over, or if its input cannot be read.
+  Task<void> write_pieces(StopSource& exit, Deadline deadline, std::chrono::milliseconds limit) {
+    CallTime time(reactor_, limit);
+    try {
+      for (bool reads = true; reads;) {
+        time.stand_still();
+        std::optional<std::string> piece =
+            co_await call_.input_stream->next(Wait{deadline, stop_.token()});
+        time.go_on();
+        if (!piece) {
+          input_.reset();  // end of file, which it must see of nothing less
+          break;
+        }
+        reads = co_await write(*piece, time.end());
+      }
+    } catch (...) {
+      if (stop_.requested() || deadline <= reactor_.now()) co_return;
+      input_error_ = std::current_exception();
+      exit.request("its input cannot be read");
+      co_return;
+    }
+    const bool is_over = co_await reactor_.sleep_until(time.end(), stop_.token());
+    if (is_over) exit.request("its time is over");
   }
 
   /// Whether a pipe has come to its end: it was told readable, had nothing, and its last writer has
@@ -156,6 +196,7 @@ class Run {
   Descriptor error_output_;
   std::string result_;
   bool too_large_ = false;
+  std::exception_ptr input_error_;
   StopSource stop_;
 };
 
@@ -193,7 +234,10 @@ Task<UserResult> run_executable(Reactor& reactor, const FunctionCode& code,
   const std::string who(call.instance.empty() ? call.function : call.instance);
   Deadline deadline = wait.deadline;
   const std::chrono::milliseconds time = time_of_call(code, call);
-  if (time.count() > 0) deadline = std::min(deadline, reactor.now() + time);
+  // An event in pieces has a clock of its own.
+  if (time.count() > 0 && call.input_stream == nullptr) {
+    deadline = std::min(deadline, reactor.now() + time);
+  }
   Run run(reactor, call, sink);
   std::optional<UserResult> unfit;
   try {
@@ -204,10 +248,11 @@ Task<UserResult> run_executable(Reactor& reactor, const FunctionCode& code,
                                 fmt::format("{}: {}", code.function, error.message()));
   }
   if (unfit) co_return std::move(*unfit);
-  const std::optional<ExitStatus> status = co_await run.finish(Wait{deadline, wait.stop});
+  const std::optional<ExitStatus> status = co_await run.finish(Wait{deadline, wait.stop}, time);
   if (!status) {
     const bool stopped = wait.stop.stop_requested();
     co_await run.end(stopped ? reactor.now() + grace : kAlreadyPassed);
+    if (run.input_error()) std::rethrow_exception(run.input_error());
     if (stopped) {
       throw Error(ErrorKind::cancelled, "worker", "Unum.Cancelled",
                   fmt::format("{}: its call was stopped: {}", who, wait.stop.reason()));

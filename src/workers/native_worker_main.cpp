@@ -183,7 +183,28 @@ std::string result_frame(std::uint32_t sequence, int code, const unum_native_res
                                      : std::string_view("null"));
 }
 
-void call(std::string& payload) {
+/// Reads a frame; false at end of file.
+bool read_frame(FrameType& type, std::string& payload) {
+  char header[kHeaderBytes];
+  if (!read_exactly(header, sizeof header)) return false;
+  if (std::memcmp(header, kMagic, sizeof kMagic) != 0) broken("not a frame");
+  type = static_cast<FrameType>(header[4]);
+  payload.resize(read_integer<std::uint32_t>(std::string(header, sizeof header), 8));
+  return read_exactly(payload.data(), payload.size());
+}
+
+/// Appends the event that comes in pieces behind its call. The time that is left then.
+std::uint32_t read_pieces(std::string& event) {
+  std::string piece;
+  FrameType type = FrameType::data;
+  while (true) {
+    if (!read_frame(type, piece)) ::_exit(0);
+    if (type == FrameType::final_data) return read_integer<std::uint32_t>(piece, 0);
+    event += piece;
+  }
+}
+
+void call(std::string& payload, bool is_streamed) {
   const auto sequence = read_integer<std::uint32_t>(payload, 0);
   running = sequence;
   if (function.entry == nullptr && !load_entry(sequence)) ::_exit(0);
@@ -194,6 +215,8 @@ void call(std::string& payload) {
     texts[i] = payload.substr(at, bytes);
     at += bytes;
   }
+  auto milliseconds_left = read_integer<std::uint32_t>(payload, 4);
+  if (is_streamed) milliseconds_left = read_pieces(payload);
   unum_native_call what{};
   what.struct_bytes = sizeof what;
   what.event = payload.c_str() + at;
@@ -203,7 +226,7 @@ void call(std::string& payload) {
   what.session = texts[1].c_str();
   what.traceparent = texts[2].c_str();
   what.attempt = read_integer<std::uint32_t>(payload, 8);
-  what.milliseconds_left = read_integer<std::uint32_t>(payload, 4);
+  what.milliseconds_left = milliseconds_left;
   unum_native_result result{};
   result.struct_bytes = sizeof result;
   const pid_t process = ::getpid();
@@ -225,13 +248,11 @@ int serve() {
   std::atexit(&on_exit_during_call);
   for (const int fd : {kRequestDescriptor, kResponseDescriptor}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   std::string payload;
-  char header[kHeaderBytes];
-  while (read_exactly(header, sizeof header)) {
-    if (std::memcmp(header, kMagic, sizeof kMagic) != 0) broken("not a frame");
-    payload.resize(read_integer<std::uint32_t>(std::string(header, sizeof header), 8));
-    if (!read_exactly(payload.data(), payload.size())) break;
-    if (header[4] == static_cast<char>(FrameType::load)) load(payload);
-    if (header[4] == static_cast<char>(FrameType::call)) call(payload);
+  FrameType type = FrameType::load;
+  while (read_frame(type, payload)) {
+    if (type == FrameType::load) load(payload);
+    if (type == FrameType::call) call(payload, false);
+    if (type == FrameType::streamed_call) call(payload, true);
     if (payload.capacity() > 1024 * 1024) payload = std::string();
   }
   ::_exit(0);

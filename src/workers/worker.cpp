@@ -13,6 +13,7 @@
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "unum/error.hpp"
+#include "workers/call_time.hpp"
 
 namespace unum {
 namespace {
@@ -52,22 +53,25 @@ struct Worker::CallGuard {
   }
 };
 
-void Worker::prepare_request(const UserCall& call, Deadline deadline) {
-  std::uint32_t milliseconds_left = 0;
-  if (deadline != kNoDeadline) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - reactor_.now()).count();
-    milliseconds_left = static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, UINT32_MAX));
-  }
-  worker::append_call(request_, call, ++sequence_, milliseconds_left);
+/// As it stands in a frame: 0 if there is no deadline.
+std::uint32_t Worker::milliseconds_until(Deadline deadline) {
+  if (deadline == kNoDeadline) return 0;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - reactor_.now()).count();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, UINT32_MAX));
 }
 
 Task<UserResult> Worker::call(const UserCall& call, Wait wait) {
   UNUM_ASSERT(code_ != nullptr && current_call_ == nullptr);
+  const bool streams = call.input_stream != nullptr;
   Deadline deadline = wait.deadline;
   const std::chrono::milliseconds time = time_of_call(*code_, call);
-  if (time.count() > 0) deadline = std::min(deadline, reactor_.now() + time);
-  prepare_request(call, deadline);
+  if (time.count() > 0 && !streams) deadline = std::min(deadline, reactor_.now() + time);
+  ++sequence_;
+  if (streams) {
+    worker::append_streamed_call(request_, call, sequence_);
+  } else {
+    worker::append_call(request_, call, sequence_, milliseconds_until(deadline));
+  }
 
   StopSource stop(wait.stop);
   CallGuard guard{*this};
@@ -75,17 +79,22 @@ Task<UserResult> Worker::call(const UserCall& call, Wait wait) {
   sent_ = 0;
   output_.begin_call(call);
   const Wait inner{deadline, stop.token()};
-  const bool together = request_.size() + call.input.size() <= kOneWriteBytesMax;
-  if (together) request_ += call.input;
-  std::string_view request = request_;
-  const std::string_view event = together ? std::string_view() : call.input;
-  Fault fault = write_now(request);
-  if (fault == Fault::none && !(request.empty() && event.empty())) {
-    fault = co_await send_rest(request, event, inner);
+  Fault fault = Fault::none;
+  if (streams) {
+    fault = co_await exchange_in_pieces(call, time, inner, stop);
+  } else {
+    const bool together = request_.size() + call.input.size() <= kOneWriteBytesMax;
+    if (together) request_ += call.input;
+    std::string_view request = request_;
+    const std::string_view event = together ? std::string_view() : call.input;
+    fault = write_now(request);
+    if (fault == Fault::none && !(request.empty() && event.empty())) {
+      fault = co_await send_rest(request, event, inner);
+    }
+    request_.clear();
+    if (request_.capacity() > kKeptBytesMax) request_ = std::string();
+    if (fault == Fault::none) fault = co_await receive(inner);
   }
-  request_.clear();
-  if (request_.capacity() > kKeptBytesMax) request_ = std::string();
-  if (fault == Fault::none) fault = co_await receive(inner);
   current_call_ = nullptr;
   UserResult result;
   if (fault == Fault::none && !take_answer(result)) fault = Fault::nonsense;
@@ -94,6 +103,82 @@ Task<UserResult> Worker::call(const UserCall& call, Wait wait) {
   if (fault != Fault::none) co_await throw_fault(fault, call, wait, std::string(stop.reason()));
   output_.end_call();
   co_return result;
+}
+
+/// An event that is sent in pieces, beside the wait for the answer.
+struct Worker::Sending {
+  const UserCall& call;
+  CallTime time;
+  bool is_done = false;        ///< All of it was sent.
+  Fault fault = Fault::none;   ///< What ended it before,
+  std::exception_ptr error{};  ///< or what reading it threw.
+};
+
+Task<Worker::Fault> Worker::exchange_in_pieces(const UserCall& call, std::chrono::milliseconds time,
+                                               Wait wait, StopSource& stop) {
+  Sending sending{call, CallTime(reactor_, time)};
+  StopSource answered(wait.stop);
+  TaskGroup beside;
+  beside.spawn(send_beside(sending, stop, Wait{wait.deadline, answered.token()}));
+  Fault fault = Fault::none;
+  std::exception_ptr error;
+  try {
+    fault = co_await receive(wait);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  answered.request("answered");
+  co_await beside.drain();
+  if (sending.error) error = sending.error;
+  if (error) std::rethrow_exception(error);
+  if (fault != Fault::none && sending.fault != Fault::none) fault = sending.fault;
+  // What it was not sent it would take for the next call.
+  if (fault == Fault::none && !sending.is_done) kill();
+  co_return fault;
+}
+
+/// Ends the wait for the answer if the event cannot be sent, or when the call's time is over.
+Task<void> Worker::send_beside(Sending& sending, StopSource& stop, Wait wait) {
+  Fault fault = Fault::none;
+  std::exception_ptr error;
+  try {
+    fault = co_await send_pieces(sending, wait);
+    sending.is_done = fault == Fault::none;
+    if (sending.is_done) co_await reactor_.sleep_until(sending.time.end(), wait.stop);
+  } catch (...) {
+    error = std::current_exception();
+  }
+  if (wait.stop.stop_requested()) co_return;  // whatever came of it
+  if (error && wait.deadline > reactor_.now()) {
+    sending.error = error;
+  } else {
+    sending.fault = fault == Fault::none ? Fault::deadline : fault;
+  }
+  stop.request("its event could not be sent in time");
+}
+
+Task<Worker::Fault> Worker::send_pieces(Sending& sending, Wait wait) {
+  std::string frame = std::exchange(request_, std::string());
+  std::string piece;
+  std::size_t event_bytes = 0;
+  for (bool is_last = false;;) {
+    const Wait until{sending.time.end(wait.deadline), wait.stop};
+    const Fault fault = co_await send_rest(frame, piece, until);
+    if (fault != Fault::none || is_last) co_return fault;
+    sending.time.stand_still();
+    std::optional<std::string> next = co_await sending.call.input_stream->next(wait);
+    sending.time.go_on();
+    frame.clear();
+    is_last = !next;
+    piece = next ? std::move(*next) : std::string();
+    event_bytes += piece.size();
+    if (event_bytes > kValueBytesMax) throw worker::input_too_large(sending.call, event_bytes);
+    if (is_last) {
+      worker::append_final_data(frame, milliseconds_until(sending.time.end(wait.deadline)));
+    } else {
+      worker::append_header(frame, worker::FrameType::data, piece.size());
+    }
+  }
 }
 
 Worker::Fault Worker::fault_of(int result) const noexcept {
@@ -197,7 +282,9 @@ Task<void> Worker::throw_fault(Fault fault, const UserCall& call, Wait wait,
   std::string what;
   if (ended_) {
     what = "its worker process ended with " + (status_ ? to_string(*status_) : "an unknown status");
-    call_never_began_ = sent_ > 0 && bytes_available(pipes_.requests_far.get()) == sent_;
+    // The pieces of an event cannot be had a second time.
+    call_never_began_ = call.input_stream == nullptr && sent_ > 0 &&
+                        bytes_available(pipes_.requests_far.get()) == sent_;
   } else if (fault == Fault::nonsense) {
     what = "it wrote something to file descriptor 4, which its results go through";
   } else {

@@ -1,6 +1,7 @@
 // One worker process and the calls it answers, one after the other.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -56,7 +57,13 @@ class Worker {
 
   struct CallGuard;
 
-  void prepare_request(const UserCall& call, Deadline deadline);
+  struct Sending;
+
+  std::uint32_t milliseconds_until(Deadline deadline);
+  Task<Fault> exchange_in_pieces(const UserCall& call, std::chrono::milliseconds time, Wait wait,
+                                 StopSource& stop);
+  Task<void> send_beside(Sending& sending, StopSource& stop, Wait wait);
+  Task<Fault> send_pieces(Sending& sending, Wait wait);
   Fault write_now(std::string_view& bytes) noexcept;
   Task<Fault> send_rest(std::string_view request, std::string_view event, Wait wait);
   int read_left(std::span<char> space) noexcept;

@@ -73,6 +73,9 @@ class WorkerPool final : public UserCode {
   /// `cancelled` after a stop; `not_found` for an unknown function or a program that is missing. In
   /// all these cases the process is gone or going.
   Task<UserResult> call(const UserCall& call, Wait wait) override;
+  /// An event in pieces goes to the process as it comes. A time limit stands still while the next
+  /// piece is waited for. An error of the stream ends the process, and is thrown.
+  bool streams_input() const noexcept override { return true; }
 
   /// Ends all processes and waits for them: what runs gets SIGTERM, after `stop_grace` SIGKILL; its
   /// calls throw `cancelled`. Waiting calls throw it too, and so do later ones. Again: waits as

@@ -59,6 +59,34 @@ void append_member(std::string& out, std::string_view key, std::string_view text
   json::append_string(out, text);
 }
 
+/// A call's frame without the event.
+void append_call_head(std::string& out, FrameType type, const UserCall& call,
+                      std::uint32_t sequence, std::uint32_t milliseconds_left) {
+  if (call.instance.size() > kItemNameBytesMax || call.session.size() > kSessionBytesMax) {
+    throw Error(ErrorKind::exhausted, "payload", "Unum.NameTooLong",
+                "a call's instance or session is longer than a name may be: " +
+                    std::string(call.instance.substr(0, 100)) + "...");
+  }
+  const std::string_view trace =
+      call.traceparent.size() <= kTraceparentBytesMax ? call.traceparent : std::string_view();
+  const std::size_t event_bytes = type == FrameType::call ? call.input.size() : 0;
+  const auto size16 = [](std::string_view text) { return static_cast<std::uint16_t>(text.size()); };
+  out += Integers<kHeaderBytes + kCallHeadBytes>()
+             .put_header(type, kCallHeadBytes + call.instance.size() + call.session.size() +
+                                   trace.size() + event_bytes)
+             .put(sequence)
+             .put(milliseconds_left)
+             .put(static_cast<std::uint32_t>(std::max(call.attempt, 0)))
+             .put(size16(call.instance))
+             .put(size16(call.session))
+             .put(size16(trace))
+             .put(std::uint16_t{0})
+             .text();
+  out += call.instance;
+  out += call.session;
+  out += trace;
+}
+
 }  // namespace
 
 void append_header(std::string& out, FrameType type, std::size_t payload_bytes) {
@@ -93,35 +121,26 @@ void append_load(std::string& out, const FunctionCode& code,
 
 void append_call(std::string& out, const UserCall& call, std::uint32_t sequence,
                  std::uint32_t milliseconds_left) {
-  if (call.input.size() > kValueBytesMax) {
-    throw Error(ErrorKind::exhausted, "payload", "Unum.InputTooLarge",
-                "the event of " + std::string(call.instance) + " has " +
-                    std::to_string(call.input.size()) + " bytes; the limit is " +
-                    std::to_string(kValueBytesMax));
-  }
-  if (call.instance.size() > kItemNameBytesMax || call.session.size() > kSessionBytesMax) {
-    throw Error(ErrorKind::exhausted, "payload", "Unum.NameTooLong",
-                "a call's instance or session is longer than a name may be: " +
-                    std::string(call.instance.substr(0, 100)) + "...");
-  }
-  const std::string_view trace =
-      call.traceparent.size() <= kTraceparentBytesMax ? call.traceparent : std::string_view();
-  const auto size16 = [](std::string_view text) { return static_cast<std::uint16_t>(text.size()); };
-  out +=
-      Integers<kHeaderBytes + kCallHeadBytes>()
-          .put_header(FrameType::call, kCallHeadBytes + call.instance.size() + call.session.size() +
-                                           trace.size() + call.input.size())
-          .put(sequence)
-          .put(milliseconds_left)
-          .put(static_cast<std::uint32_t>(std::max(call.attempt, 0)))
-          .put(size16(call.instance))
-          .put(size16(call.session))
-          .put(size16(trace))
-          .put(std::uint16_t{0})
-          .text();
-  out += call.instance;
-  out += call.session;
-  out += trace;
+  if (call.input.size() > kValueBytesMax) throw input_too_large(call, call.input.size());
+  append_call_head(out, FrameType::call, call, sequence, milliseconds_left);
+}
+
+void append_streamed_call(std::string& out, const UserCall& call, std::uint32_t sequence) {
+  append_call_head(out, FrameType::streamed_call, call, sequence, 0);
+}
+
+void append_final_data(std::string& out, std::uint32_t milliseconds_left) {
+  out += Integers<kHeaderBytes + sizeof milliseconds_left>()
+             .put_header(FrameType::final_data, sizeof milliseconds_left)
+             .put(milliseconds_left)
+             .text();
+}
+
+Error input_too_large(const UserCall& call, std::size_t bytes) {
+  return Error(ErrorKind::exhausted, "payload", "Unum.InputTooLarge",
+               "the event of " + std::string(call.instance) + " has " + std::to_string(bytes) +
+                   " bytes" + (call.input_stream != nullptr ? " or more" : "") + "; the limit is " +
+                   std::to_string(kValueBytesMax));
 }
 
 std::optional<FrameHeader> parse_header(std::string_view bytes) {

@@ -17,12 +17,16 @@
 //   instance's name, u16 of the
 //             session's, u16 of the traceparent, u16 zero; these three texts; the event's JSON text
 //             to the end
+//   'S' call whose event follows in pieces: as 'C', without the event and the time
+//   'D' data  a piece of that event's text, cut anywhere
+//   'F' final u32 milliseconds left (0: no limit), after the last piece
 //   worker to host, one for each call, with its sequence
 //   'R' result   u32 sequence; the result's JSON text to the end
 //   'E' error    u32 sequence, u32 bytes of the error's name; the name; the cause to the end
 //   'X' as 'E', and the worker ends after it: it cannot be used again
 //
-// A worker that reads end of file ends. Nothing is sent to a worker that has not answered.
+// A worker that reads end of file ends. Nothing is sent to a worker that has not answered, but the
+// pieces of its event; one that answers before it was sent the last of them is ended.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +35,7 @@
 #include <string>
 #include <string_view>
 
+#include "unum/error.hpp"
 #include "unum/runtime.hpp"
 #include "workers/function_code.hpp"
 
@@ -51,6 +56,9 @@ inline constexpr std::size_t kCauseBytesMax = 64 * 1024;
 enum class FrameType : char {
   load = 'L',
   call = 'C',
+  streamed_call = 'S',
+  data = 'D',
+  final_data = 'F',
   result = 'R',
   error = 'E',
   last_error = 'X',
@@ -70,6 +78,13 @@ void append_load(std::string& out, const FunctionCode& code,
 /// for an event above kValueBytesMax.
 void append_call(std::string& out, const UserCall& call, std::uint32_t sequence,
                  std::uint32_t milliseconds_left);
+
+/// Appends the frame of a call whose event follows in frames of their own.
+void append_streamed_call(std::string& out, const UserCall& call, std::uint32_t sequence);
+/// Appends the frame that ends such an event.
+void append_final_data(std::string& out, std::uint32_t milliseconds_left);
+/// What a call fails with whose event is longer than kValueBytesMax: `exhausted`.
+Error input_too_large(const UserCall& call, std::size_t bytes);
 
 /// The header in the first kHeaderBytes of what a worker wrote; nothing if that is no frame of a
 /// worker.

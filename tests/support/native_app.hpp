@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <climits>
 #include <functional>
 #include <map>
 #include <memory>
@@ -39,7 +40,20 @@ class NativeApp final : public UserCode {
     add(ir_json, [](const UserCall& call) { return std::string(call.input); });
   }
 
-  Task<UserResult> call(const UserCall& call, Wait) override {
+  bool streams_input() const noexcept override { return streams; }
+
+  Task<UserResult> call(const UserCall& given, Wait wait) override {
+    UserCall call = given;
+    std::string text;
+    while (call.input_stream != nullptr && pieces[std::string(call.instance)] < pieces_max) {
+      std::optional<std::string> piece = co_await call.input_stream->next(wait);
+      if (!piece) {
+        call.input = json::View::trusted(text);
+        break;
+      }
+      ++pieces[std::string(call.instance)];
+      text += *piece;
+    }
     constexpr int kTurnsLate = 200;
     for (int turn = 0; turn < kTurnsLate && call.instance == late; ++turn) {
       co_await reactor_->yield();
@@ -73,9 +87,12 @@ class NativeApp final : public UserCode {
     throw std::out_of_range("no such function");
   }
 
-  std::map<std::string, int> runs;  ///< How often user code ran, by instance.
-  std::string late;                 ///< The instance whose code takes longer than all others'.
-  std::vector<std::string> order;   ///< The instances in the order in which their code ran.
+  bool streams = false;               ///< Takes inputs as streams,
+  std::map<std::string, int> pieces;  ///< of so many pieces, by instance.
+  int pieces_max = INT_MAX;           ///< Takes no more of one; its input is null then.
+  std::map<std::string, int> runs;    ///< How often user code ran, by instance.
+  std::string late;                   ///< The instance whose code takes longer than all others'.
+  std::vector<std::string> order;     ///< The instances in the order in which their code ran.
 
  private:
   Reactor* reactor_ = nullptr;  ///< Of the run under way.

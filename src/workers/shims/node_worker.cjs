@@ -16,6 +16,8 @@ const HEADER_BYTES = 12;
 const CALL_HEAD_BYTES = 20;
 const LOAD = 0x4c;
 const CALL = 0x43;
+const STREAMED_CALL = 0x53;
+const FINAL_DATA = 0x46;
 const RESULT = 0x52;
 const ERROR = 0x45;
 const LAST_ERROR = 0x58;
@@ -24,6 +26,7 @@ const BROKEN = 70; // exit code: the descriptors of the protocol cannot be used
 
 const { exit, hrtime } = process;
 const now = () => Number(hrtime.bigint() / 1000000n);
+const deadlineIn = (milliseconds) => (milliseconds > 0 ? now() + milliseconds : null);
 
 /// A failure with a name of the runtime's, which is not the name of an error's type.
 class Failure extends Error {
@@ -85,6 +88,23 @@ function readFrame() {
   return { type, payload };
 }
 
+/// The event that comes in pieces behind its call, and the time that is left then.
+function readPieces(call) {
+  const pieces = [];
+  try {
+    for (;;) {
+      const { type, payload } = readFrame();
+      if (type === FINAL_DATA) {
+        call.deadline = deadlineIn(payload.readUInt32LE(0));
+        return Buffer.concat(pieces);
+      }
+      pieces.push(payload);
+    }
+  } catch (error) {
+    throw new Failure('Runtime.UnmarshalError', `the event of ${fn.name} cannot be held: ${error.message}`, true);
+  }
+}
+
 function writeFrame(type, sequence, parts) {
   const head = Buffer.alloc(HEADER_BYTES + 4);
   MAGIC.copy(head);
@@ -131,7 +151,6 @@ function makeContext(fn, call, done) {
 }
 
 function parseCall(payload) {
-  const milliseconds = payload.readUInt32LE(4);
   const ends = [12, 14, 16].map((at) => payload.readUInt16LE(at));
   let at = CALL_HEAD_BYTES;
   const [instance, session, traceparent] = ends.map((length) => {
@@ -140,7 +159,7 @@ function parseCall(payload) {
   });
   return {
     sequence: payload.readUInt32LE(0),
-    deadline: milliseconds > 0 ? now() + milliseconds : null,
+    deadline: deadlineIn(payload.readUInt32LE(4)),
     attempt: payload.readUInt32LE(8),
     instance,
     session,
@@ -280,6 +299,7 @@ function writeFailure(call, error) {
 
 async function run(call) {
   if (fn.handler === null) await loadHandler();
+  if (call.isStreamed) call.event = readPieces(call);
   let event;
   try {
     event = JSON.parse(call.event.toString('utf8'));
@@ -303,8 +323,9 @@ function next() {
     const { type, payload } = readFrame();
     if (type === LOAD) {
       prepareFunction(JSON.parse(payload.toString('utf8')));
-    } else if (type === CALL) {
+    } else if (type === CALL || type === STREAMED_CALL) {
       const call = parseCall(payload);
+      call.isStreamed = type === STREAMED_CALL;
       running = call;
       run(call).then(
         (ended) => ended !== null && answer(call, null, ended.result),

@@ -22,7 +22,8 @@ REQUESTS, RESPONSES = 3, 4
 HEADER = struct.Struct("<4sB3xI")
 CALL_HEAD = struct.Struct("<IIIHHHH")
 MAGIC = b"unm1"
-LOAD, CALL = ord("L"), ord("C")
+LOAD, CALL, STREAMED_CALL = ord("L"), ord("C"), ord("S")
+FINAL_DATA = ord("F")
 RESULT, ERROR, LAST_ERROR = b"R", b"E", b"X"
 READ_BYTES = 65536
 CAUSE_CHARACTERS_MAX = 16 * 1024  # a character is at most four bytes: 64 KiB
@@ -219,8 +220,8 @@ def serialize(result, function):
     return data
 
 
-def run(function, payload):
-    """One call; the frame that answers it."""
+def run(function, payload, pieces=None):
+    """One call; the frame that answers it. `pieces` has the event that is not in the payload."""
     sequence, milliseconds, attempt, n_instance, n_session, n_trace, _ = _unpack_call(payload)
     end_instance = 20 + n_instance
     end_session = end_instance + n_session
@@ -236,6 +237,9 @@ def run(function, payload):
     try:
         if function.handler is None:
             function.load_handler()
+        if pieces is not None:
+            payload = pieces.append_to(payload, function)
+            context._deadline = pieces.deadline
         try:
             event = nested(_parse, str(payload[end_trace:], "utf-8"))
         except BaseException as error:
@@ -293,6 +297,47 @@ def read_rest(data, length):
     return whole
 
 
+class Pieces:
+    """The frames of an event that comes in pieces. `data`: read ahead, at first of them, then of what follows."""
+
+    def __init__(self, data):
+        self.data = data
+        self.deadline = None
+
+    def append_to(self, call, function):
+        text = bytearray(call)
+        try:
+            while True:
+                kind, payload = self._read_frame()
+                if kind == FINAL_DATA:
+                    break
+                text += payload
+        except MemoryError:
+            raise Failure(
+                "Runtime.UnmarshalError",
+                f"the event of {function.name} does not fit in memory: it has more than {len(text)} bytes",
+                last=True,
+            ) from None
+        milliseconds = int.from_bytes(payload, "little")
+        self.deadline = _monotonic() + milliseconds / 1000 if milliseconds else None
+        return text
+
+    def _read_frame(self):
+        data = self.data
+        while len(data) < 12:
+            more = _read(REQUESTS, READ_BYTES)
+            if not more:
+                os._exit(0)
+            data += more
+        _, kind, length = _unpack_header(data)
+        end = 12 + length
+        if len(data) >= end:
+            payload, self.data = data[12:end], data[end:]
+        else:
+            payload, self.data = read_rest(data[12:], length), b""
+        return kind, payload
+
+
 def serve():
     function = None
     pid = _getpid()
@@ -313,8 +358,13 @@ def serve():
             payload, data = data[12:end], data[end:]
         else:
             payload, data = read_rest(data[12:], length), b""
-        if kind == CALL:
-            answer, last = run(function, payload)
+        if kind in (CALL, STREAMED_CALL):
+            pieces = None
+            if kind == STREAMED_CALL:
+                pieces = Pieces(data)
+            answer, last = run(function, payload, pieces)
+            if pieces is not None:
+                data = pieces.data
             payload = None
             flush_output()
             if _getpid() != pid:

@@ -26,6 +26,24 @@ TEST_CASE("the bytes of a call's frame are those that the shims read") {
         "\4\3\2\1\xe8\3\0\0\3\0\0\0\x0d\0\1\0\5\0\0\0F-unumIndex-1s00-ab"sv);
 }
 
+TEST_CASE("the bytes around an event in pieces are those that the shims read") {
+  std::string frame;
+  const UserCall call{.function = "F",
+                      .instance = "F-unumIndex-1",
+                      .session = "s",
+                      .input = {},
+                      .traceparent = "00-ab",
+                      .attempt = 3};
+  append_streamed_call(frame, call, 0x01020304);
+  CHECK(frame ==
+        "unm1S\0\0\0\x27\0\0\0"
+        "\4\3\2\1\0\0\0\0\3\0\0\0\x0d\0\1\0\5\0\0\0F-unumIndex-1s00-ab"sv);
+  frame.clear();
+  append_header(frame, FrameType::data, 7);
+  append_final_data(frame, 1000);
+  CHECK(frame == "unm1D\0\0\0\7\0\0\0unm1F\0\0\0\4\0\0\0\xe8\3\0\0"sv);
+}
+
 TEST_CASE("a load frame is a JSON object with the function's environment where it is wanted") {
   FunctionCode code;
   code.function = "F";

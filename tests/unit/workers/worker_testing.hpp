@@ -73,14 +73,16 @@ class Workers {
     return *pool_;
   }
 
-  Task<Ended> try_call(std::string function, std::string input, std::string instance, Wait wait) {
+  Task<Ended> try_call(std::string function, std::string input, std::string instance, Wait wait,
+                       InputStream* stream = nullptr) {
     Ended ended;
     const UserCall call{.function = function,
                         .instance = instance,
                         .session = "session-1",
                         .input = json::View::trusted(input),
                         .traceparent = {},
-                        .attempt = 2};
+                        .attempt = 2,
+                        .input_stream = stream};
     try {
       ended.result = co_await pool().call(call, wait);
     } catch (const Error& error) {
@@ -91,6 +93,10 @@ class Workers {
   Ended call(std::string function, std::string input = "{}", std::string instance = "") {
     if (instance.empty()) instance = function + "-unumIndex-0";
     return reactor.run(try_call(std::move(function), std::move(input), std::move(instance), {}));
+  }
+  Ended call_streaming(std::string function, InputStream& event) {
+    std::string instance = function + "-unumIndex-0";
+    return reactor.run(try_call(std::move(function), "null", std::move(instance), {}, &event));
   }
   /// The result of a call that must succeed.
   std::string value(std::string function, std::string input = "{}") {
