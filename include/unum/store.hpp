@@ -284,9 +284,9 @@ UNUM_API Task<bool> create_store(Reactor& reactor, std::string_view type, std::s
 /// "Unum.StoreClosed" after `close`; `cancelled` or `timeout` if its `Wait` has ended already;
 /// `invalid` "Unum.InvalidName" for an item, instance or aggregator whose name is empty or longer
 /// than kItemNameBytesMax; `exhausted` "Unum.ValueTooLarge" for a value of more than kValueBytesMax
-/// (512 MiB); and `bug` "Unum.UnboundContext" for a commit without an instance. Checks happen at
-/// the call, and its task throws; no call needs an additional coroutine frame. A second `close`
-/// does nothing.
+/// (1 GiB); and `bug` "Unum.UnboundContext" for a commit without an instance. Checks happen at the
+/// call, and its task throws; no call needs an additional coroutine frame. A second `close` does
+/// nothing.
 UNUM_API std::unique_ptr<Store> checked(std::unique_ptr<Store> store);
 /// Throws `cancelled` or `timeout` if `wait` has ended: for loops in a store whose steps do not
 /// check it themselves. `doing` names the operation in the message.

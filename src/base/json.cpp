@@ -367,7 +367,9 @@ View validate(std::string_view text, std::string_view what, std::size_t levels_a
 
 Text Text::parse(std::string text, std::string_view what, std::size_t levels_around) {
   const View value = validate(text, what, levels_around);
-  if (value.size() != text.size()) return Text(value);
+  const auto before = static_cast<std::size_t>(value.text().data() - text.data());
+  text.resize(before + value.size());
+  if (before > 0) text.erase(0, before);
   return Text(std::move(text));
 }
 

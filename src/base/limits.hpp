@@ -25,15 +25,17 @@ inline constexpr std::int64_t kFanOutMax = 1'000'000;
 /// many, and more at once were hardly faster (a tenth at 10,000 durable Python functions, nothing
 /// to be seen at 1,000).
 inline constexpr std::size_t kStepsInFlightMax = 256;
-/// Bytes of one value. Redis takes at most 512 MiB in a string; no store here takes less in total.
-inline constexpr std::size_t kValueBytesMax = 512u * 1024 * 1024;
+/// Bytes of one value: a host holds one whole, and a function's code usually a few times that.
+inline constexpr std::size_t kValueBytesMax = 1024u * 1024 * 1024;
+/// The same on Redis: the most that a string has there (proto-max-bulk-len).
+inline constexpr std::size_t kRedisValueBytesMax = 512u * 1024 * 1024;
 
 /// Where a part of a value that is asked for may end. No store holds a value of 2^53 bytes.
 inline constexpr std::uint64_t kRangeEndMax = std::uint64_t{1} << 53;
 
 /// Bytes of one reply of a Redis server, all its strings together: two of the largest values. A
 /// read of many that has more is made again for fewer at a time.
-inline constexpr std::size_t kRedisReplyBytesMax = 2 * kValueBytesMax;
+inline constexpr std::size_t kRedisReplyBytesMax = 2 * kRedisValueBytesMax;
 /// Elements of one reply, those of inner arrays included. A page of SCAN is the longest: a thousand
 /// buckets, a few keys in each.
 inline constexpr std::size_t kRedisElementsMax = 128u * 1024;

@@ -98,9 +98,11 @@ Task<void> LocalHost::invoke(Invocation invocation, Wait wait) {
   enqueue({&found->second, std::move(invocation.instance), std::move(invocation.payload), 1});
 }
 
-/// By value, which spares a child its read, as long as the queue's memory allows it.
+/// By value, which spares a child its read, as far as the queue's memory allows it.
 std::size_t LocalHost::payload_bytes_max() const noexcept {
-  return queued_bytes_ < options_.queued_bytes_max ? SIZE_MAX : kPayloadBytesMin;
+  const std::size_t room =
+      options_.queued_bytes_max - std::min(queued_bytes_, options_.queued_bytes_max);
+  return std::max(room, kPayloadBytesMin);
 }
 
 std::string LocalHost::describe(const void* host_address) {

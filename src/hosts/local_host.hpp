@@ -43,8 +43,8 @@ struct LocalHostOptions {
   /// What a store that answers takes at most to answer. So long after a run was told to end its
   /// steps still store what was computed, and so long one that failed is asked whether it answers.
   std::chrono::milliseconds store_grace{5'000};
-  /// Bytes of queued payloads from which on a large result is sent as a pointer to where it is
-  /// stored instead of being copied once more.
+  /// Bytes of queued payloads. A result that has no room beside them is not copied once more, but
+  /// sent as a pointer to where it is stored, unless it is small.
   std::size_t queued_bytes_max = 64u * 1024 * 1024;
   /// The session has nothing yet, so that nothing is looked for in it.
   bool session_is_new = false;

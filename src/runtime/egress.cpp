@@ -116,7 +116,7 @@ Task<void> Runtime::Step::run_and_commit(UserCode& code, json::View input, Strea
   } else {
     co_await follow(plan, {});
   }
-  finish(value);
+  finish(std::move(result.value));
 }
 
 /// Writes the outcome, create-if-absent, and goes on from whatever stands there then: another one
@@ -165,7 +165,8 @@ Task<void> Runtime::Step::adopt(std::string stored) {
   waits_for("the store: its fan-ins,", fan_ins.size());
   if (!fan_ins.empty()) states = co_await store().join(context, fan_ins, wait);
   co_await follow(plan, std::move(states));
-  finish(outcome.value);
+  const bool is_whole = outcome.value.size() == stored.size();
+  finish(is_whole ? json::Text::trusted(std::move(stored)) : json::Text(outcome.value));
 }
 
 /// Runs the edges. They are independent: one that fails does not stop the others, then the step
@@ -266,11 +267,11 @@ std::string Runtime::Step::edge_origin(const Edge& edge) const {
   return origin.append(", edge ").append(std::to_string(number));
 }
 
-void Runtime::Step::finish(json::View result) {
+void Runtime::Step::finish(json::Text result) {
   report.result_bytes = result.size();
   if (report.invocations == 0 && report.fan_ins.empty() &&
       report.status == StepReport::Status::succeeded) {
-    report.result.emplace(result);
+    report.result.emplace(std::move(result));
   }
 }
 

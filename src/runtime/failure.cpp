@@ -100,7 +100,7 @@ Task<void> Runtime::Step::catch_failure(const json::Text& failure) {
   report.status = StepReport::Status::caught;
   const std::string outcome = stored_failure(failure);
   const bool mine = co_await commit(plan, outcome);
-  if (mine) finish(failure);
+  if (mine) report.result_bytes = failure.size();
 }
 
 Task<void> Runtime::Step::report_failure() {

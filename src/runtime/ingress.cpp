@@ -5,6 +5,7 @@
 
 #include "base/json.hpp"
 #include "base/limits.hpp"
+#include "base/padded.hpp"
 #include "runtime/session_owner.hpp"
 #include "runtime/step.hpp"
 #include "unum/task_group.hpp"
@@ -13,15 +14,16 @@
 namespace unum {
 namespace {
 
-json::Text array_of(const std::deque<std::string>& values) {
+/// Lets go of each value behind its copy, so that all are not there twice.
+json::Text array_of(std::deque<std::string> values) {
   std::size_t bytes = 2;
   for (const std::string& value : values) bytes += value.size() + 1;
   std::string out;
-  out.reserve(bytes + 64);
+  out.reserve(bytes + kValuePadding);
   out += '[';
-  for (const std::string& value : values) {
+  for (; !values.empty(); values.pop_front()) {
     if (out.size() > 1) out += ',';
-    out += value;
+    out += values.front();
   }
   out += ']';
   return json::Text::trusted(std::move(out));
@@ -115,7 +117,7 @@ Task<std::optional<std::string>> Runtime::Step::input_or_own_outcome(StepInput& 
   co_await stream->fill();
   if (!stream->collected().empty()) co_return co_await outcome_in_place_of(stream->collected());
   if (stream->is_whole()) {
-    input.text = input_of(stream->values());
+    input.text = input_of(stream->take_values());
   } else {
     input.stream = std::move(stream);
   }
@@ -183,11 +185,12 @@ Task<bool> Runtime::Step::read_element(json::Text& input) {
   co_return true;
 }
 
-json::Text Runtime::Step::input_of(const std::deque<std::string>& values) const {
+json::Text Runtime::Step::input_of(std::deque<std::string> values) const {
   const PayloadData& data = payload.data;
-  if (data.shape == PayloadData::Shape::list) return array_of(values);
-  const json::View value = json::View::trusted(values.front());
-  if (data.shape == PayloadData::Shape::single) return json::Text(value);
+  if (data.shape == PayloadData::Shape::list) return array_of(std::move(values));
+  json::Text whole = json::Text::trusted(std::move(values.front()));
+  if (data.shape == PayloadData::Shape::single) return whole;
+  const json::View value = whole;
   std::size_t count = 0;
   if (json::type_of(value) == json::Type::array) {
     json::ElementReader reader(value);

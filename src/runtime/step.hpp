@@ -61,7 +61,7 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   Task<std::optional<std::string>> input_or_own_outcome(StepInput& input, bool may_stream);
   Task<bool> read_element(json::Text& input);
   Task<std::string> outcome_in_place_of(std::string input);
-  json::Text input_of(const std::deque<std::string>& values) const;
+  json::Text input_of(std::deque<std::string> values) const;
   Task<std::optional<std::string>> end_stream(StreamedInput& stream, std::exception_ptr error);
   Task<std::optional<std::string>> take_whole(StepInput& input);
   Task<void> run_and_commit(UserCode& code, json::View input, StreamedInput* stream);
@@ -90,7 +90,7 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   Task<void> collect_what_it_may();
   Task<bool> all_have_outcomes(const NameList& readers);
   Task<std::vector<std::string>> collectable_inputs();
-  void finish(json::View result);
+  void finish(json::Text result);
   void tell_end() const;
 };
 

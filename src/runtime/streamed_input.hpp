@@ -34,8 +34,8 @@ class StreamedInput final : public InputStream {
   Task<void> fill();
   /// After `fill`: whether it holds all, and no more than `bytes_max`.
   bool is_whole() const noexcept;
-  /// What it holds: the values that were read and not taken, without whitespace around them.
-  const std::deque<std::string>& values() const noexcept { return held_; }
+  /// What it holds, values without whitespace around them; nothing else may follow.
+  std::deque<std::string> take_values() noexcept { return std::move(held_); }
 
   Task<std::optional<std::string>> next(Wait wait) override;
   /// Ends what is being read. Nothing else may follow.

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <exception>
+#include <new>
 
 #include "base/json.hpp"
 #include "base/limits.hpp"
@@ -25,6 +26,8 @@ namespace unum {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
+// A result that has come to this may be any size.
+constexpr std::size_t kLargeBytes = 16u * 1024 * 1024;
 
 /// One run of the program, and what is read and written beside each other until it ends.
 class Run {
@@ -86,6 +89,7 @@ class Run {
   }
 
   const std::string& result() const noexcept { return result_; }
+  std::string take_result() noexcept { return std::move(result_); }
   bool too_large() const noexcept { return too_large_; }
   /// What reading its input threw, which has then not ended for it.
   const std::exception_ptr& input_error() const noexcept { return input_error_; }
@@ -165,6 +169,7 @@ class Run {
     while (available > 0 && !too_large_) {
       const std::size_t piece = std::min(available, kReadBytes);
       const std::size_t before = result_.size();
+      if (before >= kLargeBytes && result_.capacity() - before < piece) make_room();
       result_.resize(before + piece);
       const ssize_t count = ::read(output_.get(), result_.data() + before, piece);
       result_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
@@ -175,6 +180,16 @@ class Run {
       too_large_ = result_.size() > kValueBytesMax;
     }
     return read_any;
+  }
+
+  /// For the largest result there may be. Memory that is never written to is none, and a large text
+  /// that grows by copies is there twice.
+  void make_room() {
+    try {
+      result_.reserve(kValueBytesMax + kReadBytes);
+    } catch (const std::bad_alloc&) {
+      return;  // by copies after all
+    }
   }
 
   Task<void> read_errors() {
@@ -200,7 +215,7 @@ class Run {
   StopSource stop_;
 };
 
-UserResult result_of(const FunctionCode& code, const Run& run, const ExitStatus& status) {
+UserResult result_of(const FunctionCode& code, Run& run, const ExitStatus& status) {
   if (run.too_large()) {
     return UserResult::failure(
         "Unum.ResultTooLarge",
@@ -220,9 +235,8 @@ UserResult result_of(const FunctionCode& code, const Run& run, const ExitStatus&
                                fmt::format("{} ended with {}{}{}", code.function, to_string(status),
                                            tail.empty() ? "" : ":\n", tail));
   }
-  const std::string_view text = json::trim(run.result());
-  if (text.empty()) return UserResult::success("null");
-  return UserResult::success(std::string(text), "what " + code.function + " wrote to stdout");
+  if (json::trim(run.result()).empty()) return UserResult::success("null");
+  return UserResult::success(run.take_result(), "what " + code.function + " wrote to stdout");
 }
 
 }  // namespace

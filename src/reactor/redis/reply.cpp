@@ -222,7 +222,7 @@ bool ReplyBudget::refuse(std::string_view why) noexcept {
 }
 
 bool ReplyBudget::spend_bytes(std::size_t count) noexcept {
-  if (count > kValueBytesMax) return refuse("it has a longer string than a value may be");
+  if (count > kRedisValueBytesMax) return refuse("it has a longer string than a value may be");
   if (count > bounds_->bytes - bytes_) return refuse("its strings are longer than it may be");
   bytes_ += count;
   return true;
@@ -249,7 +249,7 @@ bool ReplyBudget::allows_pending(const redisReader& reader) noexcept {
   const auto [last, error] = std::from_chars(pending.data(), pending.data() + end, announced);
   if (error == std::errc::result_out_of_range) return refuse("it announces an impossible length");
   if (error != std::errc() || last != pending.data() + end) return true;  // the reader says why
-  if (announced > kValueBytesMax) return refuse("it has a longer string than a value may be");
+  if (announced > kRedisValueBytesMax) return refuse("it has a longer string than a value may be");
   return announced <= bounds_->bytes - bytes_ || refuse("its strings are longer than it may be");
 }
 

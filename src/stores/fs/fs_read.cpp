@@ -27,6 +27,7 @@ constexpr std::size_t kFirstReadBytes = 64 * 1024;
 // Data that is cached in part ends a read at a page; what ends inside one is the end of the file.
 constexpr std::size_t kPageBytesMin = 4096;
 // Names checked, items read or bytes read before others get a turn: a fraction of a millisecond.
+// A value of more bytes is read by the ring, cached or not, in pieces.
 constexpr std::size_t kChecksAtOnce = 1024;
 constexpr std::size_t kReadsAtOnce = 256;
 constexpr std::size_t kBytesAtOnce = 4 * 1024 * 1024;
@@ -119,7 +120,7 @@ FsStore::CacheRead FsStore::read_cached(int fd, const Directory& directory, cons
     if (error < 0) throw unreadable(-error, directory.fd.get(), file);
   }
   const auto size = static_cast<std::size_t>(status.st_size);
-  if (size > kValueBytesMax || size < done) return CacheRead::cold;
+  if (size > kBytesAtOnce || size < done) return CacheRead::cold;
   resize_padded(out.value, size);
   std::copy_n(buffer.get(), done, out.value.data());
   while (done < size) {
@@ -136,7 +137,9 @@ FsStore::CacheRead FsStore::read_part_cached(int fd, const Directory& directory,
   const int error = calls_->stat(fd, status);
   if (error < 0) throw unreadable(-error, directory.fd.get(), file);
   out.changed = status.st_ctim;
-  resize_padded(out.value, bytes_in_file(*out.part, status));
+  const std::size_t size = bytes_in_file(*out.part, status);
+  if (size > kBytesAtOnce) return CacheRead::cold;
+  resize_padded(out.value, size);
   for (std::size_t done = 0; done < out.value.size();) {
     const auto rest = std::span(out.value).subspan(done);
     const long count = calls_->read_cached(fd, rest, out.part->offset + done);
@@ -175,7 +178,8 @@ Task<bool> FsStore::read_waiting(const Directory& directory, const char* file, F
   }
   resize_padded(out.value, size);
   for (std::size_t done = 0; done < size;) {
-    const auto rest = std::as_writable_bytes(std::span(out.value)).subspan(done);
+    const std::size_t piece = std::min(size - done, kBytesAtOnce);
+    const auto rest = std::as_writable_bytes(std::span(out.value)).subspan(done, piece);
     const int count = co_await calls_->read_waiting(fd, rest, part.offset + done, wait);
     if (count < 0) throw unreadable(-count, above, file);
     if (count == 0) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "base/limits.hpp"
 #include "stores/redis/keys.hpp"
 #include "stores/redis/redis_store_impl.hpp"
 #include "unum/task_group.hpp"
@@ -59,6 +60,12 @@ Task<void> RedisStore::write_parts(std::string_view key, const SessionContext& c
 Task<Reply> RedisStore::run_with_parts(const Script& script, Arguments& arguments,
                                        const SessionContext& context, std::string_view name,
                                        std::string_view value, Wait wait) {
+  if (value.size() > kRedisValueBytesMax) {
+    throw Error(ErrorKind::exhausted, "stores", "Unum.ValueTooLarge",
+                std::string(name) + ": its value has " + std::to_string(value.size()) +
+                    " bytes; at most " + std::to_string(kRedisValueBytesMax) +
+                    " are possible on Redis");
+  }
   const std::string key = parts_key(index_key(context.session()), writer_, ++long_values_);
   arguments.keys.push_back(key);
   std::exception_ptr failure;

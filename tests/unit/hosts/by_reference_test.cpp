@@ -99,6 +99,24 @@ TEST_CASE("a result that its function need not store is stored if the host does 
   CHECK(is_stored("by reference"));
 }
 
+TEST_CASE("a result that has no room in the queue is not copied into it") {
+  World world("memory");
+  CountingStore store(*world.store);
+  NativeApp app;
+  app.add(scalar("S", "T", R"("Start": true, )"));
+  app.add(terminal("T"));
+  LocalHostOptions options;
+  options.queued_bytes_max = 8000;
+  const auto reads = [&](std::size_t bytes, const std::string& session) {
+    const std::string text = '"' + std::string(bytes, 'x') + '"';
+    const std::size_t before = store.count("get_many");
+    require_result(world.reactor.run(app.run(world.reactor, store, session, text, options)), text);
+    return store.count("get_many") - before;
+  };
+  CHECK(reads(5000, "fits") == 0);
+  CHECK(reads(9000, "does not fit") == 1);
+}
+
 TEST_CASE("a run that goes on sends the elements of the stored list") {
   const auto type = GENERATE(as<std::string>(), "memory", "fs");
   World world(type);

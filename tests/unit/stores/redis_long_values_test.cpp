@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/limits.hpp"
 #include "conformance/fan_in_names.hpp"
 #include "conformance/stores_under_test.hpp"
 #include "support/redis_server.hpp"
@@ -96,6 +97,26 @@ TEST_CASE("a value of 64 MB is written and read back, in little memory beside it
   const WriteResult again = reactor.run(write_return_value(*store, context, value));
   CHECK(again.status == WriteResult::Status::already_there);
   CHECK((again.stored == value));
+  CHECK(parts_in(server).empty());
+}
+
+TEST_CASE("a value that is longer than a string of Redis' may be is refused by name", "[redis]") {
+  ON_EACH_PORT_WITH_REDIS(reactor);
+  RedisServer server(reactor, {"--appendonly", "no"});
+  const std::unique_ptr<Store> store = open(reactor, server);
+  const SessionContext context = create_session_context(*store).bound_to("F");
+  // A view of more bytes than there are: nobody may look at them.
+  const std::string_view value("1", kRedisValueBytesMax + 1);
+  const ItemId item = id("F", ItemKind::outcome);
+  const Error errors[] = {error_of(reactor, store->commit(context, value, {})),
+                          error_of(reactor, store->create(context, item, value)),
+                          error_of(reactor, store->put(context, item, value))};
+  for (const Error& error : errors) {
+    CHECK(error.kind() == ErrorKind::exhausted);
+    CHECK(error.code() == "Unum.ValueTooLarge");
+    CHECK(error.message().find(": its value has 536870913 bytes; at most 536870912 ") !=
+          std::string::npos);
+  }
   CHECK(parts_in(server).empty());
 }
 
