@@ -78,14 +78,16 @@ struct EchoCode final : UserCode {
 };
 
 constexpr const char* kMap =
-    R"({"Name": "M", "Start": true, "Next": {"Name": "F", "InputType": "Map"}})";
-constexpr const char* kBranch = R"({"Name": "F", "Next": {"Name": "A",
-    "InputType": {"Fan-in": {"Values": ["F-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]}})";
+    R"({"Name": "M", "Start": true, "Next": {"Name": "Branch", "InputType": "Map"}})";
+// A name that is as long as names are: instances of a shorter one fit into a std::string without an
+// allocation, up to the thousandth.
+constexpr const char* kBranch = R"({"Name": "Branch", "Next": {"Name": "A",
+    "InputType": {"Fan-in": {"Values": ["Branch-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]}})";
 constexpr const char* kEnd = R"({"Name": "A"})";
 
 /// The same with lists for failures that do not happen.
-constexpr const char* kBranchThatCatches = R"({"Name": "F", "Next": {"Name": "A",
-    "InputType": {"Fan-in": {"Values": ["F-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]},
+constexpr const char* kBranchThatCatches = R"({"Name": "Branch", "Next": {"Name": "A",
+    "InputType": {"Fan-in": {"Values": ["Branch-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]},
     "Retry": [{"ErrorEquals": ["Busy"], "MaxAttempts": 5}, {"ErrorEquals": ["States.ALL"]}],
     "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "C"}]})";
 constexpr const char* kCatcher = R"({"Name": "C"})";
@@ -334,7 +336,7 @@ struct PythonHost {
 
 void python_fan_in(benchmark::State& state, bool durable) {
   const std::int64_t count = tiny() ? 20 : state.range(0);
-  PythonHost python({"M", "F", "A"}, 2, durable);
+  PythonHost python({"M", "Branch", "A"}, 2, durable);
   add_map_and_fan_in(python.host, python.pool);
   const std::string input = numbers(count);
   python.run(input);  // starts the workers, as the Pool's are started
