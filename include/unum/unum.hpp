@@ -8,6 +8,7 @@
 
 #include "unum/application.hpp"
 #include "unum/error.hpp"
+#include "unum/event.hpp"
 #include "unum/fan_in.hpp"
 #include "unum/forwarding_store.hpp"
 #include "unum/function.hpp"

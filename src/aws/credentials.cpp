@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "aws/credentials_provider.hpp"
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/error.hpp"
 
 namespace unum::aws {
@@ -191,7 +191,7 @@ class CachedCredentials final : public CredentialsSource {
   std::uint64_t fetches_ = 0;
   std::optional<Error> failed_;
   std::uint64_t failed_fetch_ = 0;
-  WaitList fetched_;
+  detail::WaitList fetched_;
 };
 
 }  // namespace

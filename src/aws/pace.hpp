@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
 
@@ -62,7 +62,7 @@ class Pace {
   void plan_anew() noexcept;
 
   Reactor& reactor_;
-  WaitList waiting_;
+  detail::WaitList waiting_;
   bool throttled_ = false;
   bool away_ = false;
   unsigned epoch_ = 0;

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "aws/service_client_impl.hpp"
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/task_group.hpp"
 
 namespace unum::aws {
@@ -104,7 +104,7 @@ struct ServiceClient::Impl::Race {
   std::size_t started = 0;
   std::size_t ended = 0;
   std::optional<std::size_t> winner{};
-  WaitList changed{};
+  detail::WaitList changed{};
 
   bool decided() const noexcept { return winner.has_value() || ended == started; }
 };

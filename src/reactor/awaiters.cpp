@@ -1,8 +1,12 @@
 // The awaitables: how an operation, a point of time and a turn of the loop suspend and resume.
 #include <fcntl.h>
 #include <cerrno>
+#include <string>
+#include <utility>
 
 #include "reactor/port.hpp"
+#include "unum/detail/wait_list.hpp"
+#include "unum/error.hpp"
 #include "unum/reactor.hpp"
 
 namespace unum {
@@ -65,6 +69,16 @@ void YieldAwaiter::await_suspend(std::coroutine_handle<> waiter) noexcept {
   waiter_ = waiter;
   run = [](Ready& ready) noexcept { static_cast<YieldAwaiter&>(ready).waiter_.resume(); };
   reactor_.post(*this);
+}
+
+void throw_not_woken(int result, std::string_view what, const Wait& wait) {
+  std::string message(what);
+  if (result == -ETIME) {
+    message += " was waited for until the deadline";
+    throw Error(ErrorKind::timeout, "reactor", "Unum.Timeout", std::move(message));
+  }
+  message.append(" is no longer waited for: ").append(wait.stop.reason());
+  throw Error(ErrorKind::cancelled, "reactor", "Unum.Cancelled", std::move(message));
 }
 
 }  // namespace detail

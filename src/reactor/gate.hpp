@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
-#include "reactor/wait_list.hpp"
 #include "unum/assert.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/reactor.hpp"
 #include "unum/stop.hpp"
 #include "unum/task.hpp"
@@ -82,7 +82,7 @@ class Gate {
   Reactor& reactor_;
   bool is_closed_ = false;
   std::size_t inside_ = 0;
-  WaitList left_;
+  detail::WaitList left_;
   StopSource stop_;
   TaskGroup tasks_;
 };

@@ -117,11 +117,9 @@ Task<std::optional<std::string>> StreamedInput::next(Wait wait) {
   read_ahead();
   while (held_.empty() && reading_.running() > 0) {
     const int woken = co_await arrived_.wait(store_.reactor(), wait);
-    if (woken == 0) continue;
-    std::string message = "the next inputs of ";
-    message.append(instance_).append(" were waited for");
-    throw Error(woken == -ETIME ? ErrorKind::timeout : ErrorKind::cancelled, "runtime",
-                woken == -ETIME ? "Unum.Timeout" : "Unum.Cancelled", std::move(message));
+    if (woken < 0) {
+      detail::throw_not_woken(woken, "the next inputs of " + std::string(instance_), wait);
+    }
   }
   if (error_) {
     has_failed_ = true;

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/runtime.hpp"
 #include "unum/stop.hpp"
 #include "unum/task_group.hpp"
@@ -73,7 +73,7 @@ class StreamedInput final : public InputStream {
   bool is_begun_ = false;      ///< The array's first byte was given,
   bool is_separated_ = false;  ///< or what stands before the next value,
   bool is_ended_ = false;      ///< or its last byte.
-  WaitList arrived_;
+  detail::WaitList arrived_;
   TaskGroup reading_;
 };
 

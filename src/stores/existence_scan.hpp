@@ -14,7 +14,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/scan_and_claim.hpp"
 
 namespace unum {
@@ -31,7 +31,7 @@ struct [[gnu::visibility("hidden")]] ScanAndClaim::Scan {
   std::size_t stride = 1;
   std::size_t found = 0;     ///< The outcomes of this many steps are known to exist.
   bool shared_now = false;   ///< One contributor checks for others, too, just now;
-  WaitList checked;          ///< these wait for what it finds.
+  detail::WaitList checked;  ///< these wait for what it finds.
   std::uint64_t begun = 0;   ///< Shared checks so far; each has its number.
   std::uint64_t missed = 0;  ///< The last of them that met a missing outcome.
 

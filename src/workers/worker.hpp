@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/output.hpp"
 #include "unum/runtime.hpp"
 #include "unum/task_group.hpp"
@@ -90,7 +90,7 @@ class Worker {
   StopSource* current_call_ = nullptr;
   StopSource end_of_output_;
   TaskGroup output_watch_;
-  WaitList end_waiters_;
+  detail::WaitList end_waiters_;
 };
 
 }  // namespace unum

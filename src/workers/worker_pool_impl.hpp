@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/activity.hpp"
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/task_group.hpp"
 #include "workers/shortage.hpp"
 #include "workers/worker.hpp"
@@ -77,9 +77,9 @@ class WorkerPool::Impl {
   WorkerPoolOptions options_;
   std::map<std::string, Entry, std::less<>> entries_;
   Descriptor null_;
-  WaitList places_;
-  WaitList room_;   ///< Calls that could not start a process.
-  WaitList ended_;  ///< Waits for the end of calls, and of a shutdown that is under way.
+  detail::WaitList places_;
+  detail::WaitList room_;   ///< Calls that could not start a process.
+  detail::WaitList ended_;  ///< Waits for the end of calls, and of a shutdown that is under way.
   WorkerPoolCounters counters_{};
   bool handing_over_ = false;
   std::vector<SharedWorker> all_;

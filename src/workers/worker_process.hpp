@@ -10,7 +10,7 @@
 
 #include "reactor/descriptor.hpp"
 #include "reactor/process.hpp"
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
 
@@ -99,7 +99,7 @@ class ForkServer : public std::enable_shared_from_this<ForkServer> {
   Reactor& reactor_;
   Process process_;
   Descriptor socket_;
-  WaitList turn_;
+  detail::WaitList turn_;
   bool busy_ = false;
   bool proven_ = false;
   bool alive_ = true;

@@ -1,4 +1,4 @@
-"""examples/embed as a user has it: built outside the tree against the installed library, by pkg-config."""
+"""examples/embed and queue as users have them: built outside the tree against the installed library, by pkg-config."""
 
 import glob
 import os
@@ -15,7 +15,11 @@ SOURCE = os.environ["UNUM_SOURCE_ROOT"]
 EXPECTED = "invoke Report\nSum is 499500\n"
 
 
-class Embed(unittest.TestCase):
+class Example:
+    """One program; mixed into its tests."""
+
+    name = ""
+
     @classmethod
     def setUpClass(cls):
         installed_test.Installed.setUpClass()
@@ -23,25 +27,48 @@ class Embed(unittest.TestCase):
         installed = installed_test.Installed()
         cls.command = installed.path("bin", "unum")
         cls.outside = tempfile.mkdtemp(dir=installed.scratch.name)
-        cls.program = os.path.join(cls.outside, "embed")
-        sources = sorted(glob.glob(os.path.join(SOURCE, "examples", "embed", "*.cpp")))
+        cls.program = os.path.join(cls.outside, cls.name)
+        sources = sorted(glob.glob(os.path.join(SOURCE, "examples", cls.name, "*.cpp")))
         installed_test.run(*installed_test.COMPILER, "-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow",
                            "-Werror", *installed.sanitizers(), "-o", cls.program, *sources,
                            *installed.pkg_config("--cflags", "--libs"), cwd=cls.outside)
 
-    def embed(self, *arguments, **environment):
+    def run_it(self, *arguments, **environment):
         return subprocess.run([self.program, *arguments], check=False, capture_output=True, text=True,
                               timeout=120, cwd=self.outside, env=dict(os.environ, **environment))
+
+    def create_store(self, store, **environment):
+        made = subprocess.run([self.command, "store", "create", store], check=False, capture_output=True,
+                              text=True, timeout=60, env=dict(os.environ, **environment))
+        self.assertEqual(0, made.returncode, made.stderr)
+
+    def network_stores(self):
+        """Type, name and environment of each, with what it is in made."""
+        aws = {"AWS_ACCESS_KEY_ID": "unumtest", "AWS_SECRET_ACCESS_KEY": "unum-test-secret",
+               "AWS_REGION": "us-east-1"}
+        s3 = {**aws, "AWS_ACCESS_KEY_ID": "unum-test"}
+        for kind, variable, name, settings in (
+                ("redis", "UNUM_TEST_REDIS", None, {}),
+                ("dynamodb", "UNUM_TEST_DYNAMODB", f"{self.name}-test", aws),
+                ("s3", "UNUM_TEST_S3", f"{self.name}-test", s3)):
+            server = os.environ.get(variable)
+            if server is None:
+                self.skipTest(f"{variable} names no server")
+            environment = {**settings, "AWS_ENDPOINT_URL_" + kind.upper(): server}
+            self.create_store(f"{kind}:{name or server}", **environment)
+            yield kind, name or server, environment
+
+
+class Embed(Example, unittest.TestCase):
+    name = "embed"
 
     def test_it_fans_in_a_thousand_values_of_a_directory(self):
         for reactor in ("uring", "epoll"):
             with self.subTest(reactor=reactor):
                 store = os.path.join(self.outside, "store-" + reactor)
-                made = subprocess.run([self.command, "store", "create", "fs:" + store], check=False,
-                                      capture_output=True, text=True, timeout=60)
-                self.assertEqual(0, made.returncode, made.stderr)
+                self.create_store("fs:" + store)
                 environment = {} if reactor == "uring" else {"UNUM_REACTOR": reactor}
-                ended = self.embed("fs", store, **environment)
+                ended = self.run_it("fs", store, **environment)
                 self.assertEqual((0, EXPECTED, ""), (ended.returncode, ended.stdout, ended.stderr))
                 sessions = os.listdir(store)
                 self.assertEqual(1, len(sessions))
@@ -49,33 +76,48 @@ class Embed(unittest.TestCase):
                 self.assertEqual(1001, sum(name.endswith("-output.json") for name in names))
 
     def test_it_does_the_same_on_each_network_store_chosen_by_its_name_alone(self):
-        aws = {"AWS_ACCESS_KEY_ID": "unumtest", "AWS_SECRET_ACCESS_KEY": "unum-test-secret",
-               "AWS_REGION": "us-east-1"}
-        s3 = {**aws, "AWS_ACCESS_KEY_ID": "unum-test"}
-        for kind, variable, name, settings in (
-                ("redis", "UNUM_TEST_REDIS", None, {}),
-                ("dynamodb", "UNUM_TEST_DYNAMODB", "embed-test", aws),
-                ("s3", "UNUM_TEST_S3", "embed-test", s3)):
-            server = os.environ.get(variable)
-            if server is None:
-                self.skipTest(f"{variable} names no server")
+        for kind, name, environment in self.network_stores():
             with self.subTest(store=kind):
-                name = name or server
-                environment = {**settings, "AWS_ENDPOINT_URL_" + kind.upper(): server}
-                made = subprocess.run([self.command, "store", "create", f"{kind}:{name}"], check=False,
-                                      capture_output=True, text=True, timeout=60,
-                                      env=dict(os.environ, **environment))
-                self.assertEqual(0, made.returncode, made.stderr)
-                ended = self.embed(kind, name, **environment)
+                ended = self.run_it(kind, name, **environment)
                 self.assertEqual((0, EXPECTED, ""), (ended.returncode, ended.stdout, ended.stderr))
 
     def test_a_store_that_does_not_exist_is_an_error_by_name_and_none_is_made(self):
         missing = os.path.join(self.outside, "missing")
-        ended = self.embed("fs", missing)
+        ended = self.run_it("fs", missing)
         self.assertEqual((1, ""), (ended.returncode, ended.stdout))
         self.assertIn("unum store create fs:" + missing, ended.stderr)
         self.assertFalse(os.path.exists(missing))
-        self.assertIn("sqs", self.embed("sqs", "jobs").stderr)
+        self.assertIn("sqs", self.run_it("sqs", "jobs").stderr)
+
+
+class Queue(Example, unittest.TestCase):
+    name = "queue"
+
+    def expect_squares(self, width, *arguments, **environment):
+        ended = self.run_it(*arguments, str(width), **environment)
+        self.assertEqual((0, f"{sum(i * i for i in range(width))}\n", ""),
+                         (ended.returncode, ended.stdout, ended.stderr))
+
+    def test_it_runs_a_map_and_its_fan_in_of_any_width(self):
+        for reactor in ("uring", "epoll"):
+            store = os.path.join(self.outside, "queue-" + reactor)
+            self.create_store("fs:" + store)
+            environment = {} if reactor == "uring" else {"UNUM_REACTOR": reactor}
+            for width in (0, 1, 1000):
+                with self.subTest(reactor=reactor, width=width):
+                    self.expect_squares(width, "fs", store, **environment)
+
+    def test_it_does_the_same_on_each_network_store(self):
+        for kind, name, environment in self.network_stores():
+            with self.subTest(store=kind):
+                self.expect_squares(100, kind, name, **environment)
+
+    def test_a_store_that_is_missing_ends_it_with_a_message(self):
+        store = os.path.join(self.outside, "other")
+        self.create_store("fs:" + store)
+        ended = self.run_it("fs", os.path.join(store, "none"), "3")
+        self.assertEqual((1, ""), (ended.returncode, ended.stdout))
+        self.assertIn("does not exist", ended.stderr)
 
 
 if __name__ == "__main__":

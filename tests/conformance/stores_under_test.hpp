@@ -48,18 +48,6 @@ inline Task<bool> write(Store& store, const SessionContext& context, std::string
   co_return result.status == WriteResult::Status::written;
 }
 
-/// The error that a task ends in; fails the test if it ends in none.
-template <class T>
-Error error_of(Reactor& reactor, Task<T> task) {
-  try {
-    reactor.run(std::move(task));
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("an error was expected");
-  throw Error(ErrorKind::bug, "test", "none", "unreachable");
-}
-
 }  // namespace unum::test
 
 /// Awaits, then checks a condition on `it`. Catch2 names its expression twice, and GCC 12 then

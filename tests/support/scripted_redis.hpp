@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "reactor/descriptor.hpp"
-#include "reactor/wait_list.hpp"
 #include "unit/reactor/ports.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/task_group.hpp"
 
 namespace unum::test {
@@ -47,7 +47,7 @@ class ScriptedRedis {
   std::size_t connections_ = 0;
   std::size_t commands_ = 0;
   StopSource stop_;
-  WaitList released_;
+  detail::WaitList released_;
   TaskGroup tasks_;
 };
 

@@ -25,7 +25,7 @@
 #include "reactor/redis/connection.hpp"
 #include "reactor/redis/reply.hpp"
 #include "reactor/redis/slots.hpp"
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/error.hpp"
 #include "unum/reactor.hpp"
 #include "unum/task.hpp"
@@ -144,7 +144,7 @@ class Client {
   /// How many more commands may be under way.
   struct Room {
     std::size_t left;
-    WaitList came{};
+    detail::WaitList came{};
   };
   /// A command's place among those under way.
   class Turn {
@@ -211,7 +211,8 @@ class Client {
   bool cluster_ = false;
   bool opening_ = false;  ///< A server that is not there is told at once.
   bool learning_ = false;
-  WaitList learnt_;  ///< Commands that wait for the topology that another one is asking for.
+  detail::WaitList
+      learnt_;  ///< Commands that wait for the topology that another one is asking for.
   Deadline learn_again_{};
   Deadline tell_again_{};
   Gate gate_;  ///< Shut when the client was closed.

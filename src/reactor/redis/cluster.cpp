@@ -54,7 +54,7 @@ struct Client::View {
 struct Client::Round {
   explicit Round(StopToken parent) : stop(parent) {}
   StopSource stop;
-  WaitList came;  ///< An answer, or the failure to get one.
+  detail::WaitList came;  ///< An answer, or the failure to get one.
   std::size_t asked = 0;
   std::size_t ended = 0;
   std::size_t answered = 0;

@@ -9,7 +9,7 @@
 
 #include "base/backoff.hpp"
 #include "reactor/redis/connection.hpp"
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 
 namespace unum::redis {
 
@@ -50,7 +50,7 @@ class Node {
   const Address address_;
   const NodePatience patience_;
   std::shared_ptr<Connection> connection_;
-  WaitList opening_ended_;
+  detail::WaitList opening_ended_;
   bool opening_ = false;
   std::uint64_t opened_ = 0;
   std::uint64_t failed_ = 0;  ///< Attempts so far.

@@ -8,13 +8,13 @@
 #include <string_view>
 #include <vector>
 
-#include "reactor/wait_list.hpp"
 #include "stores/fs/cache_guess.hpp"
 #include "stores/fs/group_commit.hpp"
 #include "stores/fs/name_set.hpp"
 #include "stores/fs/path.hpp"
 #include "stores/fs/session_directories.hpp"
 #include "stores/fs/system_calls.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/scan_and_claim.hpp"
 #include "unum/store.hpp"
 
@@ -165,7 +165,7 @@ class FsStore final : public Store {
   SessionDirectories sessions_;
   GroupCommit commit_;
   std::size_t free_slots_;
-  WaitList slot_waiters_;
+  detail::WaitList slot_waiters_;
   std::string temporary_prefix_;
   std::uint64_t temporaries_ = 0;
   /// One file that all tombstones are names of; who makes a name holds it.

@@ -14,9 +14,9 @@
 #include <utility>
 #include <vector>
 
-#include "reactor/wait_list.hpp"
 #include "stores/fs/directory.hpp"
 #include "stores/fs/system_calls.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/reactor.hpp"
 #include "unum/store.hpp"
 #include "unum/task_group.hpp"
@@ -46,7 +46,7 @@ class GroupCommit {
   struct DataWrite {
     std::shared_ptr<const Descriptor> file;
     int error = 0;
-    WaitList waiting;
+    detail::WaitList waiting;
 
     explicit DataWrite(std::shared_ptr<const Descriptor> written) : file(std::move(written)) {}
     /// Each goes on by itself: what has its name outlives this process.
@@ -63,7 +63,7 @@ class GroupCommit {
   struct NamesBatch {
     std::vector<DirectoryPtr> directories;
     std::vector<int> errors;
-    WaitList waiting;
+    detail::WaitList waiting;
 
     /// directories.size() if it is not in the batch.
     std::size_t place_of(const Directory* directory) const noexcept;
@@ -82,8 +82,8 @@ class GroupCommit {
   std::shared_ptr<DataBatch> next_data_;
   std::shared_ptr<NamesBatch> next_names_;
   bool data_runs_ = false;
-  bool partly_flushed_ = false;  ///< Some writes of the flush of data under way have gone on,
-  WaitList data_flushed_;        ///< its names wait here for the others.
+  bool partly_flushed_ = false;    ///< Some writes of the flush of data under way have gone on,
+  detail::WaitList data_flushed_;  ///< its names wait here for the others.
   bool names_run_ = false;
   TaskGroup tasks_;
 };

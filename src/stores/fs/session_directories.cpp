@@ -47,7 +47,7 @@ Task<DirectoryPtr> SessionDirectories::open(std::string_view session, bool make,
     if (DirectoryPtr known = cached(session)) co_return known;
     const auto other = opening_.find(session);
     if (other == opening_.end()) break;
-    const std::shared_ptr<WaitList> opened = other->second;
+    const std::shared_ptr<detail::WaitList> opened = other->second;
     const int woken = co_await opened->wait(calls_.reactor(), wait);
     if (woken < 0) throw system_error("fs", -woken, "opening the directory of a session");
   }
@@ -59,7 +59,7 @@ Task<DirectoryPtr> SessionDirectories::open(std::string_view session, bool make,
       node.mapped()->wake_all();
     }
   };
-  opening_.emplace(std::string(session), std::make_shared<WaitList>());
+  opening_.emplace(std::string(session), std::make_shared<detail::WaitList>());
   const Opening opening{*this, std::string(session)};
   const std::vector<std::string> components = session_components(session);
   DirectoryPtr directory = co_await descend(root_, components, make, wait);

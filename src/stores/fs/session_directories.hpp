@@ -9,9 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "reactor/wait_list.hpp"
 #include "stores/fs/directory.hpp"
 #include "stores/fs/system_calls.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/reactor.hpp"
 #include "unum/store.hpp"
 #include "unum/task.hpp"
@@ -56,7 +56,8 @@ class SessionDirectories {
   std::unordered_map<std::string, Entry, Hash, std::equal_to<>> open_;
   /// Sessions that a call is just opening; others wait for it, so that a thousand calls open one
   /// directory.
-  std::unordered_map<std::string, std::shared_ptr<WaitList>, Hash, std::equal_to<>> opening_;
+  std::unordered_map<std::string, std::shared_ptr<detail::WaitList>, Hash, std::equal_to<>>
+      opening_;
   std::list<std::string> order_;  // oldest first
 };
 

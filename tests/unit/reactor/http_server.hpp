@@ -10,7 +10,7 @@
 #include "ports.hpp"
 #include "reactor/descriptor.hpp"
 #include "reactor/http/client.hpp"
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 
 namespace unum::test {
 
@@ -81,7 +81,7 @@ class Server {
   std::size_t accepted_ = 0;
   std::size_t open_ = 0;
   StopSource stop_;
-  WaitList closed_;
+  detail::WaitList closed_;
   TaskGroup group_;
 };
 

@@ -6,8 +6,8 @@
 #include "base/backoff.hpp"
 #include "ports.hpp"
 #include "reactor/random_text.hpp"
-#include "reactor/wait_list.hpp"
 #include "support/scripted_port.hpp"
+#include "unum/detail/wait_list.hpp"
 
 using namespace unum;
 using namespace unum::test;
@@ -44,7 +44,7 @@ TEST_CASE("operations and waits end by the port's clock") {
     result = co_await reactor.poll(0, 1, Wait{poll_until, {}});
     CHECK(result == -ETIME);
     CHECK(reactor.now() == poll_until);
-    WaitList list;
+    detail::WaitList list;
     const Deadline wait_until = reactor.now() + 5min;
     result = co_await list.wait(reactor, Wait{wait_until, {}});
     CHECK(result == -ETIME);

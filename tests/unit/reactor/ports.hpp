@@ -56,4 +56,16 @@ inline std::size_t open_descriptors() {
   return count;
 }
 
+/// The error that a task ends in; fails the test if it ends in none.
+template <class T>
+Error error_of(Reactor& reactor, Task<T> task) {
+  try {
+    reactor.run(std::move(task));
+  } catch (const Error& error) {
+    return error;
+  }
+  FAIL("an error was expected");
+  throw Error(ErrorKind::bug, "test", "none", "unreachable");
+}
+
 }  // namespace unum::test

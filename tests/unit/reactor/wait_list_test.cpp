@@ -1,5 +1,5 @@
 // Waiting for an event of another coroutine: order, deadline, stop, and waking in the same call.
-#include "reactor/wait_list.hpp"
+#include "unum/detail/wait_list.hpp"
 
 #include <vector>
 
@@ -26,7 +26,7 @@ struct Waiters {
   }
 
   Reactor& reactor;
-  WaitList list;
+  detail::WaitList list;
   std::vector<End> ended;
   TaskGroup group;
 };
@@ -50,7 +50,7 @@ TEST_CASE("waiters are woken in the order in which they came, one by one or toge
 
 TEST_CASE("a waiter may be woken in the very call, and may wait again in it") {
   ON_EACH_PORT(reactor);
-  WaitList list;
+  detail::WaitList list;
   int rounds = 0;
   TaskGroup group;
   const auto body = [&]() -> Task<void> {
@@ -98,7 +98,7 @@ TEST_CASE("a bounded loop goes on where a task ends while another is being start
   // Each odd task wakes the even one before it, which then ends inside of the start of the odd one.
   const std::size_t at_once = GENERATE(2, 3, 8);
   constexpr std::size_t count = 8;
-  WaitList list;
+  detail::WaitList list;
   std::size_t ended = 0;
   const auto body = [&]() -> Task<void> {
     co_await for_each_bounded(count, at_once, [&](std::size_t i) -> Task<void> {

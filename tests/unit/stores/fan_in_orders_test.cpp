@@ -7,10 +7,10 @@
 #include <memory>
 
 #include "conformance/fan_in_names.hpp"
-#include "reactor/wait_list.hpp"
 #include "support/sanitized.hpp"
 #include "support/store_decorators.hpp"
 #include "unit/reactor/ports.hpp"
+#include "unum/detail/wait_list.hpp"
 #include "unum/forwarding_store.hpp"
 #include "unum/scan_and_claim.hpp"
 #include "unum/task_group.hpp"
@@ -44,7 +44,7 @@ class Gate {
  private:
   Reactor& reactor_;
   std::array<bool, 3> waiting_{};
-  std::array<WaitList, 3> lists_;
+  std::array<detail::WaitList, 3> lists_;
 };
 
 /// A store that stops at the gate before each call it passes on. Which contributor calls is told by

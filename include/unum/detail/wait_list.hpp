@@ -1,5 +1,5 @@
 // Coroutines that wait for an event of another one, each with its own deadline and stop. One thread
-// only.
+// only. No API: what users have is unum/event.hpp.
 //
 // Woken waiters resume through the reactor's queue, in the order in which they waited, unless who
 // wakes asks for it in its own call. Who gives up takes itself off the list. A list must outlive
@@ -9,11 +9,13 @@
 #include <cerrno>
 #include <coroutine>
 #include <cstddef>
+#include <string_view>
 
+#include "unum/api.hpp"
 #include "unum/assert.hpp"
 #include "unum/reactor.hpp"
 
-namespace unum {
+namespace unum::detail {
 
 class WaitList {
  public:
@@ -22,10 +24,10 @@ class WaitList {
   WaitList(const WaitList&) = delete;
   WaitList& operator=(const WaitList&) = delete;
 
-  class [[nodiscard]] Awaiter final : private detail::BoundedWait, private Ready {
+  class [[nodiscard]] Awaiter final : private BoundedWait, private Ready {
    public:
     Awaiter(WaitList& list, Reactor& reactor, const Wait& wait) noexcept
-        : detail::BoundedWait(reactor, wait, &on_given_up), list_(list) {}
+        : BoundedWait(reactor, wait, &on_given_up), list_(list) {}
     bool await_ready() noexcept {
       if (!stop_requested()) return false;
       result_ = -ECANCELED;
@@ -50,7 +52,7 @@ class WaitList {
       settle(result);
       reactor().post(*this);
     }
-    static void on_given_up(detail::BoundedWait& wait, int why) noexcept {
+    static void on_given_up(BoundedWait& wait, int why) noexcept {
       static_cast<Awaiter&>(wait).wake(why);
     }
 
@@ -102,4 +104,8 @@ class WaitList {
   std::size_t size_ = 0;
 };
 
-}  // namespace unum
+/// Throws the error of a wait for `what` that ended in -ETIME or -ECANCELED: `timeout`
+/// "Unum.Timeout" or `cancelled` "Unum.Cancelled".
+[[noreturn]] UNUM_API void throw_not_woken(int result, std::string_view what, const Wait& wait);
+
+}  // namespace unum::detail
