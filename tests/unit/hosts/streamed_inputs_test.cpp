@@ -49,7 +49,8 @@ class ChangedReads final : public ForwardingStore {
                                                          Wait wait) override {
     auto values = co_await inner().get_many(context, pointers, wait);
     largest = std::max(largest, pointers.size());
-    co_await change_(reads++, values);
+    const std::size_t read = reads++;
+    co_await change_(read, values);
     co_return values;
   }
 
