@@ -251,7 +251,7 @@ void native_growth(benchmark::State& state, const char* type, bool collects) {
     state.SkipWithError("the environment names no server");
     return;
   }
-  const std::array<std::int64_t, 2> widths = {tiny() ? 10 : 100, tiny() ? 100 : 10000};
+  const std::array<std::int64_t, 2> widths = {tiny() ? 2 : 100, tiny() ? 20 : 10000};
   NativeFanIn workflow(stored, name, true, collects);
   const std::array<std::string, 2> inputs = {numbers(widths[0]), numbers(widths[1])};
   std::array<std::vector<double>, 2> seconds;
