@@ -33,13 +33,7 @@ def program(text, following=None):
     return Function(text, following, runtime="provided.al2023", handler="bootstrap", file="bootstrap")
 
 
-class LargeResults(AppTest):
-    def store_options(self):
-        return ["--no-durable"]
-
-    def store_environment(self):
-        return {}
-
+class LargeResults:
     def expect_held_once(self, memory_bytes):
         print(f"{RESULT_BYTES / 1e6:.0f} MB: {memory_bytes / 1e6:.0f} MB of memory")
         if not is_sanitized():
@@ -72,7 +66,15 @@ class LargeResults(AppTest):
         self.expect_held_once(used.ru_maxrss * 1024)
 
 
-class LargeResultsOnS3(OnANetworkStore, LargeResults):
+class LargeResultsOnFs(LargeResults, AppTest):
+    def store_options(self):
+        return ["--no-durable"]
+
+    def store_environment(self):
+        return {}
+
+
+class LargeResultsOnS3(OnANetworkStore, LargeResults, AppTest):
     make_store = S3Store
 
 
