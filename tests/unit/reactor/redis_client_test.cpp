@@ -27,16 +27,6 @@ Task<Reply> say(Client& client, std::vector<std::string> command) {
   co_return co_await client.call(command.size() > 1 ? command[1] : command[0], arguments);
 }
 
-Error failure_of(Reactor& reactor, Task<Reply> task) {
-  try {
-    reactor.run(std::move(task));
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("an error was expected");
-  throw Error(ErrorKind::bug, "test", "none", "unreachable");
-}
-
 }  // namespace
 
 TEST_CASE("thousands of commands share one connection and come back in their order", "[redis]") {
@@ -115,11 +105,11 @@ TEST_CASE("who one is decides what one may do", "[redis]") {
                                "~unum:*", "+@all", "-flushall"});
   const auto failure = [&](const std::string& user, std::vector<std::string> command) {
     Client client(reactor, parse_address("redis://" + user + server.address()));
-    return failure_of(reactor, say(client, std::move(command)));
+    return test::error_of(reactor, say(client, std::move(command)));
   };
   Client alice(reactor, parse_address("redis://alice:open%20sesame@" + server.address()));
   CHECK(reactor.run(say(alice, words("SET", "unum:x", "1"))).text == "OK");
-  const Error key = failure_of(reactor, say(alice, words("GET", "other")));
+  const Error key = test::error_of(reactor, say(alice, words("GET", "other")));
   CHECK(key.kind() == ErrorKind::denied);
   CHECK(key.code() == "NOPERM");
   CHECK(failure("alice:open%20sesame@", {"FLUSHALL"}).code() == "NOPERM");
@@ -141,7 +131,7 @@ TEST_CASE("a database is selected, and one that does not exist is an error", "[r
   reactor.run(say(third, words("SET", "x", "1")));
   CHECK(reactor.run(say(first, words("GET", "x"))).is_nil());
   Client none(reactor, parse_address("redis://" + server.address() + "/99"));
-  CHECK(failure_of(reactor, say(none, words("PING"))).message().find("database 99") !=
+  CHECK(test::error_of(reactor, say(none, words("PING"))).message().find("database 99") !=
         std::string::npos);
 }
 

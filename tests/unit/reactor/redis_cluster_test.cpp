@@ -25,16 +25,6 @@ Task<std::string> get(Client& client, std::string key) {
   co_return reply.text;
 }
 
-Error failure_of(Reactor& reactor, Task<std::string> task) {
-  try {
-    reactor.run(std::move(task));
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("an error was expected");
-  throw Error(ErrorKind::bug, "test", "none", "unreachable");
-}
-
 Error refusal_of_open(Reactor& reactor, std::vector<Address> named) {
   Client client(reactor, std::move(named));
   try {
@@ -204,7 +194,7 @@ TEST_CASE("a server that is away is waited for as long as was said, and that is 
     told.clear();
     Client client(reactor, parse_address(address), options);
     const Deadline begun = Clock::now();
-    const Error error = failure_of(reactor, get(client, "x"));
+    const Error error = test::error_of(reactor, get(client, "x"));
     const auto took = Clock::now() - begun;
     CHECK(error.kind() == ErrorKind::disconnected);
     CHECK(error.message().find(address) != std::string::npos);

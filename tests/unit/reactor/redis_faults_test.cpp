@@ -22,16 +22,6 @@ Task<std::string> echo(Client& client, std::string text, Wait wait = {}) {
   co_return reply.text;
 }
 
-Error failure_of(Reactor& reactor, Task<std::string> task) {
-  try {
-    reactor.run(std::move(task));
-  } catch (const Error& error) {
-    return error;
-  }
-  FAIL("an error was expected");
-  throw Error(ErrorKind::bug, "test", "none", "unreachable");
-}
-
 ClientOptions impatient() {
   ClientOptions options;
   options.patience = std::chrono::milliseconds(200);
@@ -121,7 +111,7 @@ TEST_CASE("a server that never answers is left at the deadline", "[redis]") {
   ON_EACH_PORT(reactor);
   ScriptedRedis server(reactor, [](const Command&) { return Answer{}; });
   Client client(reactor, parse_address(server.address()));
-  const Error error = failure_of(reactor, echo(client, "x", Wait{test::soon(50), {}}));
+  const Error error = test::error_of(reactor, echo(client, "x", Wait{test::soon(50), {}}));
   CHECK(error.kind() == ErrorKind::timeout);
   CHECK(error.message().find(server.address()) != std::string::npos);
 }
@@ -146,7 +136,7 @@ TEST_CASE("garbage and replies that nobody asked for end the connection, not the
     INFO(bytes);
     ScriptedRedis server(reactor, [&](const Command&) { return Answer{bytes}; });
     Client client(reactor, parse_address(server.address()), impatient());
-    const Error error = failure_of(reactor, echo(client, "x"));
+    const Error error = test::error_of(reactor, echo(client, "x"));
     CHECK(error.kind() == ErrorKind::disconnected);
     CHECK(error.message().find("not a reply of a Redis server") != std::string::npos);
     CHECK(server.connections() > 1);
@@ -182,7 +172,7 @@ TEST_CASE("what a server says unasked when it turns one away is told", "[redis]"
     return Answer{"-DENIED Redis is running in protected mode\r\n", true};
   });
   Client client(reactor, parse_address(server.address()), impatient());
-  const Error error = failure_of(reactor, echo(client, "x"));
+  const Error error = test::error_of(reactor, echo(client, "x"));
   CHECK(error.kind() == ErrorKind::denied);
   CHECK(error.message().find("protected mode") != std::string::npos);
 }
@@ -204,7 +194,7 @@ TEST_CASE("a server that is loading or busy is waited for, but not for ever", "[
     CHECK(client.counters().retries == 3);
     refusals = std::size_t{1} << 40;
     Client hasty(reactor, parse_address(server.address()), impatient());
-    const Error error = failure_of(reactor, echo(hasty, "x"));
+    const Error error = test::error_of(reactor, echo(hasty, "x"));
     const bool readonly = std::string_view(code).starts_with("READONLY");
     CHECK(error.kind() == (readonly ? ErrorKind::denied : ErrorKind::throttled));
     CHECK(std::string_view(code).starts_with(error.code()));
@@ -232,7 +222,7 @@ TEST_CASE("errors that do not pass are told at once, by their kind", "[redis]") 
     INFO(text);
     ScriptedRedis server(reactor, [&](const Command&) { return Answer{"-" + text + "\r\n"}; });
     Client client(reactor, parse_address(server.address()));
-    const Error error = failure_of(reactor, echo(client, "x"));
+    const Error error = test::error_of(reactor, echo(client, "x"));
     CHECK(error.kind() == kind);
     CHECK(error.message().find(text) != std::string::npos);
     CHECK(server.commands() == 1);
@@ -278,7 +268,7 @@ TEST_CASE("a cluster that sends one in circles is an error", "[redis]") {
     return Answer{"-MOVED 1 " + server.address() + "\r\n"};
   });
   Client client(reactor, parse_address(server.address()));
-  const Error error = failure_of(reactor, echo(client, "x"));
+  const Error error = test::error_of(reactor, echo(client, "x"));
   CHECK(error.message().find("in circles") != std::string::npos);
 }
 
@@ -300,7 +290,7 @@ TEST_CASE("a client that is closed ends what waits", "[redis]") {
   client.close();
   reactor.run(group.drain());
   CHECK(kind == ErrorKind::cancelled);
-  CHECK(failure_of(reactor, echo(client, "y")).kind() == ErrorKind::cancelled);
+  CHECK(test::error_of(reactor, echo(client, "y")).kind() == ErrorKind::cancelled);
 }
 
 TEST_CASE("what is beyond the bound waits for its turn, and for its deadline", "[redis]") {
