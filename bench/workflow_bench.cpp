@@ -23,25 +23,17 @@
 #include <vector>
 
 #include "hosts/local_host.hpp"
+#include "ratio.hpp"
 #include "workers/worker_pool.hpp"
 
 using namespace unum;
+using bench::cpu_seconds_of;
+using bench::median;
+using bench::seconds_of;
 
 namespace {
 
 bool tiny() { return std::getenv("UNUM_BENCH_TINY") != nullptr; }
-
-double seconds_of(const std::function<void()>& work) {
-  const auto begun = Clock::now();
-  work();
-  return std::chrono::duration<double>(Clock::now() - begun).count();
-}
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
-                   values.end());
-  return values[values.size() / 2];
-}
 
 /// A directory beside the build, so that durable writes meet a disk and not a tmpfs.
 class Directory {
@@ -342,11 +334,13 @@ void python_fan_in(benchmark::State& state, bool durable) {
   python.run(input);  // starts the workers, as the Pool's are started
   std::vector<double> ours;
   std::vector<double> theirs;
+  std::vector<double> cpu;
   for (auto _ : state) {
-    ours.push_back(seconds_of([&] { python.run(input); }));
+    cpu.push_back(cpu_seconds_of([&] { ours.push_back(seconds_of([&] { python.run(input); })); }));
     state.SetIterationTime(ours.back());
     theirs.push_back(pool_seconds(count));
   }
+  state.counters["host_cpu_us_per_branch"] = median(cpu) / static_cast<double>(count) * 1e6;
   state.counters["seconds"] = median(ours);
   state.counters["pool_seconds"] = median(theirs);
   state.counters["ratio_to_pool"] = median(ours) / median(theirs);
