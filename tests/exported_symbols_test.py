@@ -1,4 +1,4 @@
-"""What libunum.so exports: the list that is kept, everything public, and nothing else.
+"""What libunum-cpp.so and libunum.so.1 export: the lists that are kept, everything public, and nothing else.
 
 After a change of the public interface: `python3 tests/exported_symbols_test.py --update` (with the
 variables that Meson sets) writes the list anew; the difference is looked at like any other.
@@ -12,6 +12,8 @@ import sys
 import unittest
 
 SOURCE = os.environ["UNUM_SOURCE_ROOT"]
+C_HEADER = os.path.join(SOURCE, "include", "unum.h")
+C_KEPT = os.path.join(SOURCE, "tests", "fixtures", "exported_c_symbols.txt")
 KEPT = os.path.join(SOURCE, "tests", "fixtures", "exported_symbols.txt")
 HEADERS = sorted(glob.glob(os.path.join(SOURCE, "include", "unum", "**", "*.hpp"), recursive=True))
 STRING = "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >"
@@ -35,6 +37,13 @@ def all_exported():
     listed = subprocess.run(["nm", "-D", "--defined-only", "--demangle", os.environ["UNUM_TEST_SHARED"]],
                             check=True, capture_output=True, text=True).stdout
     return [line.split(" ", 2)[2] for line in listed.splitlines()]
+
+
+def exported_c():
+    """With their versions, sorted."""
+    listed = subprocess.run(["nm", "-D", "--defined-only", os.environ["UNUM_TEST_CAPI"]], check=True,
+                            capture_output=True, text=True).stdout
+    return sorted(name for kind, name in (line.split()[1:] for line in listed.splitlines()) if kind != "A")
 
 
 def declarations(header):
@@ -79,6 +88,14 @@ class ExportedSymbols(unittest.TestCase):
         self.assertGreater(seen, 40)
         self.assertEqual([], missing, "public, and not marked UNUM_API")
 
+    def test_the_c_library_exports_what_its_header_declares_and_its_list_has(self):
+        with open(C_KEPT, encoding="utf-8") as file:
+            self.assertEqual(file.read().splitlines(), exported_c(), "see the first lines of this file")
+        with open(C_HEADER, encoding="utf-8") as file:
+            declared = re.findall(r"^UNUM_C_API [^;]*?(unum_\w+)\(", file.read(), re.MULTILINE)
+        self.assertGreater(len(declared), 60)
+        self.assertEqual(sorted(name + "@@UNUM_1" for name in declared), exported_c())
+
     def test_a_program_that_uses_every_header_runs_with_the_shared_library_alone(self):
         with open(os.path.join(SOURCE, "include", "unum", "unum.hpp"), encoding="utf-8") as file:
             included = set(re.findall(r'#include "unum/(.+)"', file.read()))
@@ -94,5 +111,7 @@ if __name__ == "__main__":
     if "--update" in sys.argv:
         with open(KEPT, "w", encoding="utf-8") as kept_file:
             kept_file.write("\n".join(exported()) + "\n")
+        with open(C_KEPT, "w", encoding="utf-8") as kept_file:
+            kept_file.write("\n".join(exported_c()) + "\n")
     else:
         unittest.main()

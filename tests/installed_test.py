@@ -37,7 +37,7 @@ class Installed(unittest.TestCase):
         # Moved after it was installed: nothing in it may remember where it first was.
         cls.root = os.path.join(cls.scratch.name, "moved here")
         shutil.move(os.path.join(first, prefix), cls.root)
-        pkg_config = glob.glob(os.path.join(cls.root, "lib*", "**", "unum.pc"), recursive=True)
+        pkg_config = glob.glob(os.path.join(cls.root, "lib*", "**", "unum-cpp.pc"), recursive=True)
         cls.pkg_config_dir = os.path.dirname(pkg_config[0]) if pkg_config else None
 
     @classmethod
@@ -47,10 +47,10 @@ class Installed(unittest.TestCase):
     def path(self, *parts):
         return os.path.join(self.root, *parts)
 
-    def pkg_config(self, *arguments):
+    def pkg_config(self, *arguments, package="unum-cpp"):
         # pkg-config escapes the blank in the path.
         environment = dict(os.environ, PKG_CONFIG_PATH=self.pkg_config_dir)
-        printed = run("pkg-config", *arguments, "unum", env=environment)
+        printed = run("pkg-config", *arguments, package, env=environment)
         return [word.replace("\0", " ") for word in printed.replace("\\ ", "\0").split()]
 
     def sanitizers(self):
@@ -58,12 +58,15 @@ class Installed(unittest.TestCase):
         return [] if wanted == "none" else ["-fsanitize=" + wanted]
 
     def test_library_headers_command_and_shims_are_in_place(self):
-        self.assertIsNotNone(self.pkg_config_dir, "no unum.pc was installed")
-        self.assertTrue(glob.glob(self.path("lib*", "**", "libunum.*"), recursive=True))
+        self.assertIsNotNone(self.pkg_config_dir, "no unum-cpp.pc was installed")
+        self.assertTrue(glob.glob(self.path("lib*", "**", "libunum-cpp.*"), recursive=True))
         self.assertTrue(os.access(self.path("bin", "unum"), os.X_OK))
         for shim in os.listdir(os.path.join(SOURCE, "src", "workers", "shims")):
             if shim not in ("README.md", "meson.build", "__pycache__"):
                 self.assertTrue(os.path.exists(self.path("share", "unum", "workers", shim)), shim)
+        for name in ("libunum.so", "libunum.so.1", "unum.pc"):
+            self.assertTrue(glob.glob(self.path("lib*", "**", name), recursive=True), name)
+        self.assertTrue(os.path.exists(self.path("include", "unum.h")))
         headers = os.listdir(os.path.join(SOURCE, "include", "unum"))
         self.assertEqual(sorted(headers), sorted(os.listdir(self.path("include", "unum"))))
 
@@ -74,6 +77,21 @@ class Installed(unittest.TestCase):
                 program = f'#include "unum/{os.path.basename(header)}"\n'
                 run(*COMPILER, "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror",
                     "-fsyntax-only", "-x", "c++", "-", *flags, input=program)
+
+    def test_a_program_in_c_of_any_standard_is_built_with_the_header_and_the_library_alone(self):
+        flags = self.pkg_config("--cflags", "--libs", package="unum")
+        program = ('#include <unum.h>\n#include <stdio.h>\n'
+                   'int main(void) { return puts(unum_version()) < 0 || unum_loop_free(NULL) != UNUM_OK; }\n')
+        library = os.path.dirname(glob.glob(self.path("lib*", "**", "libunum.so.1"), recursive=True)[0])
+        project = json.loads(run("meson", "introspect", BUILD, "--projectinfo"))
+        for language, standard in (("c", "c99"), ("c", "c11"), ("c", "c17"), ("c++", "c++11"), ("c++", "c++20")):
+            with self.subTest(standard=standard):
+                built = self.path("program-" + standard)
+                run(*COMPILER, "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror",
+                    f"-std={standard}", *self.sanitizers(), "-x", language, "-", "-x", "none", *flags, "-o", built,
+                    input=program)
+                printed = run(built, env=dict(os.environ, LD_LIBRARY_PATH=library))
+                self.assertEqual(project["version"], printed.strip())
 
     def test_a_moved_command_says_its_version_and_runs_an_application_from_anywhere(self):
         command = self.path("bin", "unum")

@@ -43,6 +43,7 @@ need_to_test() {
   need catch2 have_library catch2
   need libbenchmark-dev have_library benchmark
   need nodejs have_node
+  need abigail-tools command -v abidw
   need_clang
   need_servers
 }

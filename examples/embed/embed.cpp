@@ -1,6 +1,6 @@
 // A function of one's own on unum's runtime: it fans in a thousand values of a data store.
 //
-//   c++ -std=c++20 embed.cpp $(pkg-config --cflags --libs unum) -o embed
+//   c++ -std=c++20 embed.cpp $(pkg-config --cflags --libs unum-cpp) -o embed
 //   ./embed fs /path/of/an/existing/store        (unum store create fs:/path makes one)
 #include <unum/unum.hpp>
 

@@ -1,7 +1,7 @@
 // A platform of one's own: a queue of payloads, workers that take them from it, and three
 // functions.
 //
-//   c++ -std=c++20 queue.cpp $(pkg-config --cflags --libs unum) -o queue
+//   c++ -std=c++20 queue.cpp $(pkg-config --cflags --libs unum-cpp) -o queue
 //   ./queue fs /path/of/an/existing/store 1000
 #include <unum/unum.hpp>
 

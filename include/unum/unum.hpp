@@ -2,8 +2,7 @@
 //
 // A thread runs one Reactor. A Store is opened on it by type and name. A Runtime turns each
 // delivery of a payload into a step of a workflow and calls the UserCode you pass it. Link with
-// `pkg-config
-// --libs unum`.
+// `pkg-config --libs unum-cpp`. For programs in C and other languages there is unum.h.
 #pragma once
 
 #include "unum/application.hpp"

@@ -67,7 +67,7 @@ struct OfOrigin {
   const ByKind& deliveries;
 };
 
-constexpr std::array<OfOrigin, 23> kOrigins = {{
+constexpr std::array<OfOrigin, 24> kOrigins = {{
     {"application", kOfTheStep},
     {"cli", kOfTheStep},
     {"host", kOfTheStep},
@@ -89,6 +89,7 @@ constexpr std::array<OfOrigin, 23> kOrigins = {{
     {"http", kOfTheWay},
     {"reactor", kOfTheWay},
     {"sts", kOfTheWay},
+    {"capi", kOfAProcess},
     {"process", kOfAProcess},
     {"worker", kOfAProcess},
 }};

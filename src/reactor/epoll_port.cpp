@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -264,8 +265,9 @@ class EpollPort final : public SystemPort {
       const timespec timeout{
           static_cast<time_t>(std::chrono::floor<std::chrono::seconds>(left).count()),
           static_cast<long>((left % std::chrono::seconds(1)).count())};
-      const int count =
-          ::epoll_pwait2(epoll_.get(), events.data(), kEventsPerWait, &timeout, nullptr);
+      // Not by its wrapper, which glibc has since 2.35: the library runs with 2.34, too.
+      const auto count = static_cast<int>(::syscall(SYS_epoll_pwait2, epoll_.get(), events.data(),
+                                                    kEventsPerWait, &timeout, nullptr, 0));
       if (count >= 0 || (errno != ENOSYS && errno != EPERM)) return count;
       has_pwait2_ = false;  // Linux before 5.11, or a filter that does not know it
     }
