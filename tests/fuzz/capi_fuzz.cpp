@@ -116,7 +116,8 @@ const std::array<std::string, 4> kInputs{"1", "[1,2,3]", "{", "{\"Data\":{}}"};
 const std::array<std::string, 4> kConfigurations{
     R"({"Name": "F", "Start": true})",
     R"({"Name": "F", "Start": true, "Next": {"Name": "G", "InputType": "Map"}})",
-    R"({"Name": "G", "Next": {"Name": "H", "InputType": {"Fan-in": {"Values": ["G-unumIndex-*"]}}}})",
+    R"({"Name": "G", "Next": {"Name": "H",
+        "InputType": {"Fan-in": {"Values": ["G-unumIndex-*"]}}}})",
     "{"};
 
 void on_call(unum_call* call, void*) {
