@@ -61,7 +61,7 @@ class Installed(unittest.TestCase):
         self.assertIsNotNone(self.pkg_config_dir, "no unum-cpp.pc was installed")
         self.assertTrue(glob.glob(self.path("lib*", "**", "libunum-cpp.*"), recursive=True))
         self.assertTrue(os.access(self.path("bin", "unum"), os.X_OK))
-        self.assertTrue(os.access(self.path("share", "unum", "workers", "unum-native-worker"), os.X_OK))
+        self.assertTrue(os.access(self.path("libexec", "unum", "unum-native-worker"), os.X_OK))
         for name in ("libunum.so", "libunum.so.1", "unum.pc"):
             self.assertTrue(glob.glob(self.path("lib*", "**", name), recursive=True), name)
         self.assertTrue(os.path.exists(self.path("include", "unum.h")))
