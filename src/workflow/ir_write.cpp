@@ -1,8 +1,11 @@
 // The IR as canonical JSON text of today's generation.
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "base/json.hpp"
 #include "workflow/ir.hpp"
@@ -120,7 +123,45 @@ void write_list(std::string& out, const Entries& entries, Write write) {
   out += first ? "]" : "\n  ]";
 }
 
-void write_edge(std::string& out, const Edge& edge, std::size_t indent) {
+/// `Linked` of an edge's part: the members that are true.
+template <std::size_t kCount>
+void write_links(ObjectWriter& writer, std::size_t indent,
+                 const std::pair<std::string_view, bool> (&members)[kCount]) {
+  ObjectWriter links(writer.key("Linked"), indent + 2);
+  for (const auto& [name, value] : members) {
+    if (value) links.boolean(name, true);
+  }
+  links.end();
+}
+
+void write_condition(std::string& out, const OnEmpty::Condition& condition, std::size_t indent) {
+  ObjectWriter writer(out, indent);
+  writer.text("Conditional", condition.conditional.text());
+  writer.number("InnerLevels", condition.inner_levels);
+  writer.end();
+}
+
+void write_on_empty(ObjectWriter& edge, const OnEmpty& on_empty, bool linked, std::size_t indent) {
+  ObjectWriter writer(edge.key("OnEmpty"), indent);
+  writer.text("Name", on_empty.name);
+  if (!on_empty.modifiers.empty()) writer.texts("Payload Modifiers", on_empty.modifiers);
+  if (linked) {
+    ObjectWriter links(writer.key("Linked"), indent + 2);
+    links.number("InnerLevels", on_empty.inner_levels);
+    links.texts("Values", on_empty.values);
+    std::string& out = links.key("Conditionals");
+    out += '[';
+    for (const OnEmpty::Condition& condition : on_empty.conditionals) {
+      if (&condition != on_empty.conditionals.data()) out += ", ";
+      write_condition(out, condition, indent + 4);
+    }
+    out += ']';
+    links.end();
+  }
+  writer.end();
+}
+
+void write_edge(std::string& out, const Edge& edge, bool linked, std::size_t indent) {
   ObjectWriter writer(out, indent);
   writer.text("Name", edge.target);
   write_input_type(writer, edge, indent);
@@ -130,13 +171,12 @@ void write_edge(std::string& out, const Edge& edge, std::size_t indent) {
   }
   write_result_path(writer, edge);
   if (edge.exclusive) writer.boolean("Exclusive", true);
-  if (edge.on_empty) {
-    ObjectWriter on_empty(writer.key("OnEmpty"), indent + 2);
-    on_empty.text("Name", edge.on_empty->name);
-    if (!edge.on_empty->modifiers.empty()) {
-      on_empty.texts("Payload Modifiers", edge.on_empty->modifiers);
-    }
-    on_empty.end();
+  if (edge.on_empty) write_on_empty(writer, *edge.on_empty, linked, indent + 2);
+  if (linked && edge.input_type == InputType::fan_in) {
+    write_links(writer, indent,
+                {{"UnconditionalEverywhere", edge.unconditional_everywhere},
+                 {"RequestedElsewhere", edge.requested_elsewhere},
+                 {"SoleReader", edge.sole_reader}});
   }
   writer.end();
 }
@@ -154,10 +194,11 @@ std::string to_json(const FunctionIr& function) {
   const std::span edges(function.edges);
   const std::span next = edges.first(function.next_size());
   if (function.next_is_list) {
-    write_list(writer.key("Next"), next,
-               [](std::string& to, const Edge& edge) { write_edge(to, edge, 4); });
+    write_list(writer.key("Next"), next, [&](std::string& to, const Edge& edge) {
+      write_edge(to, edge, function.linked, 4);
+    });
   } else if (!next.empty()) {
-    write_edge(writer.key("Next"), next.front(), 2);
+    write_edge(writer.key("Next"), next.front(), function.linked, 2);
   }
   if (!function.retriers.empty()) {
     write_list(writer.key("Retry"), function.retriers, write_retrier);
@@ -165,13 +206,21 @@ std::string to_json(const FunctionIr& function) {
   if (next.size() < edges.size()) {
     write_list(writer.key("Catch"), edges.subspan(next.size()), write_catcher);
   }
+  if (function.linked) {
+    write_links(writer, 0,
+                {{"SiblingsExist", function.siblings_exist},
+                 {"NamedInValues", function.named_in_values},
+                 {"ReadByDescendants", function.read_by_descendants}});
+  }
   writer.end();
   out += '\n';
   return out;
 }
 
 std::string linked_text(const FunctionIr& function) {
-  std::string text = to_json(function) + (function.siblings_exist ? 's' : '-');
+  FunctionIr alone = function;
+  alone.linked = false;
+  std::string text = to_json(alone) + (function.siblings_exist ? 's' : '-');
   for (const Edge& edge : function.edges) {
     text += edge.unconditional_everywhere ? 'u' : '-';
     text += edge.requested_elsewhere ? 'r' : '-';
