@@ -299,15 +299,15 @@ void Parser::parse_links(IrObject& object, FunctionIr& function) {
   function.siblings_exist = take_flag(links, "SiblingsExist");
   function.named_in_values = take_flag(links, "NamedInValues");
   function.read_by_descendants = take_flag(links, "ReadByDescendants");
-  links.finish(kFunctionLinks, {});
+  links.finish_strictly(kFunctionLinks);
 }
 
-/// `Linked` of a part of a function: as the function has it, or has it not.
+/// `Linked` of a part of a function, which has one only if the function itself has.
 std::optional<IrObject> Parser::take_links(IrObject& object) const {
   const auto field = object.take("Linked");
   if (field && !parsed_.function.linked) {
     field->fail(
-        "stands in a function that is not linked itself; remove it, or run unum link again");
+        "stands in a function that is not linked itself; remove it, or run `unum link` again");
   }
   if (!field) return std::nullopt;
   return IrObject(*field, kLinkedForms);
@@ -318,11 +318,11 @@ void Parser::parse_links(IrObject& object, Edge& edge) const {
   const bool needs_links = parsed_.function.linked && edge.input_type == InputType::fan_in;
   if (needs_links && !links) object.missing("Linked", kLinkedForms);
   if (!links) return;
-  if (!needs_links) links->field().fail("stands on an edge that is no fan-in");
+  if (!needs_links) links->field().fail("stands on an edge that is not a Fan-in");
   edge.unconditional_everywhere = take_flag(*links, "UnconditionalEverywhere");
   edge.requested_elsewhere = take_flag(*links, "RequestedElsewhere");
   edge.sole_reader = take_flag(*links, "SoleReader");
-  links->finish(kEdgeLinks, {});
+  links->finish_strictly(kEdgeLinks);
 }
 
 void Parser::parse_links(IrObject& object, OnEmpty& on_empty) const {
@@ -347,9 +347,9 @@ void Parser::parse_links(IrObject& object, OnEmpty& on_empty) const {
     on_empty.conditionals.push_back({Expression::parse(text->string("an expression"),
                                                        ExpressionUse::conditional, text->where()),
                                      take_levels(condition)});
-    condition.finish(kConditionLinks, {});
+    condition.finish_strictly(kConditionLinks);
   }
-  links->finish(kOnEmptyLinks, {});
+  links->finish_strictly(kOnEmptyLinks);
 }
 
 // A frame for some of the edges and none for the others would give the join two names.

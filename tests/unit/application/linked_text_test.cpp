@@ -29,7 +29,12 @@ void expect_the_same(Application application) {
     CHECK(again.linked);
     CHECK(again.named_in_values == function.ir.named_in_values);
     CHECK(linked_text(again) == linked_text(function.ir));
+    CHECK(again.start == function.ir.start);
     CHECK(to_json(again) == text);
+    const Function public_again = Function::parse(text, "linked.json");
+    CHECK(public_again.is_linked());
+    CHECK(public_again.digest() == Function(function.ir).digest());
+    CHECK(public_again.text() == text);
   }
 }
 
@@ -80,6 +85,51 @@ TEST_CASE("where an empty map goes on stands in the text, with what asks for it 
   CHECK(text.find("\"B-unumIndex-1\"") != std::string::npos);
 }
 
+TEST_CASE("an entry that the template alone names is one in the linked text, too") {
+  ApplicationDir dir;
+  dir.function("S", next(scalar("A")));
+  dir.function("A", "");
+  Application application = load_application(dir.path());
+  REQUIRE(application.find("S")->ir.start);
+  CHECK(read(to_json(application.find("S")->ir)).start);
+  expect_the_same(std::move(application));
+}
+
+TEST_CASE(
+    "names of several numbers keep their meaning, whatever order the template reads them in") {
+  ApplicationDir dir;
+  dir.globals("  IndexOrder: outermost-first\n");
+  dir.function("M", next(map("N")));
+  dir.function("N", next(map("G")));
+  dir.function("G", next(fan_in("A", R"("G-unumIndex-1.2")")));
+  dir.function("A", "");
+  const Application application = load_application(dir.path());
+  const FunctionIr& original = application.find("G")->ir;
+  const FunctionIr again = read(to_json(original));
+  CHECK(again.edges.front().values.front().text() == "G-unumIndex-2.1");
+  CHECK(again.edges.front().values.front().literal_indexes() ==
+        original.edges.front().values.front().literal_indexes());
+  expect_the_same(application);
+}
+
+TEST_CASE("the text of a function that is not linked says nothing of other functions") {
+  const Function alone = Function::parse(R"({"Name": "M", "Next": {"Name": "G",
+                                             "InputType": "Map"}})",
+                                         "m.json");
+  CHECK(alone.text().find("Linked") == std::string::npos);
+  CHECK(Function::parse(alone.text(), "m.json").digest() == alone.digest());
+}
+
+TEST_CASE("an application of linked texts is warned of, and linked anew") {
+  ApplicationDir dir;
+  dir.function("M", R"(, "Linked": {"NamedInValues": true}, "Next": )" + map("G"));
+  dir.function("G", next(fan_in("A", kAll)));
+  dir.function("A", "");
+  CHECK(check(dir) == " | linked");
+  CHECK(says("written by `unum link`"));
+  CHECK_FALSE(load_application(dir.path()).find("M")->ir.named_in_values);
+}
+
 TEST_CASE("text that is linked in part is refused by name") {
   CHECK(read(kContributor).edges.front().sole_reader);
   CHECK_FALSE(read(kContributor).edges.front().requested_elsewhere);
@@ -94,10 +144,25 @@ TEST_CASE("text that is linked in part is refused by name") {
   CHECK(refusal_of(R"({"Name": "F", "Linked": true})").find("unum link") != std::string::npos);
   CHECK(refusal_of(R"({"Name": "F", "Linked": {}, "Next": {"Name": "A", "InputType": "Scalar",
                        "Linked": {}}})")
-            .find("no fan-in") != std::string::npos);
+            .find("not a Fan-in") != std::string::npos);
   CHECK(refusal_of(R"({"Name": "F", "Linked": {}, "Next": {"Name": "A", "InputType": "Map",
                        "OnEmpty": {"Name": "C"}}})")
             .find("Linked") != std::string::npos);
+}
+
+TEST_CASE("a member of Linked that is not known is refused: it was meant") {
+  CHECK(refusal_of(R"({"Name": "F", "Linked": {"SiblingExist": true}})")
+            .find("linked.json:1: Linked.SiblingExist is not known to this version of unum") !=
+        std::string::npos);
+  CHECK(refusal_of(R"({"Name": "F", "Linked": {}, "Next": {"Name": "A", "InputType": {"Fan-in":
+                       {"Values": ["F"]}}, "Linked": {"Reader": true}}})")
+            .find("Next.Linked.Reader is not known") != std::string::npos);
+  CHECK(refusal_of(R"({"Name": "F", "Linked": {}, "Next": {"Name": "G", "InputType": "Map",
+                       "OnEmpty": {"Name": "A", "Linked": {"InnerLevels": 1, "Values": [],
+                       "Conditionals": [], "More": 1}}}})")
+            .find("Next.OnEmpty.Linked.More is not known") != std::string::npos);
+  CHECK(refusal_of(R"({"Name": "F", "Linked": {"NamedInValues": 1}})").find("true or false") !=
+        std::string::npos);
 }
 
 TEST_CASE("linking an application again that was read from linked text changes nothing") {
