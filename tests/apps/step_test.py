@@ -96,6 +96,14 @@ class OneStep(Steps):
         self.assertEqual(1, ended.out.count("\n"))
         self.assertIn('"result":{"a\\n\\u2028":12345678901234567890.50,"b":"\u00e4"}', ended.out)
 
+    def test_a_wide_map_is_a_line_for_each_element_while_they_are_read(self):
+        code = "def lambda_handler(event, context):\n    return ['x' * 100] * event\n"
+        application = self.application({"First": Function(code, each("Second")), "Second": Function(PLUS)})
+        ended = self.step(application, "First", 2000, "--session", "s")
+        self.assertEqual({f"Second-unumIndex-{i}" for i in range(2000)},
+                         {message["instance"] for message in invokes(ended)})
+        self.assertEqual((2001, 2000), (ended.out.count("\n"), report(ended)["invocations"]))
+
     def test_user_code_prints_to_stderr(self):
         code = "def lambda_handler(event, context):\n    print('hello')\n    return event\n"
         ended = self.step(self.application({"Only": Function(code)}), "Only", 1, "--session", "s")
@@ -350,6 +358,13 @@ class Linked(Steps):
         ended = self.unum(*entry, stdin=json.dumps(given).encode(), code=DONE)
         self.assertEqual(["WorldSum"], [message["function"] for message in invokes(ended)])
 
+    def test_giving_up_needs_no_code(self):
+        application = self.application({"Only": Function(CRASH)})
+        ended = self.unum("step", "--linked", self.link(application), "--function", "Only", "--session", "s",
+                          "--give-up", "Gone", "--cause", "the machine burned", stdin=b"1", code=DONE)
+        self.assertEqual(("failed", "Gone", "the machine burned"),
+                         tuple(report(ended)[key] for key in ("status", "error", "cause")))
+
     def test_a_second_link_replaces_the_first(self):
         out = self.link(self.application({"A": Function(next=scalar("B")), "B": Function()}, "before"))
         self.assertEqual(["A/unum_config.json", "B/unum_config.json", "application.json"], stored_files(out))
@@ -484,6 +499,16 @@ class PlatformsOnFs(Platforms):
 
     def test_so_they_do_when_deliveries_are_doubled_and_killed(self):
         self.expect_every_case(linked=True, twice=0.2, killed=0.25)
+
+    def test_so_they_do_when_their_garbage_is_collected(self):
+        application = self.example("nested-maps")
+        template = os.path.join(application, "unum-template.yaml")
+        with open(template, encoding="utf-8") as file:
+            text = file.read()
+        write(template, text.replace("Globals:\n", "Globals:\n  GC: true\n", 1))
+        self.kills = 0
+        for linked in (False, True):
+            self.expect_case(application, "input.json", "World", linked, self.SEED, {"twice": 0.3, "killed": 0.3})
 
     def test_a_crash_that_passes_and_one_that_does_not(self):
         functions = {"Split": Function("def lambda_handler(event, context):\n    return [1, 2]\n", each("Fragile")),
