@@ -49,8 +49,10 @@ class ObjectWriter {
     out_ += ']';
   }
   void end() {
-    out_ += '\n';
-    out_.append(indent_, ' ');
+    if (!first_) {
+      out_ += '\n';
+      out_.append(indent_, ' ');
+    }
     out_ += '}';
   }
 
