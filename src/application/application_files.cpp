@@ -19,7 +19,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The file's whole text. Throws what the system says, and `exhausted` for more than `bytes_max`.
+bool is_there(const fs::path& path) {
+  std::error_code code;
+  return fs::exists(path, code);
+}
+
+}  // namespace
+
 std::string read_file(const fs::path& path, std::size_t bytes_max) {
   std::error_code code;
   const auto status = fs::status(path, code);
@@ -45,10 +51,7 @@ std::string read_file(const fs::path& path, std::size_t bytes_max) {
   return text;
 }
 
-bool is_there(const fs::path& path) {
-  std::error_code code;
-  return fs::exists(path, code);
-}
+namespace {
 
 class Reader {
  public:
@@ -150,6 +153,11 @@ class Reader {
       for (const IrWarning& warning : parsed.warnings) {
         findings_.push_back(
             finding_from(Severity::warning, "ir", entry.ir_source, warning.message));
+      }
+      if (parsed.function.linked) {
+        findings_.push_back({Severity::warning, "linked", entry.ir_source, parsed.function.line,
+                             "was written by `unum link`, to be deployed; what it says of other "
+                             "functions (Linked) is found out anew here"});
       }
       if (parsed.function.name != function.name) {
         findings_.push_back({Severity::error, "ir", entry.ir_source, parsed.function.line,

@@ -1,6 +1,7 @@
 // The files of an application as they are read, before anything is resolved.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -24,6 +25,10 @@ struct ApplicationFiles {
   std::optional<Template> settings;      ///< Nothing if there is no template that can be read.
   std::vector<FunctionFiles> functions;  ///< Sorted by name.
 };
+
+/// The file's whole text. Blocks. Throws what the system says (origin "ir"), `invalid` for what is
+/// no file, and `exhausted` for more than `bytes_max`.
+std::string read_file(const std::filesystem::path& path, std::size_t bytes_max);
 
 /// Reads template and IR files. Bad input becomes findings.
 ApplicationFiles read_application_files(const std::filesystem::path& directory,

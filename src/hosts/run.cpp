@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <exception>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -12,7 +11,7 @@
 #include "base/activity.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
-#include "base/utf8.hpp"
+#include "hosts/function_code_of.hpp"
 #include "hosts/local_host.hpp"
 #include "hosts/store_choice.hpp"
 #include "workers/worker_pool.hpp"
@@ -32,35 +31,12 @@ void RunObserver::finished() {}
 
 namespace {
 
-FunctionCode code_of(const FunctionSettings& settings) {
-  FunctionCode code;
-  code.function = settings.name();
-  const auto kind = code_kind(settings.runtime);
-  if (!kind) {
-    throw Error(
-        ErrorKind::invalid, "template", "Runtime",
-        fmt::format(
-            "function {}: Runtime is \"{}\"; it may be python3.x, nodejs2x.x, provided.* or native",
-            settings.name(), settings.runtime));
-  }
-  code.kind = *kind;
-  code.directory = std::filesystem::absolute(settings.code_dir).lexically_normal().string();
-  if (!is_utf8(code.directory)) {
-    throw Error(ErrorKind::invalid, "run", "directory",
-                fmt::format("function {}: the path of its code is not UTF-8: '{}'", settings.name(),
-                            code.directory));
-  }
-  code.handler = settings.handler;
-  code.environment.assign(settings.environment.begin(), settings.environment.end());
-  code.memory_mb = static_cast<int>(settings.memory_mb);
-  code.timeout = std::chrono::seconds(settings.timeout_seconds);
-  return code;
-}
-
 std::vector<FunctionCode> codes_of(const Application& application) {
   std::vector<FunctionCode> codes;
   codes.reserve(application.functions.size());
-  for (const FunctionSettings& settings : application.functions) codes.push_back(code_of(settings));
+  for (const FunctionSettings& settings : application.functions) {
+    codes.push_back(function_code_of(settings));
+  }
   return codes;
 }
 
