@@ -9,6 +9,7 @@
 
 #include "application/finding.hpp"
 #include "application/template.hpp"
+#include "unum/application.hpp"
 #include "workflow/ir.hpp"
 
 namespace unum {
@@ -32,6 +33,9 @@ std::string read_file(const std::filesystem::path& path, std::size_t bytes_max);
 
 /// Reads template and IR files. Bad input becomes findings.
 ApplicationFiles read_application_files(const std::filesystem::path& directory,
+                                        std::vector<Finding>& findings);
+/// The same for files in memory.
+ApplicationFiles parse_application_text(const ApplicationText& text,
                                         std::vector<Finding>& findings);
 
 /// First generation: moves what stands on aggregators to the fan-in edges that target them. The

@@ -299,7 +299,7 @@ class Case {
     constexpr std::chrono::seconds kPatience{30};
     store.begin(scheduler);
     code.begin(scheduler);
-    LocalHostOptions options;
+    LocalHostTuning options;
     options.delivers_again_when_idle = looks_again;
     options.runtime.collects_garbage = collects();
     LocalHost host(reactor_, store, options);
