@@ -194,6 +194,14 @@ unum_text unum_function_name(unum_function* function) {
   return guarded_or(kAbsent, [&] { return text_of(object_of(function)->function.name()); });
 }
 
+unum_text unum_function_configuration(unum_function* function) {
+  return guarded_or(kAbsent, [&] {
+    const FunctionPtr own = object_of(function);
+    if (own->text.empty()) own->text = own->function.text();
+    return text_of(own->text);
+  });
+}
+
 const unum_invocation_details* unum_invocation_info(unum_invocation* invocation) {
   return guarded_or<const unum_invocation_details*>(
       nullptr, [&] { return &object_of(invocation)->details; });

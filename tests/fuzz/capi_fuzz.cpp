@@ -239,7 +239,10 @@ void steps(unsigned char function, unsigned char which, unsigned char argument) 
                                 text("fuzz"), &parsed));
       return keep(parsed);
     }
-    case function_about: unum_function_name(any_of<unum_function>(which)); return;
+    case function_about:
+      unum_function_name(any_of<unum_function>(which));
+      unum_function_configuration(any_of<unum_function>(which));
+      return;
     case function_free: return check(unum_function_free(any_of<unum_function>(which)));
     case runtime_new: {
       const unum_runtime_options options{
@@ -295,7 +298,15 @@ void answers(unsigned char function, unsigned char which, unsigned char argument
     }
     case application_load: {
       unum_application* loaded = nullptr;
-      check(unum_application_load(any_of<unum_loop>(which), text("nowhere"), &loaded));
+      if (argument % 4 == 0) {
+        check(unum_application_load(any_of<unum_loop>(which), text("nowhere"), &loaded));
+        return keep(loaded);
+      }
+      const std::string yaml =
+          "Functions: {F: {Properties: {CodeUri: f/, Runtime: native, Start: true}}}";
+      const unum_configuration file{sizeof file, text("F"), text(kConfigurations[argument % 2])};
+      check(unum_application_parse(any_of<unum_loop>(which), text(yaml), &file, 1, {nullptr, 0},
+                                   &loaded));
       return keep(loaded);
     }
     case application_about: {
@@ -311,7 +322,14 @@ void answers(unsigned char function, unsigned char which, unsigned char argument
     }
     case application_run: {
       const unum_start start = start_for(argument);
-      return keep(unum_application_run(any_of<unum_application>(which), nullptr, &start));
+      const unum_code code{sizeof code, &on_call, &on_cancel, nullptr};
+      const unum_function_code of_f{sizeof of_f, text("F"), &code};
+      unum_run_options options{};
+      options.struct_bytes = sizeof options;
+      options.opened = argument % 8 == 7 ? nullptr : any_of<unum_store>(argument);
+      options.codes = &of_f;
+      options.code_count = 1;
+      return keep(unum_application_run(any_of<unum_application>(which), &options, &start));
     }
     default: return check(unum_set_log(text(argument % 2 == 0 ? "off" : "loud"), nullptr, nullptr));
   }
