@@ -1,12 +1,10 @@
 """Programs that use the library as users have them: built outside the tree against the installed one, by pkg-config.
 
-Those of examples/ and of docs/embedding.md, and one that runs every example beside the installed command.
+Those of examples/ and of docs/embedding.md.
 """
 
 import glob
-import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +13,6 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import installed_test  # noqa: E402  (its tests stay its own: only the class is used)
-from harness import example_cases  # noqa: E402
 
 SOURCE = os.environ["UNUM_SOURCE_ROOT"]
 REACTORS = ({}, {"UNUM_REACTOR": "epoll"})
@@ -170,68 +167,6 @@ class ForeignLoop(Example, unittest.TestCase):
                 bad = answers.pop("nonsense")
                 self.assertIn("not valid JSON", bad)
                 self.assertEqual({"[]": "0"} | {f"[{n},1]": str(n * n + 1) for n in range(100)}, answers)
-
-
-class EveryExample(Example, unittest.TestCase):
-    """Each example by the installed command and by a program with the installed library."""
-
-    name = "library-runner"
-
-    @classmethod
-    def sources(cls):
-        return [os.path.join(SOURCE, "tests", "support", "library_runner.cpp")]
-
-    def copy(self, example, name):
-        directory = os.path.join(self.outside, name)
-        shutil.copytree(os.path.join(SOURCE, "examples", example), directory,
-                        ignore=shutil.ignore_patterns(".unum"))
-        build = os.path.join(directory, "build.sh")
-        if os.path.exists(build):
-            installed_test.run("sh", build, os.path.join(SOURCE, "include"))
-        return directory
-
-    def stored(self, directory):
-        """The names of all items."""
-        names = set()
-        for folder, _, files in os.walk(os.path.join(directory, ".unum", "store", "one")):
-            names |= {os.path.relpath(os.path.join(folder, file), directory) for file in files}
-        return names
-
-    def test_it_comes_to_the_same_and_stores_the_same_items(self):
-        for number, (example, given, expected) in enumerate(example_cases()):
-            with self.subTest(example=example, input=os.path.basename(given)):
-                by_command = self.copy(example, f"command-{number}")
-                by_library = self.copy(example, f"library-{number}")
-                with open(given, encoding="utf-8") as file:
-                    text = file.read()
-                ended = subprocess.run(
-                    [self.command, "run", by_command, "--input", "@" + given, "--session", "one", "--json", "--quiet"],
-                    check=False, capture_output=True, text=True, timeout=120, cwd=self.outside)
-                self.assertEqual(0, ended.returncode, ended.stderr)
-                lines = self.run_it(by_library, "one", text).stdout.splitlines()
-                with open(expected, encoding="utf-8") as file:
-                    self.assertEqual(json.load(file), json.loads(lines[-2]))
-                printed = json.loads(ended.stdout)
-                self.assertEqual(printed["result"], json.loads(lines[-2]))
-                self.assertEqual(f"one: {printed['instances']}", lines[-1])
-                self.assertEqual(self.stored(by_command), self.stored(by_library))
-                self.assertGreater(len(self.stored(by_command)), 1)
-
-    def test_a_failure_is_the_same(self):
-        by_command, by_library = self.copy("fold", "fails-command"), self.copy("fold", "fails-library")
-        for directory in (by_command, by_library):
-            with open(os.path.join(directory, "report", "app.py"), "w", encoding="utf-8") as file:
-                file.write("def lambda_handler(event, context):\n    raise ValueError('not today')\n")
-        with open(os.path.join(by_library, "input.json"), encoding="utf-8") as file:
-            text = file.read()
-        ended = subprocess.run([self.command, "run", by_command, "--input", text, "--session", "one", "--json",
-                                "--quiet"], check=False, capture_output=True, text=True, timeout=120)
-        lines = self.run_it(by_library, "one", text).stdout.splitlines()
-        self.assertEqual(1, ended.returncode, ended.stderr)
-        expected = [f"{error['instance']}: {error['Error']}" for error in json.loads(ended.stdout)["errors"]]
-        self.assertIn("failed", lines)
-        self.assertEqual(expected, lines[lines.index("failed") + 1:-1])
-        self.assertEqual(self.stored(by_command), self.stored(by_library))
 
 
 if __name__ == "__main__":
