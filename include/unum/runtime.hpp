@@ -236,6 +236,13 @@ class UNUM_API Runtime {
 /// `input` itself if it is a payload already. Throws `invalid` if it is not JSON.
 UNUM_API json::Text entry_payload(std::string_view input, std::string_view session);
 
+/// The same with `input` as it is, even where it looks like a payload: for inputs of which nothing
+/// is known, and for one that a session was begun with. `traceparent` is a W3C trace context, which
+/// reaches the code of every invocation that follows; may be empty. The other payloads of a
+/// workflow are those that an Invoker is given, and those of `redelivery_payload`.
+UNUM_API json::Text entry_payload_by_value(std::string_view input, std::string_view session,
+                                           std::string_view traceparent = {});
+
 /// Validates a payload that was received from outside. Throws `invalid` if it is not JSON; whether
 /// it is a well-formed payload is checked by `Runtime::step`. Views `text`.
 UNUM_API json::View validate_payload(std::string_view text);

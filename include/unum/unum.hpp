@@ -19,6 +19,7 @@
 #include "unum/run.hpp"
 #include "unum/runtime.hpp"
 #include "unum/scan_and_claim.hpp"
+#include "unum/sessions.hpp"
 #include "unum/stop.hpp"
 #include "unum/store.hpp"
 #include "unum/store_options.hpp"

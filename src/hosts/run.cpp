@@ -155,10 +155,7 @@ Task<std::string> ApplicationRun::kept_input(Store& store) {
     throw Error(ErrorKind::corrupt, "run", "session", error.message());
   }
   // By value, so that an input that looks like a payload is not taken for one again.
-  std::string wrapped = R"({"Data":{"Source":"http","Value":)";
-  wrapped += *kept;
-  wrapped += "}}";
-  co_return wrapped;
+  co_return entry_payload_by_value(*kept, session_).text();
 }
 
 /// A session that was begun at another entry belongs to another application, which may have

@@ -70,7 +70,7 @@ unum::Task<void> step(unum::Reactor& reactor, unum::Store& opened) {
   Twice code;
   unum::Runtime runtime(store, platform);
   const unum::SessionContext session = unum::create_session_context(store);
-  const unum::json::Text payload = unum::entry_payload("7", session.session());
+  const unum::json::Text payload = unum::entry_payload_by_value("7", session.session());
   const unum::PayloadIdentity who = unum::identify_payload(functions.front(), payload);
   const unum::StepReport report = co_await runtime.step(functions.front(), payload, code);
   const unum::Pointer own = unum::pointer(session, who.instance);
@@ -100,6 +100,15 @@ unum::Task<void> run(unum::Reactor& reactor, unum::Store& store) {
   for (unum::Function& function : application.functions()) host.add(std::move(function), code);
   const unum::RunResult by_host = co_await host.run("run", "{}");
   if (by_call.result != "[{},{}]" || by_host.result != by_call.result) std::abort();
+  const std::vector<unum::SessionSummary> sessions = co_await unum::list_sessions(store);
+  const auto instances = co_await unum::inspect_session(store, "run", &application);
+  const unum::InstanceValues shown = co_await unum::show_instance(store, "run", "A");
+  const std::vector<std::string> gone =
+      co_await unum::forget_instance(store, "run", "A", application);
+  if (sessions.size() != 2 || unum::to_string(instances.front().state) != "done" ||
+      shown.result->text() != by_call.result || gone.size() != 1) {
+    std::abort();
+  }
 }
 
 /// An application that does not exist is an error by name.

@@ -202,6 +202,28 @@ TEST_CASE("the public host delivers again what crashed, and reports what failed"
   CHECK(reactor.run(host.run("s", "[1,2,3]")).result == "[1,2,3]");
 }
 
+TEST_CASE("an input that looks like a payload, and a trace context, reach the code as they are") {
+  Reactor reactor;
+  FreshStore store(reactor, "memory");
+  struct Seeing final : UserCode {
+    Task<UserResult> call(const UserCall& call, Wait) override {
+      trace = call.traceparent;
+      co_return UserResult::success(json::Text(call.input));
+    }
+    std::string trace;
+  } code;
+  LocalHost host(reactor, *store);
+  host.add(Function::parse(R"({"Name": "A", "Start": true})", "a.json"), code);
+  const std::string input = R"({"Data":{"Source":"http","Value":1}})";
+  const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const json::Text payload = entry_payload_by_value(input, "s", trace);
+  CHECK(reactor.run(host.run("s", payload.view())).result == input);
+  CHECK(code.trace == trace);
+  CHECK_THROWS_AS(entry_payload_by_value("{", "s"), Error);
+  CHECK_THROWS_WITH(entry_payload_by_value("1", "s", "\xff"),
+                    ContainsSubstring("the trace context is not UTF-8"));
+}
+
 TEST_CASE("functions that do not make a workflow are refused by the public host") {
   Reactor reactor;
   FreshStore store(reactor, "memory");
