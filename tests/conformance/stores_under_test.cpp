@@ -158,25 +158,36 @@ StoreUnderTest decorated(StoreUnderTest subject, bool stepping) {
 }  // namespace
 
 const std::vector<MakeStore>& stores_under_test() {
-  static const std::vector<MakeStore> makers = [] {
+  // What another test of both ports has seen: the stores on AWS in the release build, HTTP and the
+  // Redis client in their own tests.
+  const auto on_one_port = [](StoreUnderTest subject) {
+    subject.one_port = true;
+    return subject;
+  };
+  static const std::vector<MakeStore> makers = [=] {
     std::vector<MakeStore> all = {
         memory_store,
         [] { return fs_store("fs", "local", true); },
         [] { return fs_store("fs, as on a network", "nfs", true); },
-        [] { return s3_store("s3", "UNUM_TEST_S3", kSanitized ? 100 : 1'000); },
+        [=] {
+          if (kSanitized) return on_one_port(s3_store("s3", "UNUM_TEST_S3", 100));
+          return s3_store("s3", "UNUM_TEST_S3", 1'000);
+        },
         [] { return redis_store("redis", "UNUM_TEST_REDIS", "/9"); },
-        dynamodb_store,
+        [=] { return kSanitized ? on_one_port(dynamodb_store()) : dynamodb_store(); },
     };
     // The sanitizers have seen their code by then.
     if (kSanitized) return all;
     all.push_back([] { return fs_store("fs, not durable", "local", false); });
-    all.push_back([] {
+    all.push_back([=] {
       // A connection a request: narrower, since each costs a handshake.
       StoreUnderTest subject = s3_store("s3, closing", "UNUM_TEST_S3_CLOSING", 100);
       subject.keeps_connections = false;
-      return subject;
+      return on_one_port(subject);
     });
-    all.push_back([] { return redis_store("redis, a cluster", "UNUM_TEST_REDIS_CLUSTER", ""); });
+    all.push_back([=] {
+      return on_one_port(redis_store("redis, a cluster", "UNUM_TEST_REDIS_CLUSTER", ""));
+    });
     all.push_back([] { return decorated(memory_store(), true); });
     all.push_back([] { return decorated(fs_store("fs, not durable", "local", false), false); });
     return all;
