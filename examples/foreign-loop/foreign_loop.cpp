@@ -123,6 +123,7 @@ int main() {
   try {
     Reactor reactor;
     // Opening and closing may block here; a program that must not spawns them like `serve`.
+    reactor.run(create_store(reactor, "memory", "foreign-loop"));
     const auto store = reactor.run(open_store(reactor, "memory", "foreign-loop"));
     run(reactor, *store);
     reactor.run(store->close());
