@@ -6,7 +6,7 @@
 // call finds what is left, since it is reached over outcomes that stand. Fan-ins: a claim or a
 // record of a list goes with its aggregator's outcome, before any contributor; whoever takes part
 // writes it again. What some stores know of contributors besides is only knowledge, which they
-// check before they claim. Why so: docs/decisions/0024-sessions.md.
+// check before they claim. Why so: docs/decisions/0025-sessions.md.
 #include <algorithm>
 #include <map>
 #include <utility>
