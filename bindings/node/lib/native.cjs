@@ -1,0 +1,155 @@
+// The addon: where it is found, and who gets the events of its turns.
+'use strict';
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { errorOf, cancelledBy } = require('./errors.cjs');
+
+function candidates() {
+  if (process.env.UNUM_NODE_ADDON) return [process.env.UNUM_NODE_ADDON];
+  const found = [path.join(__dirname, '..', 'build', 'unum.node')];
+  try {
+    found.push(require.resolve(`unum-workflows-${process.platform}-${process.arch}/unum.node`));
+  } catch {
+    // This platform's package is not installed; the message below says so.
+  }
+  return found;
+}
+
+function load() {
+  const file = candidates().find((candidate) => fs.existsSync(candidate));
+  if (file === undefined) {
+    throw new Error(`there is no addon of unum-workflows for ${process.platform}-${process.arch}: install the package ` +
+      `unum-workflows-${process.platform}-${process.arch}, or build it with build.mjs`);
+  }
+  const loaded = { exports: {} };
+  // Node exports the symbols of the OpenSSL in it. A libunum that is linked with the system's must not get those:
+  // its own libraries come first.
+  const { RTLD_NOW, RTLD_DEEPBIND } = os.constants.dlopen;
+  process.dlopen(loaded, path.resolve(file), RTLD_NOW | (RTLD_DEEPBIND || 0));
+  return loaded.exports;
+}
+
+const native = load();
+
+/// Who gets what: by a number that goes through C as the callbacks' `user`.
+class Receivers {
+  #byId = new Map();
+  #last = 0;
+
+  add(receiver) {
+    do {
+      this.#last = this.#last === 0xffffffff ? 1 : this.#last + 1;
+    } while (this.#byId.has(this.#last));
+    this.#byId.set(this.#last, receiver);
+    return this.#last;
+  }
+  get(id) { return this.#byId.get(id); }
+  remove(id) { this.#byId.delete(id); }
+}
+
+const receivers = new Receivers();
+
+// By the numbers of src/addon.h.
+const LINE = 1;
+const VALUE = 2;
+const CALL = 3;
+const CANCEL = 4;
+
+function receive(kind, id, place, handle, value, instance) {
+  const receiver = receivers.get(id);
+  switch (kind) {
+    case LINE: return receiver && receiver.line(place, value, instance);
+    case VALUE: return receiver && receiver.value(place, value);
+    case CALL: return receiver ? receiver.call(handle, value) : native.callLost(handle, 'its code is gone');
+    case CANCEL: return receiver && receiver.cancel(handle);
+    default: return receiver ? receiver.invoke(handle, value)
+      : native.invocationRefused(handle, 7, 'its platform is gone');
+  }
+}
+
+native.attach(errorOf, receive);
+
+/// A time limit in whole milliseconds, for the addon.
+function milliseconds(value, name) {
+  if (value === undefined || value === null) return 0;
+  if (typeof value !== 'number' || !(value >= 0)) {
+    throw Object.assign(new RangeError(`${name} must be a number of milliseconds, 0 or more; it is ${String(value)}`),
+      { code: 'ERR_OUT_OF_RANGE' });
+  }
+  return Math.min(Math.ceil(value), Number.MAX_SAFE_INTEGER);
+}
+
+function count(value, name, most = Number.MAX_SAFE_INTEGER) {
+  if (value === undefined || value === null) return 0;
+  if (!Number.isInteger(value) || value < 0 || value > most) {
+    throw Object.assign(new RangeError(`${name} must be an integer from 0 to ${most}; it is ${String(value)}`),
+      { code: 'ERR_OUT_OF_RANGE' });
+  }
+  return value;
+}
+
+/// Begins an op: `begin(timeoutMs)` returns its promise. The signal cancels it.
+function begin(options, start) {
+  try {
+    const timeoutMs = options === undefined ? 0 : milliseconds(options.timeoutMs, 'timeoutMs');
+    const signal = options === undefined ? undefined : options.signal;
+    if (signal === undefined || signal === null) return start(timeoutMs);
+    if (typeof signal.addEventListener !== 'function') {
+      throw Object.assign(new TypeError('signal must be an AbortSignal'), { code: 'ERR_INVALID_ARG_TYPE' });
+    }
+    if (signal.aborted) return Promise.reject(cancelledBy(signal));
+    const promise = start(timeoutMs);
+    const op = native.lastOp();
+    const cancel = () => native.cancelOp(op);
+    signal.addEventListener('abort', cancel, { once: true });
+    const stopListening = () => signal.removeEventListener('abort', cancel);
+    return promise.then((value) => {
+      stopListening();
+      return value;
+    }, (error) => {
+      stopListening();
+      throw error.kind === 'cancelled' && signal.aborted ? cancelledBy(signal) : error;
+    });
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/// An array that nobody else changes or answers for.
+function listOf(values, name) {
+  if (Array.isArray(values)) return values.slice();
+  if (values === null || values === undefined || typeof values === 'string' ||
+      typeof values[Symbol.iterator] !== 'function') {
+    throw Object.assign(new TypeError(`${name} must be an array or another iterable`), { code: 'ERR_INVALID_ARG_TYPE' });
+  }
+  return Array.from(values);
+}
+
+function asBuffers(options) {
+  const as = options === undefined ? undefined : options.as;
+  if (as === undefined || as === 'string') return 0;
+  if (as === 'buffer') return 1;
+  throw Object.assign(new TypeError(`as must be 'string' or 'buffer'; it is ${String(as)}`),
+    { code: 'ERR_INVALID_ARG_VALUE' });
+}
+
+// The handles of the library's objects, by the objects of ours.
+const handles = new WeakMap();
+
+/// Only this package makes objects of its classes.
+const MAKING = Symbol('made by unum-workflows');
+
+function checkMaking(token, name, from) {
+  if (token !== MAKING) throw new TypeError(`a ${name} comes from ${from}`);
+}
+
+function handleOf(object, type) {
+  const handle = object instanceof type ? handles.get(object) : undefined;
+  if (handle !== undefined) return handle;
+  throw Object.assign(new TypeError(`a ${type.name} is needed here; it is ${typeof object}`),
+    { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+module.exports = { MAKING, checkMaking, handles, handleOf, native, receivers, begin, milliseconds, count, listOf, asBuffers };
