@@ -26,8 +26,12 @@ function loopBackend() {
 }
 
 function setLog(levels, listener) {
-  native.setLog(levels, listener === undefined || listener === null ? undefined
-    : (level, area, session, instance, line) => listener({ level, area, session, instance, line }));
+  if (listener === undefined || listener === null) return native.setLog(levels);
+  if (typeof listener !== 'function') {
+    throw Object.assign(new TypeError('listener must be a function'), { code: 'ERR_INVALID_ARG_TYPE' });
+  }
+  return native.setLog(levels, (level, area, session, instance, line) =>
+    listener({ level, area, session, instance, line }));
 }
 
 exports.version = native.version();

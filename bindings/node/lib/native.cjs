@@ -7,7 +7,6 @@ const path = require('node:path');
 const { errorOf, cancelledBy } = require('./errors.cjs');
 
 function candidates() {
-  if (process.env.UNUM_NODE_ADDON) return [process.env.UNUM_NODE_ADDON];
   const found = [path.join(__dirname, '..', 'build', 'unum.node')];
   try {
     found.push(require.resolve(`unum-workflows-${process.platform}-${process.arch}/unum.node`));
@@ -18,16 +17,16 @@ function candidates() {
 }
 
 function load() {
-  const file = candidates().find((candidate) => fs.existsSync(candidate));
+  const file = process.env.UNUM_NODE_ADDON || candidates().find((candidate) => fs.existsSync(candidate));
   if (file === undefined) {
     throw new Error(`there is no addon of unum-workflows for ${process.platform}-${process.arch}: install the package ` +
       `unum-workflows-${process.platform}-${process.arch}, or build it with build.mjs`);
   }
   const loaded = { exports: {} };
-  // Node exports the symbols of the OpenSSL in it. A libunum that is linked with the system's must not get those:
-  // its own libraries come first.
-  const { RTLD_NOW, RTLD_DEEPBIND } = os.constants.dlopen;
-  process.dlopen(loaded, path.resolve(file), RTLD_NOW | (RTLD_DEEPBIND || 0));
+  // Node exports what is linked into it, OpenSSL and simdjson among them. A libunum that is linked with the system's
+  // must not get those in their place: its own libraries come first. (src/environment.c has what else that needs.)
+  const { RTLD_NOW, RTLD_DEEPBIND = 0 } = os.constants.dlopen;
+  process.dlopen(loaded, path.resolve(file), RTLD_NOW | RTLD_DEEPBIND);
   return loaded.exports;
 }
 

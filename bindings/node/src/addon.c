@@ -89,6 +89,7 @@ NAPI_MODULE_INIT() {
     napi_throw_error(env, "ERR_MEMORY_ALLOCATION_FAILED", "no memory for the addon");
     return NULL;
   }
+  find_environment();
   own->env = env;
   own->options.struct_bytes = sizeof own->options;
   own->last_event = &own->first_event;

@@ -112,6 +112,12 @@ typedef struct entry {
   char first[FIRST_BLOCK_BYTES];
 } entry;
 
+/* --- environment.c --- */
+
+void find_environment(void);
+/* Before everything that may run the library. */
+void follow_environment(void);
+
 /* --- values.c: between JavaScript and C --- */
 
 /* False, with an exception thrown: the function returns NULL, after `leave`. */

@@ -41,6 +41,7 @@ static void deliver(state* own) {
 static void turn(state* own) {
   if (turning != NULL) return;  // A callback of libuv's inside a callback of ours.
   own->begun = false;
+  follow_environment();
   turning = own;
   unum_loop_dispatch(own->loop);
   turning = NULL;

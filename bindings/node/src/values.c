@@ -21,6 +21,7 @@ bool enter(napi_env env, napi_callback_info info, entry* call) {
     return false;
   }
   call->own = own;
+  follow_environment();
   return true;
 }
 
