@@ -34,8 +34,7 @@ int main(int argc, char** argv) {
   unum_loop* loop;
   if (argc != 4 || unum_loop_new(NULL, &loop) != UNUM_OK) return 2;
   const size_t rounds = strtoul(argv[3], NULL, 10);
-  unum_op* created =
-      unum_store_create(loop, unum_text_of(argv[1]), unum_text_of(argv[2]), NULL);
+  unum_op* created = unum_store_create(loop, unum_text_of(argv[1]), unum_text_of(argv[2]), NULL);
   finish(created);
   const unum_store_options options = {.struct_bytes = sizeof options, .not_durable = 1};
   unum_op* opened =

@@ -126,6 +126,27 @@ function listOf(values, name) {
   return Array.from(values);
 }
 
+/// Names for the addon: many go as one text, between zero bytes, which takes a third of the time of an array.
+function namesOf(values, name) {
+  const names = listOf(values, name);
+  for (let i = 0; i < names.length; ++i) {
+    if (typeof names[i] !== 'string') {
+      throw Object.assign(new TypeError(`${name} must be strings; at ${i} there is ${typeof names[i]}`),
+        { code: 'ERR_INVALID_ARG_TYPE' });
+    }
+  }
+  return packed(names);
+}
+
+function packed(names) {
+  if (names.length < 8) return names;
+  const text = names.join('\0');
+  let separators = 0;
+  for (let at = text.indexOf('\0'); at >= 0; at = text.indexOf('\0', at + 1)) ++separators;
+  // A name with a zero byte of its own is the library's to refuse.
+  return separators === names.length - 1 ? text : names;
+}
+
 function asBuffers(options) {
   const as = options === undefined ? undefined : options.as;
   if (as === undefined || as === 'string') return 0;
@@ -151,4 +172,4 @@ function handleOf(object, type) {
     { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
-module.exports = { MAKING, checkMaking, handles, handleOf, native, receivers, begin, milliseconds, count, listOf, asBuffers };
+module.exports = { MAKING, checkMaking, handles, handleOf, native, receivers, begin, milliseconds, count, listOf, namesOf, packed, asBuffers };

@@ -2,7 +2,7 @@
 'use strict';
 
 const {
-  MAKING, checkMaking, handles, native, receivers, begin, milliseconds, count, listOf, asBuffers,
+  MAKING, checkMaking, handles, native, receivers, begin, milliseconds, count, listOf, namesOf, asBuffers,
 } = require('./native.cjs');
 const { readStream } = require('./stream.cjs');
 
@@ -71,7 +71,7 @@ class Store {
 
   readInput(session, instances, options) {
     return begin(options, (timeoutMs) => native.readValues(this, handles.get(this), session,
-      listOf(instances, 'instances'), timeoutMs, asBuffers(options)));
+      namesOf(instances, 'instances'), timeoutMs, asBuffers(options)));
   }
 
   readInputStream(session, instances, options) {
@@ -84,7 +84,7 @@ class Store {
 
   checkValuesExist(session, instances, options) {
     return begin(options, (timeoutMs) => native.checkValues(this, handles.get(this), session,
-      listOf(instances, 'instances'), timeoutMs));
+      namesOf(instances, 'instances'), timeoutMs));
   }
 
   get(session, name, kind = 'outcome', options = undefined) {

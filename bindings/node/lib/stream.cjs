@@ -1,7 +1,7 @@
 // Inputs read as a stream: values come in order, and no more of them than two windows are held.
 'use strict';
 
-const { native, receivers, begin, count, asBuffers } = require('./native.cjs');
+const { native, receivers, begin, count, namesOf, asBuffers } = require('./native.cjs');
 const { UnumError, cancelledBy } = require('./errors.cjs');
 
 const WINDOW = 32;
@@ -18,7 +18,8 @@ class Window {
   constructor(store, handle, session, names, options) {
     this.#left = names.length;
     const id = receivers.add({ value: (place, value) => this.#add(value) });
-    begin(options, (timeoutMs) => native.streamValues(store, handle, session, names, timeoutMs, asBuffers(options), id))
+    begin(options, (timeoutMs) => native.streamValues(store, handle, session, namesOf(names, 'instances'), timeoutMs,
+      asBuffers(options), id))
       .catch((error) => { this.#error = error; })
       .then(() => {
         receivers.remove(id);

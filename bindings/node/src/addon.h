@@ -46,6 +46,7 @@ typedef enum event_kind {
 
 typedef struct state state;
 typedef struct pending pending;
+typedef struct block block;
 
 typedef struct event {
   struct event* next;
@@ -91,13 +92,15 @@ struct state {
   event* first_event;
   event** last_event;
   unum_op* last_op;
-  bool begun; /* something to submit since the last turn */
+  block* spare; /* for the texts of the next call that needs one */
+  bool begun;   /* something to submit since the last turn */
 };
 
 /* One call from JavaScript: its arguments, and the memory of their texts until it returns. */
-typedef struct block {
-  struct block* next;
-} block;
+struct block {
+  block* next;
+  size_t bytes;
+};
 
 enum { ARGUMENTS_MAX = 16, FIRST_BLOCK_BYTES = 4096 };
 
@@ -130,7 +133,7 @@ bool text_at(entry* call, size_t place, const char* name, unum_text* text);
 /* The same, where undefined and null are an absent text. */
 bool optional_text_at(entry* call, size_t place, const char* name, unum_text* text);
 bool texts_at(entry* call, size_t place, const char* name, unum_text** texts, size_t* count);
-/* Of an array's element. */
+/* Of a value. Texts are an array of them, or one string with zero bytes between them. */
 bool text_of(entry* call, napi_value value, const char* name, unum_text* text);
 bool texts_of(entry* call, napi_value value, const char* name, unum_text** texts, size_t* count);
 /* 0 where nothing is given; lib/ has checked the range. */
@@ -182,6 +185,7 @@ bool queue_event(state* own, event_kind kind, uint32_t id, uint32_t place, void*
                  pending* op, unum_text text, unum_text instance);
 void deliver_events(state* own);
 void free_pending(pending* op);
+void report_thrown(napi_env env);
 
 void on_warning(unum_text line, void* user);
 void on_waiting(unum_text line, void* user);

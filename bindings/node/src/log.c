@@ -51,7 +51,9 @@ static void deliver_line(napi_env env, napi_value receive, void* context, void* 
       arguments[i] = js_text(env, told->parts[i], false);
       if (arguments[i] == NULL) arguments[i] = js_undefined(env);
     }
-    napi_call_function(env, js_undefined(env), receive, PARTS, arguments, &result);
+    if (napi_call_function(env, js_undefined(env), receive, PARTS, arguments, &result) != napi_ok) {
+      report_thrown(env);
+    }
   }
   free(told);
 }

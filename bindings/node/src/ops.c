@@ -288,6 +288,16 @@ static napi_value js_invocation(napi_env env, unum_invocation* invocation) {
   return object;
 }
 
+/* What a listener throws is the process' uncaught exception. */
+void report_thrown(napi_env env) {
+  bool thrown = false;
+  napi_value error = NULL;
+  napi_is_exception_pending(env, &thrown);
+  if (thrown && napi_get_and_clear_last_exception(env, &error) == napi_ok) {
+    napi_fatal_exception(env, error);
+  }
+}
+
 static void tell(state* own, const event* told) {
   napi_env env = own->env;
   napi_value receive = NULL;
@@ -316,11 +326,7 @@ static void tell(state* own, const event* told) {
   }
   napi_value result = NULL;
   if (napi_call_function(env, js_undefined(env), receive, 6, arguments, &result) != napi_ok) {
-    bool thrown = false;
-    napi_is_exception_pending(env, &thrown);
-    if (!thrown) return;
-    napi_get_and_clear_last_exception(env, &result);
-    napi_fatal_exception(env, result);
+    report_thrown(env);
   }
 }
 

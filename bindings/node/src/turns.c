@@ -66,6 +66,7 @@ static void free_state(state* own) {
   free(own->readable);
   free(own->due);
   free(own->prepare);
+  free(own->spare);
   napi_async_cleanup_hook_handle cleanup = own->cleanup;
   free(own);
   if (cleanup != NULL) napi_remove_async_cleanup_hook(cleanup);

@@ -28,7 +28,12 @@ bool enter(napi_env env, napi_callback_info info, entry* call) {
 napi_value leave(entry* call, napi_value value) {
   while (call->blocks != NULL) {
     block* next = call->blocks->next;
-    free(call->blocks);
+    // One is kept: a call with many names would grow the heap each time, and shrink it again.
+    if (call->own->spare == NULL && call->blocks->bytes == BLOCK_BYTES) {
+      call->own->spare = call->blocks;
+    } else {
+      free(call->blocks);
+    }
     call->blocks = next;
   }
   return value;
@@ -39,12 +44,18 @@ void* memory_of(entry* call, size_t bytes) {
   bytes = (bytes + alignment - 1) / alignment * alignment;
   if (bytes > call->free_bytes) {
     const size_t wanted = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
-    block* more = wanted > SIZE_MAX - sizeof(block) ? NULL : malloc(sizeof(block) + wanted);
+    block* more = call->own->spare;
+    if (more != NULL && wanted == BLOCK_BYTES) {
+      call->own->spare = NULL;
+    } else {
+      more = wanted > SIZE_MAX - sizeof(block) ? NULL : malloc(sizeof(block) + wanted);
+    }
     if (more == NULL) {
       napi_throw_error(call->env, "ERR_MEMORY_ALLOCATION_FAILED", "no memory for the arguments");
       return NULL;
     }
     more->next = call->blocks;
+    more->bytes = wanted;
     call->blocks = more;
     call->free_at = (char*)(more + 1);
     call->free_bytes = wanted;
@@ -121,8 +132,31 @@ bool optional_text_at(entry* call, size_t place, const char* name, unum_text* te
   return !is_given(call, place) || text_at(call, place, name, text);
 }
 
+/* Texts between zero bytes, as lib/native.cjs packs many. */
+static bool packed_texts_of(entry* call, napi_value value, unum_text** texts, size_t* count) {
+  unum_text all;
+  if (!text_of(call, value, "the names", &all)) return false;
+  const char* const end = all.data + all.bytes;
+  *count = 1;
+  for (const char* at = all.data; at < end; ++at) *count += *at == '\0';
+  *texts = memory_of(call, *count * sizeof(unum_text));
+  if (*texts == NULL) return false;
+  const char* begin = all.data;
+  for (size_t i = 0; i < *count; ++i) {
+    const char* zero = memchr(begin, '\0', (size_t)(end - begin));
+    (*texts)[i].data = begin;
+    (*texts)[i].bytes = (size_t)((zero != NULL ? zero : end) - begin);
+    begin += (*texts)[i].bytes + 1;
+  }
+  return true;
+}
+
 bool texts_of(entry* call, napi_value value, const char* name, unum_text** texts, size_t* count) {
   uint32_t length = 0;
+  napi_valuetype type = napi_undefined;
+  if (napi_typeof(call->env, value, &type) == napi_ok && type == napi_string) {
+    return packed_texts_of(call, value, texts, count);
+  }
   if (napi_get_array_length(call->env, value, &length) != napi_ok) {
     return refuse_type(call, name, "an array of strings");
   }
