@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "unum/api.hpp"
+#include "unum/application.hpp"
 #include "unum/function.hpp"
 #include "unum/json.hpp"
 #include "unum/reactor.hpp"
@@ -169,14 +169,6 @@ struct StepReport {
   std::vector<std::string> collected;  ///< The instances that this step put tombstones for.
   bool fan_in_removed = false;         ///< The state of the fan-in that it was invoked by.
   std::string collection_error;        ///< Empty: none.
-};
-
-/// The application that sessions belong to.
-struct ApplicationIdentity {
-  std::string name;
-  std::map<std::string, std::string, std::less<>> functions;  ///< Name to Function::digest().
-  /// Continues a session even if it has results of functions that have changed since.
-  bool accept_changes = false;
 };
 
 struct RuntimeOptions {

@@ -12,6 +12,7 @@
 #include "unum/forwarding_store.hpp"
 #include "unum/function.hpp"
 #include "unum/json.hpp"
+#include "unum/local_host.hpp"
 #include "unum/log.hpp"
 #include "unum/output.hpp"
 #include "unum/reactor.hpp"

@@ -70,7 +70,8 @@ Task<void> run(std::shared_ptr<ApplicationObject> application, RunOptions option
   Printer printer(callbacks);
   options.observer = &printer;
   const CheckedApplication& own = accepted(*application);
-  op.result = co_await run_application(op.loop.reactor, own, options, op.wait());
+  RunResult result = co_await run_application(op.loop.reactor, own, options, op.wait());
+  op.result = std::make_unique<RunResult>(std::move(result));
 }
 
 }  // namespace
@@ -172,26 +173,24 @@ unum_op* unum_application_run(unum_application* application, const unum_run_opti
 const unum_run_result* unum_op_run_result(unum_op* op) {
   return guarded_or<const unum_run_result*>(nullptr, [&]() -> const unum_run_result* {
     const std::shared_ptr<Op> asked = object_of(op);
-    const RunResult* run = given_by<RunResult>(*asked);
+    const RunResult* run = large_given_by<RunResult>(*asked);
     if (run == nullptr) return nullptr;
     const bool succeeded = run->status == RunResult::Status::succeeded;
-    asked->shown = unum_run_result{
-        sizeof(unum_run_result), static_cast<std::int32_t>(run->status) + 1, 0,
-        text_of(run->session),   succeeded ? text_of(run->result) : kAbsent, run->instances,
-        run->user_code_runs};
-    return &std::get<unum_run_result>(asked->shown);
+    return show(*asked, unum_run_result{
+                            sizeof(unum_run_result), static_cast<std::int32_t>(run->status) + 1, 0,
+                            text_of(run->session), succeeded ? text_of(run->result) : kAbsent,
+                            run->instances, run->user_code_runs});
   });
 }
 
 const unum_failure* unum_op_failure(unum_op* op, size_t place) {
   return guarded_or<const unum_failure*>(nullptr, [&]() -> const unum_failure* {
     const std::shared_ptr<Op> asked = object_of(op);
-    const RunResult* run = given_by<RunResult>(*asked);
+    const RunResult* run = large_given_by<RunResult>(*asked);
     if (run == nullptr || place >= run->failures.size()) return nullptr;
     const RunFailure& failure = run->failures[place];
-    asked->shown = unum_failure{sizeof(unum_failure), text_of(failure.instance),
-                                text_of(failure.error), text_of(failure.cause)};
-    return &std::get<unum_failure>(asked->shown);
+    return show(*asked, unum_failure{sizeof(unum_failure), text_of(failure.instance),
+                                     text_of(failure.error), text_of(failure.cause)});
   });
 }
 

@@ -83,6 +83,25 @@ unum::Task<void> step(unum::Reactor& reactor, unum::Store& opened) {
   co_await others.drain();
 }
 
+/// An application of text, by the call that runs it and by the host alone.
+unum::Task<void> run(unum::Reactor& reactor, unum::Store& store) {
+  Twice code;
+  const auto application = unum::CheckedApplication::from_text(
+      {"Functions: {A: {Properties: {CodeUri: a, Runtime: native, Start: true}}}",
+       {{"A", R"({"Name": "A"})"}}});
+  unum::RunOptions options;
+  options.session = "run";
+  options.open_store = &store;
+  options.code.emplace("A", &code);
+  const unum::RunResult by_call = co_await unum::run_application(reactor, application, options);
+  unum::LocalHostOptions of_host;
+  of_host.runtime.application = application.identity();
+  unum::LocalHost host(reactor, store, of_host);
+  for (unum::Function& function : application.functions()) host.add(std::move(function), code);
+  const unum::RunResult by_host = co_await host.run("run", "{}");
+  if (by_call.result != "[{},{}]" || by_host.result != by_call.result) std::abort();
+}
+
 /// An application that does not exist is an error by name.
 unum::Task<void> refuse(unum::Reactor& reactor) {
   Observer observer;
@@ -111,6 +130,7 @@ int main() {
   if (!reactor.run(unum::create_store(reactor, "memory", "consumer"))) return EXIT_FAILURE;
   const auto store = reactor.run(unum::open_store(reactor, "memory", "consumer"));
   reactor.run(step(reactor, *store));
+  reactor.run(run(reactor, *store));
   reactor.run(store->close());
   reactor.run(refuse(reactor));
   unum::StopSource stop;
