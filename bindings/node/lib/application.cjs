@@ -14,7 +14,8 @@ class Application {
     collected.register(this, () => freely(native.freeApplication, handle), this);
     Object.defineProperty(this, 'name', { value: native.applicationName(handle), enumerable: true });
     Object.defineProperty(this, 'entry', { value: native.applicationEntry(handle), enumerable: true });
-    Object.defineProperty(this, 'findings', { value: JSON.parse(native.applicationFindings(handle)), enumerable: true });
+    const findings = JSON.parse(native.applicationFindings(handle));
+    Object.defineProperty(this, 'findings', { value: findings, enumerable: true });
   }
 
   functions() {

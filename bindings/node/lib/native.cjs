@@ -19,8 +19,9 @@ function candidates() {
 function load() {
   const file = process.env.UNUM_NODE_ADDON || candidates().find((candidate) => fs.existsSync(candidate));
   if (file === undefined) {
-    throw new Error(`there is no addon of unum-workflows for ${process.platform}-${process.arch}: install the package ` +
-      `unum-workflows-${process.platform}-${process.arch}, or build it with build.mjs`);
+    const platform = `${process.platform}-${process.arch}`;
+    throw new Error(`there is no addon of unum-workflows for ${platform}: install the package ` +
+      `unum-workflows-${platform}, or build it with build.mjs`);
   }
   const loaded = { exports: {} };
   // Node exports what is linked into it, OpenSSL and simdjson among them. A libunum that is linked with the system's
@@ -121,7 +122,8 @@ function listOf(values, name) {
   if (Array.isArray(values)) return values.slice();
   if (values === null || values === undefined || typeof values === 'string' ||
       typeof values[Symbol.iterator] !== 'function') {
-    throw Object.assign(new TypeError(`${name} must be an array or another iterable`), { code: 'ERR_INVALID_ARG_TYPE' });
+    throw Object.assign(new TypeError(`${name} must be an array or another iterable`),
+      { code: 'ERR_INVALID_ARG_TYPE' });
   }
   return Array.from(values);
 }
@@ -172,4 +174,6 @@ function handleOf(object, type) {
     { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
-module.exports = { MAKING, checkMaking, handles, handleOf, native, receivers, begin, milliseconds, count, listOf, namesOf, packed, asBuffers };
+module.exports = {
+  MAKING, checkMaking, handles, handleOf, native, receivers, begin, milliseconds, count, listOf, namesOf, asBuffers,
+};

@@ -38,7 +38,8 @@ function fanInPairs(fanIns) {
 }
 
 function nameStates(states) {
-  return states.map(({ status, detail }) => ({ status: FAN_IN_STATES[status] || String(status), detail: detail || '' }));
+  return states.map(({ status, detail }) =>
+    ({ status: FAN_IN_STATES[status] || String(status), detail: detail || '' }));
 }
 
 // A store that nobody holds any more is closed. One with an op in flight is held by the op.

@@ -17,7 +17,8 @@ function write(directory, source, runtime = 'nodejs20.x') {
 }
 
 test('an application runs to its result, and is continued without running its code again', async (t) => {
-  const directory = write(scratch(t), "export const handler = async (n) => { console.log('a line'); return n + 1; };\n");
+  const directory = write(scratch(t),
+    "export const handler = async (n) => { console.log('a line'); return n + 1; };\n");
   const application = loadApplication(directory);
   assert.deepEqual([application.name, application.entry], ['small', 'F']);
   assert.ok(Array.isArray(application.findings));

@@ -41,7 +41,8 @@ test('the addon builds without uv.h, and without a warning', (t) => {
 
 test('the packs install offline into an empty project, for import and for require', async (t) => {
   const directory = scratch(t);
-  const npm = (cwd, ...args) => execFileSync('npm', [...args, '--offline', '--no-audit', '--no-fund', '--loglevel=error'], {
+  const flags = ['--offline', '--no-audit', '--no-fund', '--loglevel=error'];
+  const npm = (cwd, ...args) => execFileSync('npm', [...args, ...flags], {
     cwd, encoding: 'utf8', env: { ...process.env, npm_config_cache: path.join(directory, 'cache') },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -52,7 +53,7 @@ test('the packs install offline into an empty project, for import and for requir
     const [{ filename, files }] = JSON.parse(npm(directory, 'pack', source, '--json', '--pack-destination', directory));
     return { file: path.join(directory, filename), names: files.map((file) => file.path) };
   });
-  for (const name of ['index.cjs', 'index.mjs', 'index.d.ts', 'lib/native.cjs', 'src/addon.c', 'build.mjs', 'README.md']) {
+  for (const name of ['index.cjs', 'index.mjs', 'index.d.ts', 'lib/native.cjs', 'src/addon.c', 'README.md']) {
     assert.ok(packs[0].names.includes(name), `${name} is not in the pack`);
   }
   assert.ok(!packs[0].names.some((name) => /\.node$|^test\//.test(name)), packs[0].names.join(' '));
@@ -81,7 +82,8 @@ test('the packs install offline into an empty project, for import and for requir
 });
 
 test('a project without its platform says which package is missing', async () => {
-  const result = await runNode("import 'unum-workflows';", { env: { ...process.env, UNUM_NODE_ADDON: '/nowhere.node' } });
+  const env = { ...process.env, UNUM_NODE_ADDON: '/nowhere.node' };
+  const result = await runNode("import 'unum-workflows';", { env });
   assert.equal(result.code, 1);
   assert.match(result.stderr, /nowhere\.node/);
 });

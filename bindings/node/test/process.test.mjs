@@ -78,12 +78,12 @@ test('a process that exits with calls in flight just exits', async (t) => {
 
 test('Ctrl-C ends a process that waits for a store', async (t) => {
   const { server, address } = await silentServer(t);
-  let child;
-  server.once('connection', () => child.kill('SIGINT'));
+  const connected = new Promise((resolve) => { server.once('connection', resolve); });
   const result = await runNode(`
     import { openStore } from 'unum-workflows';
     console.log('begins');
-    await openStore('redis', process.argv[1]);`, { args: [address], whenPrinted: (line, started) => { child = started; } });
+    await openStore('redis', process.argv[1]);`, {
+    args: [address], whenPrinted: (line, child) => { connected.then(() => child.kill('SIGINT')); } });
   assert.deepEqual([result.code, result.signal], [null, 'SIGINT']);
 });
 

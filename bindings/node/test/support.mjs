@@ -39,7 +39,8 @@ export function branches(count) {
 }
 
 /// Runs a program in a node of its own. `whenPrinted(line, child)` is called for each line.
-export function runNode(program, { args = [], cwd = packageDirectory, whenPrinted = () => {}, nodeArgs = [], env } = {}) {
+export function runNode(program, options = {}) {
+  const { args = [], cwd = packageDirectory, whenPrinted = () => {}, nodeArgs = [], env } = options;
   const child = spawn(process.execPath, [...nodeArgs, '--input-type=module', '-e', program, '--', ...args],
     { cwd, env: env || process.env, stdio: ['ignore', 'pipe', 'pipe'] });
   return ended(child, whenPrinted);
