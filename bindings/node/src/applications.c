@@ -1,0 +1,114 @@
+/* Applications: loading, what the check says, and runs. */
+#include "addon.h"
+
+/* (directory) => {handle or undefined, error or undefined}: one that is refused has both. */
+static napi_value load_application(napi_env env, napi_callback_info info) {
+  entry call;
+  unum_text directory;
+  unum_application* application = NULL;
+  napi_value object = NULL;
+  if (!enter(env, info, &call) || !need_loop(&call)) return NULL;
+  if (!text_at(&call, 0, "directory", &directory)) return leave(&call, NULL);
+  const unum_status status = unum_application_load(call.own->loop, directory, &application);
+  napi_create_object(env, &object);
+  if (status != UNUM_OK) set_field(env, object, "error", js_error(call.own, unum_last_error()));
+  if (application != NULL) set_field(env, object, "handle", js_handle(env, application));
+  return leave(&call, object);
+}
+
+static bool enter_application(napi_env env, napi_callback_info info, entry* call, size_t place,
+                              unum_application** application) {
+  void* handle = NULL;
+  if (!enter(env, info, call)) return false;
+  if (!handle_at(call, place, &handle)) {
+    leave(call, NULL);
+    return false;
+  }
+  *application = handle;
+  return true;
+}
+
+static napi_value free_application(napi_env env, napi_callback_info info) {
+  entry call;
+  unum_application* application;
+  if (!enter_application(env, info, &call, 0, &application)) return NULL;
+  return leave_with_status(&call, unum_application_free(application));
+}
+
+static napi_value application_text(napi_env env, napi_callback_info info,
+                                   unum_text (*text_of_it)(unum_application* application)) {
+  entry call;
+  unum_application* application;
+  if (!enter_application(env, info, &call, 0, &application)) return NULL;
+  const unum_text text = text_of_it(application);
+  if (text.data == NULL) return throw_last_error(&call);
+  return leave(&call, js_text(env, text, false));
+}
+
+static napi_value application_findings(napi_env env, napi_callback_info info) {
+  return application_text(env, info, &unum_application_findings);
+}
+static napi_value application_name(napi_env env, napi_callback_info info) {
+  return application_text(env, info, &unum_application_name);
+}
+static napi_value application_entry(napi_env env, napi_callback_info info) {
+  return application_text(env, info, &unum_application_entry);
+}
+
+/* The handles of its functions, in their order. */
+static napi_value application_functions_of(napi_env env, napi_callback_info info) {
+  entry call;
+  unum_application* application;
+  napi_value list = NULL;
+  if (!enter_application(env, info, &call, 0, &application)) return NULL;
+  const size_t count = unum_application_function_count(application);
+  napi_create_array_with_length(env, count, &list);
+  for (size_t i = 0; i < count; ++i) {
+    unum_function* function = NULL;
+    if (unum_application_function(application, i, &function) != UNUM_OK) {
+      return throw_last_error(&call);
+    }
+    napi_set_element(env, list, (uint32_t)i, js_handle(env, function));
+  }
+  return leave(&call, list);
+}
+
+static void on_printed(unum_text instance, unum_text line, void* user) {
+  const uint32_t id = (uint32_t)(uintptr_t)user;
+  if (turning != NULL) queue_event(turning, EVENT_LINE, id, 2, NULL, NULL, line, instance);
+}
+
+/* (self, application, input, session, store, store options, workers, resume, acceptChanges,
+ * printed lines' id, timeout) */
+static napi_value run_application(napi_env env, napi_callback_info info) {
+  entry call;
+  unum_application* application;
+  unum_store_options store_options;
+  unum_run_options options = {0};
+  if (!enter_application(env, info, &call, 1, &application)) return NULL;
+  options.struct_bytes = sizeof options;
+  if (!optional_text_at(&call, 2, "input", &options.input) ||
+      !optional_text_at(&call, 3, "session", &options.session) ||
+      !optional_text_at(&call, 4, "store", &options.store) ||
+      !store_options_at(&call, 5, &store_options)) {
+    return leave(&call, NULL);
+  }
+  options.store_options = &store_options;
+  options.workers = (uint32_t)number_at(&call, 6);
+  options.resume = number_at(&call, 7) != 0;
+  options.accept_changes = number_at(&call, 8) != 0;
+  options.printed = is_given(&call, 9) ? &on_printed : NULL;
+  options.user = (void*)(uintptr_t)(uint32_t)number_at(&call, 9);
+  pending* op = new_pending(&call, SHAPE_RUN, 10);
+  if (op == NULL) return leave(&call, NULL);
+  return promise_of(&call, op, unum_application_run(application, &options, &op->start));
+}
+
+const exported application_functions[] = {{"loadApplication", &load_application},
+                                          {"freeApplication", &free_application},
+                                          {"applicationFindings", &application_findings},
+                                          {"applicationName", &application_name},
+                                          {"applicationEntry", &application_entry},
+                                          {"applicationFunctions", &application_functions_of},
+                                          {"runApplication", &run_application},
+                                          {NULL, NULL}};
