@@ -58,7 +58,7 @@ class Names:
 
 
 def _address(data: bytes) -> int:
-    return ctypes.cast(data, ctypes.c_void_p).value or 0
+    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
 
 
 class FanIns:
