@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import json
 import threading
+import time
 import unittest
 
 import unum_workflows as unum
@@ -104,12 +105,21 @@ class Steps(Case):
             self.assertEqual(value, json.loads(self.step(lambda *_, value=value: value).result))
 
     def test_a_failure_can_be_caught_by_an_edge(self):
-        configuration = {"Name": "F", "Start": True, "Catch": {"Name": "G", "Errors": ["KeyError"]}}
-        try:
-            report = self.step(lambda event, context: event["absent"], configuration)
-        except unum.Invalid:
-            self.skipTest("this form of Catch is not of this version")
-        self.assertIn(report.status, (unum.StepStatus.CAUGHT, unum.StepStatus.FAILED))
+        configuration = {"Name": "F", "Start": True, "Catch": [
+            {"ErrorEquals": ["KeyError"], "Next": "G"}]}
+        report = self.step(lambda event, context: event["absent"], configuration)
+        self.assertEqual(unum.StepStatus.CAUGHT, report.status)
+        self.assertEqual("G", self.queue[0][0])
+
+    def test_a_failure_is_retried_after_the_delay_that_the_platform_is_told(self):
+        given = []
+        self.runtime = self.new_runtime(given.append, delay_max=3600)
+        configuration = {"Name": "F", "Start": True, "Retry": [{"ErrorEquals": ["KeyError"], "IntervalSeconds": 9}]}
+        report = self.step(lambda event, context: event["absent"], configuration)
+        self.assertEqual((unum.StepStatus.WILL_RETRY, 1), (report.status, report.attempt))
+        self.assertEqual([("F", 2)], [(each.function, each.attempt) for each in given])
+        self.assertAlmostEqual(given[0].not_before, report.not_before)
+        self.assertAlmostEqual(time.time() + 9, report.not_before, delta=5)
 
     def test_lost_code_is_delivered_again_and_given_up(self):
         def handler(event, context):

@@ -30,6 +30,9 @@ class BlockingEngine(Engine):
     def wait(self, op: Op[Any], timeout: Optional[float]) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
         longest = MAIN_THREAD_MS if self.is_main else OTHER_THREAD_MS if self.calls_python else -1
+        if op._serves and not op.done():
+            self.ready()
+            self.serve()
         while not op.done():
             self.ready()
             limit = longest
@@ -39,8 +42,8 @@ class BlockingEngine(Engine):
                     raise TimeoutError(f"the op has not ended after {timeout} s")
                 limit = left if longest < 0 else min(left, longest)
             if op._serves:
-                self.serve()
                 self.run(limit)
+                self.serve()
             elif self.in_turn(lib.unum_op_wait, op._handle, limit) not in (OK, PENDING) and not op.done():
                 raise last_error()
             self.tell_lines()

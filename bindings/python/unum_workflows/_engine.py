@@ -68,8 +68,8 @@ class Op(Generic[T]):
                 self._error = last_error()  # its loop was closed
             else:
                 self._value = self._finish(handle)
-        except Error as failed:
-            self._error = failed
+        except BaseException as failed:  # pylint: disable=broad-except
+            self._error = failed  # raised by result()
         self._release()
 
     def _release(self) -> None:

@@ -68,12 +68,13 @@ def report(op: int) -> Report:
 
 def run_result(op: int) -> RunResult:
     given = lib.unum_op_run_result(op).contents
-    failures = []
+    result = RunResult(RunStatus(given.status), take_str(given.session), take(given.result), given.instances,
+                       given.user_code_runs, [])
+    # Only now: asking for a failure overwrites what the pointer above leads to.
     for place in range(lib.unum_op_count(op)):
         failure = lib.unum_op_failure(op, place).contents
-        failures.append(Failure(take_str(failure.instance), take_str(failure.error), _text(failure.cause)))
-    return RunResult(RunStatus(given.status), take_str(given.session), take(given.result), given.instances,
-                     given.user_code_runs, failures)
+        result.failures.append(Failure(take_str(failure.instance), take_str(failure.error), _text(failure.cause)))
+    return result
 
 
 def _text(text: object) -> str:
