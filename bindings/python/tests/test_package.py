@@ -15,6 +15,7 @@ import zipfile
 
 import unum_workflows as unum
 from support import PACKAGE_ROOT, SOURCE_ROOT, Case
+from unum_workflows import aio
 
 TAG = f"py3-none-manylinux_2_34_{platform.machine()}"
 PROGRAM = """
@@ -38,6 +39,23 @@ def run(*command, environment=None, **options):
 def without(*names):
     """The environment without what leads to this source tree."""
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", *names)}
+
+
+def make_venv(directory):
+    """The interpreter of a virtual environment, and the command that installs into it."""
+    venv = os.path.join(directory, "venv")
+    run(sys.executable, "-m", "venv", "--without-pip", venv)
+    python = os.path.join(venv, "bin", "python")
+    return python, [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+
+
+def can_install():
+    """pip can install into another environment since 22.3."""
+    try:
+        found = run(sys.executable, "-m", "pip", "--version")
+    except AssertionError:
+        return False
+    return tuple(int(part) for part in re.findall(r"\d+", found)[:2]) >= (22, 3)
 
 
 def executable():
@@ -64,16 +82,14 @@ class Wheel(Case):
         self.assertTrue(os.access(os.path.join(bin_directory, "unum"), os.X_OK))
         self.assertNotEqual("", run(os.path.join(bin_directory, "unum"), "--version"))
 
+    @unittest.skipUnless(can_install(), "needs pip 22.3")
     def test_a_wheel_with_library_and_command_is_installed_by_pip_offline(self):
         wheel = self.build("--library", unum.LIBRARY_PATH, "--command", executable(), "--tag", TAG)
         self.assertEqual(f"unum_workflows-{unum.__version__}-{TAG}.whl", os.path.basename(wheel))
-        venv = os.path.join(self.directory, "venv")
-        run(sys.executable, "-m", "venv", venv)
-        python = os.path.join(venv, "bin", "python")
-        run(python, "-m", "pip", "install", "--no-index", "--disable-pip-version-check", wheel)
+        python, pip = make_venv(self.directory)
+        run(*pip, "install", "--no-index", wheel)
         self.check_installed(python)
-        self.assertIn("unum-workflows", run(python, "-m", "pip", "list", "--disable-pip-version-check"))
-        run(python, "-m", "pip", "check", "--disable-pip-version-check")
+        self.assertIn("unum-workflows", run(*pip, "list"))
 
     @unittest.skipUnless(shutil.which("uv"), "needs uv")
     def test_a_wheel_is_installed_by_uv_offline(self):
@@ -85,14 +101,12 @@ class Wheel(Case):
         run("uv", "pip", "install", "--offline", "--no-index", "--python", python, wheel, environment=environment)
         self.check_installed(python)
 
+    @unittest.skipUnless(can_install(), "needs pip 22.3")
     def test_pip_builds_and_installs_the_folder_offline(self):
         wheel = self.build()
         self.assertTrue(wheel.endswith("-py3-none-any.whl"))
-        venv = os.path.join(self.directory, "venv")
-        run(sys.executable, "-m", "venv", venv)
-        python = os.path.join(venv, "bin", "python")
-        run(python, "-m", "pip", "install", "--no-index", "--disable-pip-version-check", "--use-pep517",
-            os.path.join(self.directory, "source"))
+        python, pip = make_venv(self.directory)
+        run(*pip, "install", "--no-index", "--use-pep517", os.path.join(self.directory, "source"))
         environment = dict(without(), UNUM_LIBRARY=unum.LIBRARY_PATH)
         value, library = run(python, "-c", PROGRAM, os.path.join(self.directory, "store"),
                              environment=environment).split()
@@ -102,7 +116,7 @@ class Wheel(Case):
         self.assertIn("UNUM_LIBRARY", refusal)
 
     def test_a_wheel_records_what_it_holds_and_is_the_same_each_time(self):
-        arguments = ("--library", unum.LIBRARY_PATH, "--tag", TAG)
+        arguments = ("--library", executable(), "--tag", TAG)
         digests = set()
         for _ in range(2):
             with open(self.build(*arguments), "rb") as file:
@@ -149,6 +163,11 @@ class Around(Case):
         for name in unum.__all__:
             if isinstance(getattr(unum, name), type):
                 self.assertTrue(getattr(unum, name).__doc__, name)
+        for each in (unum.Loop, unum.Store, unum.Runtime, unum.Application, unum.Op, unum.Function, unum.Context,
+                     aio.Loop, aio.Store, aio.Runtime, aio.Application):
+            for name, member in vars(each).items():
+                if not name.startswith("_") and (callable(member) or isinstance(member, property)):
+                    self.assertTrue(member.__doc__, f"{each}.{name}")
 
     @unittest.skipUnless(importlib.util.find_spec("mypy") or shutil.which("mypy"), "needs mypy")
     def test_mypy_finds_nothing(self):

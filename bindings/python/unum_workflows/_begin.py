@@ -32,6 +32,7 @@ class Freed:
         self._free = free
 
     def close(self) -> None:
+        """Frees it."""
         self.engine.ready()
         handle, self.handle = self.handle, 0
         if handle:
@@ -51,6 +52,7 @@ class FunctionHandle(Freed):
         self.name = take_str(lib.unum_function_name(handle))
 
     def identify(self, payload: Text) -> Identity:
+        """The session and the instance that a payload to this function is for."""
         self.engine.ready()
         context = ContextOut()
         check(lib.unum_identify_payload(self.handle, text_in(payload), ctypes.byref(context)))

@@ -287,6 +287,7 @@ class Application:
 
     @property
     def name(self) -> str:
+        """As its template has it."""
         return self._handle.name
 
     @property
@@ -325,4 +326,5 @@ class Application:
                                 printed, timeout)
 
     def close(self) -> None:
+        """Frees it; runs of it go on."""
         self._handle.close()

@@ -88,6 +88,8 @@ class FanIn:
 
 
 class FanInStatus(enum.IntEnum):
+    """How a fan-in stands."""
+
     INCOMPLETE = 0
     """A result is missing; its instance will find the set complete."""
     CLAIMED = 1
@@ -99,6 +101,8 @@ class FanInStatus(enum.IntEnum):
 
 
 class FanInState(NamedTuple):
+    """What an instance that joined a fan-in is told."""
+
     status: FanInStatus
     detail: str
 
@@ -182,6 +186,8 @@ An `Error` refuses it with the error's kind, another exception with `Kind.DISCON
 
 
 class StepStatus(enum.IntEnum):
+    """How a step ended."""
+
     SUCCEEDED = 1
     """It has a result, and its edges were followed."""
     CAUGHT = 2
@@ -230,6 +236,8 @@ class Finding:
 
 
 class RunStatus(enum.IntEnum):
+    """How a run of an application ended."""
+
     SUCCEEDED = 1
     FAILED = 2
     """See the failures; it can be resumed once they are mended."""
@@ -240,6 +248,8 @@ class RunStatus(enum.IntEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
+    """A failure of a run that was not caught."""
+
     instance: str
     """Empty: of the run as a whole."""
     error: str
