@@ -1,6 +1,6 @@
 /* What check_values_exist of many names costs a C program: the other side of check_values.py.
  *
- * check_values STORE_TYPE STORE_NAME NAMES ROUNDS: prints the microseconds of each round, one a line. */
+ * check_values STORE_TYPE STORE_NAME NAMES ROUNDS: the microseconds of each round, one a line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

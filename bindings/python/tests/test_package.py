@@ -111,8 +111,8 @@ class Wheel(Case):
         value, library = run(python, "-c", PROGRAM, os.path.join(self.directory, "store"),
                              environment=environment).split()
         self.assertEqual(("1", unum.LIBRARY_PATH), (value, library))
-        refusal = subprocess.run([python, "-c", "import unum_workflows"], stderr=subprocess.PIPE, check=False, text=True,
-                                 env=dict(without(), UNUM_LIBRARY="/nowhere.so")).stderr
+        refusal = subprocess.run([python, "-c", "import unum_workflows"], stderr=subprocess.PIPE, check=False,
+                                 text=True, env=dict(without(), UNUM_LIBRARY="/nowhere.so")).stderr
         self.assertIn("UNUM_LIBRARY", refusal)
 
     def test_a_wheel_records_what_it_holds_and_is_the_same_each_time(self):

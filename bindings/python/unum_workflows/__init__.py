@@ -30,7 +30,8 @@ from .types import (Committed, Context, Failure, FanIn, FanInState, FanInStatus,
 __all__ = [
     "Application", "Bug", "Cancelled", "Committed", "Conflict", "Context", "Corrupt", "Delivery", "Denied",
     "Disconnected", "Error", "Exhausted", "Failure", "FanIn", "FanInState", "FanInStatus", "Finding", "Function",
-    "Handler", "Identity", "Invalid", "Invocation", "Invoker", "Item", "ItemKind", "Kind", "LIBRARY_PATH", "LIBRARY_VERSION",
-    "LogEvent", "Loop", "Lost", "NotFound", "Op", "RawJson", "Refused", "Report", "RunResult", "RunStatus", "Runtime",
-    "StepStatus", "Store", "StoreOptions", "Throttled", "TimedOut", "Written", "__version__", "set_log",
+    "Handler", "Identity", "Invalid", "Invocation", "Invoker", "Item", "ItemKind", "Kind", "LIBRARY_PATH",
+    "LIBRARY_VERSION", "LogEvent", "Loop", "Lost", "NotFound", "Op", "RawJson", "Refused", "Report", "RunResult",
+    "RunStatus", "Runtime", "StepStatus", "Store", "StoreOptions", "Throttled", "TimedOut", "Written", "__version__",
+    "set_log",
 ]
