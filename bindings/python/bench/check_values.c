@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   char session[UNUM_SESSION_BYTES];
   unum_create_session_context(store, session);
   unum_text in = {session, sizeof session};
-  char (*texts)[32] = calloc(count, sizeof *texts);
+  char(*texts)[32] = calloc(count, sizeof *texts);
   unum_text* names = calloc(count, sizeof *names);
   unum_op** writes = calloc(count, sizeof *writes);
   for (size_t i = 0; i < count; ++i) {
