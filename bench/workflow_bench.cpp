@@ -157,8 +157,8 @@ struct NativeFanIn {
         host(reactor, *store.store, options(collects)) {
     add_map_and_fan_in(host, code, catches);
   }
-  static LocalHostOptions options(bool collects) {
-    LocalHostOptions options;
+  static LocalHostTuning options(bool collects) {
+    LocalHostTuning options;
     options.session_is_new = true;
     options.runtime.collects_garbage = collects;
     return options;

@@ -44,6 +44,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -232,11 +233,10 @@ typedef struct unum_context {
   unum_text instance;
 } unum_context;
 
-/* The length of the id that unum_create_session_context writes, a UUID. No zero byte follows it. */
-#define UNUM_SESSION_BYTES 36
-
 /* The five calls of the data-store document. Instances are named by their name in the session. */
 
+/* The length of the id that the first writes, a UUID. No zero byte follows it. */
+#define UNUM_SESSION_BYTES 36
 /* A new session's id. Does no I/O: a session exists once its first value is written. */
 UNUM_C_API unum_status unum_create_session_context(unum_store* store,
                                                    char session[UNUM_SESSION_BYTES]);
@@ -359,6 +359,10 @@ UNUM_C_API unum_status unum_function_parse(unum_loop* loop, unum_text configurat
 UNUM_C_API unum_status unum_function_free(unum_function* function);
 /* Its name; absent on failure. Valid as long as the function. */
 UNUM_C_API unum_text unum_function_name(unum_function* function);
+/* Its configuration as JSON text, linked if it is: what a deployment of this one function needs.
+ * unum_function_parse makes an equal function of it. Absent on failure; valid as long as the
+ * function. */
+UNUM_C_API unum_text unum_function_configuration(unum_function* function);
 
 /* What a runtime asks its platform to deliver. */
 typedef struct unum_invocation_details {
@@ -487,6 +491,19 @@ UNUM_C_API unum_status unum_identify_payload(unum_function* function, unum_text 
  * (unum_application_findings), and cannot be run. */
 UNUM_C_API unum_status unum_application_load(unum_loop* loop, unum_text directory,
                                              unum_application** application);
+/* A file in memory: the configuration of the function of this name. */
+typedef struct unum_configuration {
+  size_t struct_bytes;
+  unum_text function;
+  unum_text text;
+} unum_configuration;
+/* The same for an application that is text in memory: what is in its unum-template.yaml, and each
+ * function's configuration. Reads no file. `directory` is where a relative CodeUri or data store
+ * begins in a run; absent: nowhere. */
+UNUM_C_API unum_status unum_application_parse(unum_loop* loop, unum_text template_yaml,
+                                              const unum_configuration* configurations,
+                                              size_t count, unum_text directory,
+                                              unum_application** application);
 UNUM_C_API unum_status unum_application_free(unum_application* application);
 /* A JSON array of {"severity", "rule", "file", "line", "message"}, sorted by file and line. Absent
  * on failure. These texts are valid as long as the application. */
@@ -499,11 +516,11 @@ UNUM_C_API size_t unum_application_function_count(unum_application* application)
 UNUM_C_API unum_status unum_application_function(unum_application* application, size_t place,
                                                  unum_function** function);
 
-/* Code of one's own for a function of the application. */
+/* Code of the caller's for a function of the application. */
 typedef struct unum_function_code {
   size_t struct_bytes;
   unum_text function;
-  unum_code code;
+  const unum_code* code;
 } unum_function_code;
 
 typedef struct unum_run_options {
@@ -518,6 +535,10 @@ typedef struct unum_run_options {
   int32_t reserved;
   void (*printed)(unum_text instance, unum_text line, void* user); /* by user code; may be NULL */
   void* user;
+  unum_store* opened; /* instead of `store`: one of the same loop, which stays open; or NULL */
+  const unum_function_code* codes; /* the functions that are the caller's; the others run in worker
+                                      processes */
+  size_t code_count;
 } unum_run_options;
 
 enum {
@@ -544,9 +565,9 @@ typedef struct unum_failure {
   unum_text cause;
 } unum_failure;
 
-/* Runs an application in one session to its end, as `unum run` does; its functions run in worker
- * processes. A workflow that fails is a result. Gives unum_op_run_result, and its failures
- * (unum_op_count, unum_op_failure), sorted by instance. The process must not ignore SIGCHLD. */
+/* Runs an application in one session to its end, as `unum run` does. A workflow that fails is a
+ * result. Gives unum_op_run_result, and its failures (unum_op_count, unum_op_failure), sorted by
+ * instance. The process must not ignore SIGCHLD. */
 UNUM_C_API unum_op* unum_application_run(unum_application* application,
                                          const unum_run_options* options, const unum_start* start);
 UNUM_C_API const unum_run_result* unum_op_run_result(unum_op* op);
@@ -563,15 +584,9 @@ typedef void (*unum_log)(unum_text level, unum_text area, unum_text session, unu
  * must not call the library), or to stderr if it is NULL. For the whole process. */
 UNUM_C_API unum_status unum_set_log(unum_text levels, unum_log log, void* user);
 
-/* --- For C ------------------------------------------------------------------------------------ */
-
-#include <string.h>
-
 /* The text of a string that ends in a zero byte; NULL gives an absent one. */
 static inline unum_text unum_text_of(const char* string) {
-  unum_text text;
-  text.data = string;
-  text.bytes = string == NULL ? 0 : strlen(string);
+  unum_text text = {string, string == NULL ? 0 : strlen(string)};
   return text;
 }
 

@@ -57,13 +57,11 @@ class Installed(unittest.TestCase):
         wanted = build_options()["b_sanitize"]
         return [] if wanted == "none" else ["-fsanitize=" + wanted]
 
-    def test_library_headers_command_and_shims_are_in_place(self):
+    def test_libraries_headers_command_and_worker_are_in_place(self):
         self.assertIsNotNone(self.pkg_config_dir, "no unum-cpp.pc was installed")
         self.assertTrue(glob.glob(self.path("lib*", "**", "libunum-cpp.*"), recursive=True))
         self.assertTrue(os.access(self.path("bin", "unum"), os.X_OK))
-        for shim in os.listdir(os.path.join(SOURCE, "src", "workers", "shims")):
-            if shim not in ("README.md", "meson.build", "__pycache__"):
-                self.assertTrue(os.path.exists(self.path("share", "unum", "workers", shim)), shim)
+        self.assertTrue(os.access(self.path("libexec", "unum", "unum-native-worker"), os.X_OK))
         for name in ("libunum.so", "libunum.so.1", "unum.pc"):
             self.assertTrue(glob.glob(self.path("lib*", "**", name), recursive=True), name)
         self.assertTrue(os.path.exists(self.path("include", "unum.h")))
@@ -106,24 +104,25 @@ class Installed(unittest.TestCase):
         with open(os.path.join(outside, "app", "expected.json"), encoding="utf-8") as expected:
             self.assertEqual(json.load(expected), json.loads(done.stdout))
 
-    def test_the_moved_command_uses_the_shims_beside_it(self):
-        """A function that returns the path of the program it runs in names the installed shim."""
+    def test_the_command_alone_in_a_directory_runs_functions_in_python_and_node(self):
+        """It has the workers in itself: one file is the installation."""
         outside = tempfile.mkdtemp(dir=self.scratch.name)
-        os.mkdir(os.path.join(outside, "where"))
+        command = shutil.copy(self.path("bin", "unum"), outside)
         with open(os.path.join(outside, "unum-template.yaml"), "w", encoding="utf-8") as file:
-            file.write("Globals: {ApplicationName: where}\nFunctions:\n  Where:\n    Properties: "
-                       "{CodeUri: where/, Runtime: python3.11, Start: true}\n")
-        function = os.path.join(outside, "where")
-        with open(os.path.join(function, "unum_config.json"), "w", encoding="utf-8") as file:
-            json.dump({"Name": "Where"}, file)
-        with open(os.path.join(function, "app.py"), "w", encoding="utf-8") as file:
-            file.write("import sys\n\ndef lambda_handler(event, context):\n"
-                       "    return sys.modules['__main__'].__file__\n")
-        done = subprocess.run([self.path("bin", "unum"), "run", outside, "--quiet"], check=False,
-                              capture_output=True, text=True, timeout=120)
-        self.assertEqual(0, done.returncode, done.stderr)
-        self.assertTrue(os.path.samefile(os.path.dirname(json.loads(done.stdout)),
-                                         self.path("share", "unum", "workers")), done.stdout)
+            file.write("Globals: {ApplicationName: alone}\nFunctions:\n"
+                       "  Py: {Properties: {CodeUri: py/, Runtime: python3.11, Start: true}}\n"
+                       "  Js: {Properties: {CodeUri: js/, Runtime: nodejs20.x}}\n")
+        sources = {"py/unum_config.json": '{"Name": "Py", "Next": {"Name": "Js", "InputType": "Scalar"}}',
+                   "py/app.py": "def lambda_handler(event, context):\n    return event + 1\n",
+                   "js/unum_config.json": '{"Name": "Js"}',
+                   "js/app.js": "exports.lambda_handler = async (event) => event * 2;\n"}
+        for name, text in sources.items():
+            os.makedirs(os.path.dirname(os.path.join(outside, name)), exist_ok=True)
+            with open(os.path.join(outside, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        done = subprocess.run([command, "run", outside, "--input", "20", "--quiet"], check=False,
+                              capture_output=True, text=True, timeout=120, cwd="/")
+        self.assertEqual((0, "42\n", ""), (done.returncode, done.stdout, done.stderr))
 
 
 if __name__ == "__main__":

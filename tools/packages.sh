@@ -44,6 +44,7 @@ need_to_test() {
   need libbenchmark-dev have_library benchmark
   need nodejs have_node
   need abigail-tools command -v abidw
+  need libuv1-dev have_library libuv
   need_clang
   need_servers
 }

@@ -28,6 +28,10 @@ class UNUM_API Function {
   /// A digest of everything that decides which instances a result invokes, and how: 32 hex digits,
   /// equal for equal functions.
   std::string digest() const;
+  /// The configuration as JSON text of today's form, with all that link_functions has added if it
+  /// has: `parse` makes an equal function of it. So a function that is deployed alone still knows
+  /// what follows from the others' edges.
+  std::string text() const;
   /// The longest delay that its `Retry` can put before an attempt; 0 without one.
   std::chrono::milliseconds longest_delay() const;
   /// For the library's own layers, as above.

@@ -1,13 +1,16 @@
-// Runs a whole application on this machine, from its directory to its result, as `unum run` does.
+// Runs a whole application on this machine to its result, as `unum run` does.
 //
-// Invocations wait in a queue in memory, functions run in worker processes, and results are kept in
-// a data store. Everything else runs on the reactor passed in, alongside the caller's own tasks. If
-// the process dies, running the same session again continues from the stored results.
+// Invocations wait in a queue in memory, functions run in worker processes or are the caller's own
+// code, and results are kept in a data store. Everything else runs on the reactor passed in,
+// alongside the caller's own tasks. If the process dies, running the same session again continues
+// from the stored results.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +20,7 @@
 #include "unum/output.hpp"
 #include "unum/reactor.hpp"
 #include "unum/runtime.hpp"
+#include "unum/store.hpp"
 #include "unum/store_options.hpp"
 #include "unum/task.hpp"
 
@@ -89,9 +93,16 @@ struct RunOptions {
   /// named by the template, else `.unum/store` in the application's directory, which is created if
   /// it does not exist.
   std::string store;
-  /// How the store is opened. `read_consistency` is ignored: the template sets it.
+  /// A data store that is open on the run's reactor, instead of `store`: not owned, and not closed
+  /// by the run. May be null.
+  Store* open_store = nullptr;
+  /// How `store` is opened. `read_consistency` is ignored: the template sets it.
   StoreOptions store_options{};
-  /// The most calls of user code at once; 0: one per core.
+  /// Functions whose code is the caller's, by name; not owned. The others run in worker processes.
+  /// Neither `workers` nor the template's `Timeout` limits them (CheckedApplication::timeout_of
+  /// tells it).
+  std::map<std::string, UserCode*, std::less<>> code{};
+  /// The most calls in worker processes at once; 0: one per core.
   unsigned workers = 0;
   /// Continues a session even if it has results of functions whose configuration has changed since.
   bool accept_changes = false;
@@ -104,10 +115,11 @@ struct RunOptions {
 ///
 /// A workflow that fails is a result, not an error. Throws `invalid` if the input is not JSON or
 /// differs from the one the session was begun with, if the session belongs to another application
-/// or (with `resume`) does not exist, or if `store` does not name a type of store; `not_found` if
-/// the store, or a program or directory that a function needs, does not exist; otherwise whatever
-/// the data store throws. However the run ends, stored results are kept, and no worker process is
-/// left when the task has ended.
+/// or (with `resume`) does not exist, if `store` does not name a type of store, or if `code` names
+/// a function that the application does not have; `not_found` if the store, or a program or
+/// directory that a function needs, does not exist; otherwise whatever the data store throws.
+/// However the run ends, stored results are kept, and no worker process is left when the task has
+/// ended.
 ///
 /// When a stop is requested or the deadline passes, user code gets SIGTERM, then SIGKILL. Results
 /// it has returned are still stored; then the status is `interrupted` or `timed_out`. If nothing

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "unum/api.hpp"
+#include "unum/application.hpp"
 #include "unum/function.hpp"
 #include "unum/json.hpp"
 #include "unum/reactor.hpp"
@@ -171,14 +171,6 @@ struct StepReport {
   std::string collection_error;        ///< Empty: none.
 };
 
-/// The application that sessions belong to.
-struct ApplicationIdentity {
-  std::string name;
-  std::map<std::string, std::string, std::less<>> functions;  ///< Name to Function::digest().
-  /// Continues a session even if it has results of functions that have changed since.
-  bool accept_changes = false;
-};
-
 struct RuntimeOptions {
   bool checkpoint_default = true;  ///< For functions whose configuration does not set it.
   std::size_t invocations_in_flight_max = 64;  ///< Of one step.
@@ -243,6 +235,13 @@ class UNUM_API Runtime {
 /// The payload of a workflow's first invocation: `input`, any JSON value, with the session's id; or
 /// `input` itself if it is a payload already. Throws `invalid` if it is not JSON.
 UNUM_API json::Text entry_payload(std::string_view input, std::string_view session);
+
+/// The same with `input` as it is, even where it looks like a payload: for inputs of which nothing
+/// is known, and for one that a session was begun with. `traceparent` is a W3C trace context, which
+/// reaches the code of every invocation that follows; may be empty. The other payloads of a
+/// workflow are those that an Invoker is given, and those of `redelivery_payload`.
+UNUM_API json::Text entry_payload_by_value(std::string_view input, std::string_view session,
+                                           std::string_view traceparent = {});
 
 /// Validates a payload that was received from outside. Throws `invalid` if it is not JSON; whether
 /// it is a well-formed payload is checked by `Runtime::step`. Views `text`.

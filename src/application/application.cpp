@@ -84,7 +84,9 @@ void resolve_checkpoints(Application& application) {
   }
 }
 
-std::string default_name(const std::filesystem::path& directory) {
+std::string default_name(const Application& application) {
+  const std::filesystem::path& directory = application.directory;
+  if (directory.empty()) return application.entry;
   std::error_code code;
   std::filesystem::path real = std::filesystem::weakly_canonical(directory, code);
   if (code) real = directory;
@@ -100,15 +102,14 @@ const FunctionSettings* Application::find(std::string_view function) const noexc
   return found != functions.end() && found->name() == function ? &*found : nullptr;
 }
 
-Application load_application(const std::filesystem::path& directory) {
-  Application application;
-  application.directory = directory;
-  ApplicationFiles files = read_application_files(directory, application.findings);
+namespace {
+
+/// Joins the files of an application that knows its directory and what reading them found.
+Application joined(Application application, ApplicationFiles files) {
   move_legacy_modifiers(files, application.findings);
   if (files.settings) {
     const Template& settings = *files.settings;
-    application.name =
-        settings.application_name.empty() ? default_name(directory) : settings.application_name;
+    application.name = settings.application_name;
     application.platform = settings.platform;
     application.store = settings.store;
     application.read_consistency = settings.read_consistency;
@@ -125,11 +126,37 @@ Application load_application(const std::filesystem::path& directory) {
       application.functions.push_back(join(settings, function));
     }
     if (!files.functions.empty()) find_entry(application, all_read);
+    if (application.name.empty()) application.name = default_name(application);
     resolve_checkpoints(application);
     link(application);
   }
   sort_findings(application.findings);
   return application;
+}
+
+}  // namespace
+
+Application load_application(const std::filesystem::path& directory) {
+  Application application;
+  application.directory = directory;
+  ApplicationFiles files = read_application_files(directory, application.findings);
+  return joined(std::move(application), std::move(files));
+}
+
+Application application_from(const ApplicationText& text) {
+  Application application;
+  application.directory = text.directory;
+  ApplicationFiles files = parse_application_text(text, application.findings);
+  return joined(std::move(application), std::move(files));
+}
+
+std::string store_name_of(const Application& application) {
+  const StoreName& store = application.store;
+  if (store.type == StoreType::memory && store.name.empty()) return "run";
+  if (store.type != StoreType::fs || std::filesystem::path(store.name).is_absolute()) {
+    return store.name;
+  }
+  return (application.directory / store.name).lexically_normal().string();
 }
 
 }  // namespace unum

@@ -11,6 +11,7 @@
 
 #include "application/finding.hpp"
 #include "application/template.hpp"
+#include "unum/application.hpp"
 #include "workflow/ir.hpp"
 
 namespace unum {
@@ -23,7 +24,7 @@ struct FunctionSettings {
   /// With `start`, `checkpoint` and `debug` as resolved, and `on_empty` of Map edges derived where
   /// the IR names none and an aggregator can be found.
   FunctionIr ir;
-  std::filesystem::path code_dir;  ///< Exists.
+  std::filesystem::path code_dir;  ///< Exists, unless the application is text in memory.
   std::string runtime;
   std::string handler;
   std::map<std::string, std::string> environment;
@@ -41,7 +42,7 @@ struct FunctionSettings {
 };
 
 struct Application {
-  std::filesystem::path directory;
+  std::filesystem::path directory;  ///< Empty: text in memory that has none.
   std::string name;
   FaasPlatform platform = FaasPlatform::local;
   StoreName store;
@@ -63,5 +64,10 @@ const Application& details_of(const CheckedApplication& application) noexcept;
 /// Reads `directory`. Bad input becomes findings, all of them at once; an application with an error
 /// among them must not run. Blocking file reads; no user code runs.
 Application load_application(const std::filesystem::path& directory);
+/// The same for files in memory. Reads none.
+Application application_from(const ApplicationText& text);
+
+/// The data store's name, with a relative directory joined to the application's.
+std::string store_name_of(const Application& application);
 
 }  // namespace unum

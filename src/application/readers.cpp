@@ -32,6 +32,7 @@ class Readers {
                         [](const Modifier& m) { return m.kind() == Modifier::Kind::push; });
       }
       if (followed != 1) named.only_edge = nullptr;
+      named.ir->read_by_descendants = false;
     }
   }
 

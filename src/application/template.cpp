@@ -42,8 +42,6 @@ constexpr std::array<std::string_view, 4> kPlatforms{"aws", "local", "redis", "h
 constexpr std::array<std::string_view, 2> kConsistencies{"strong", "eventual"};
 constexpr std::array<std::string_view, 2> kIndexOrders{"innermost-first", "outermost-first"};
 
-// A terabyte: beyond any machine that a function runs on, and a slip of units below it.
-constexpr std::int64_t kMemoryMbMax = 1024 * 1024;
 // A week: what runs longer is not a function.
 
 bool is_version(std::string_view text) {

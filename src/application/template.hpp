@@ -16,6 +16,9 @@
 
 namespace unum {
 
+// A terabyte: beyond any machine that a function runs on, and a slip of units below it.
+inline constexpr std::int64_t kMemoryMbMax = 1024 * 1024;
+
 enum class FaasPlatform : std::uint8_t { aws, local, redis, http };
 
 std::string_view to_string(FaasPlatform platform) noexcept;

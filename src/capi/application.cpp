@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <memory>
 
-#include "application/application.hpp"
 #include "base/json.hpp"
 #include "capi/op.hpp"
 #include "capi/runtime.hpp"
@@ -13,6 +13,9 @@
 
 namespace unum::capi {
 namespace {
+
+/// Functions of one application: a template has a megabyte at most.
+constexpr std::size_t kStructsMax = 100'000;
 
 void append_finding(std::string& out, const Finding& finding) {
   if (out.size() > 1) out += ',';
@@ -63,25 +66,85 @@ RunOptions run_options_of(const unum_run_options& wanted) {
   return chosen;
 }
 
-Task<void> run(std::shared_ptr<ApplicationObject> application, RunOptions options,
-               unum_run_options callbacks, Op& op) {
+/// Structs of a caller's array, which may be larger than ours: the first one's size is the stride.
+template <class Struct>
+std::vector<Struct> structs_of(const Struct* from, std::size_t count, const char* name) {
+  if (from == nullptr && count > 0) refuse(name, fmt::format("NULL with a count of {}", count));
+  if (count > kStructsMax) refuse(name, fmt::format("{} are more than {}", count, kStructsMax));
+  std::vector<Struct> structs;
+  const char* at = reinterpret_cast<const char*>(from);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto* one = reinterpret_cast<const Struct*>(at + i * from->struct_bytes);
+    structs.push_back(struct_of(one, name));
+  }
+  return structs;
+}
+
+/// A run's own code and options. Its store, if it is the caller's, is kept until the run has ended.
+struct Run {
+  RunOptions options;
+  StorePtr opened;
+  std::vector<std::unique_ptr<CallbackCode>> codes;
+};
+
+Run run_of(Loop& loop, const unum_run_options& wanted) {
+  Run run;
+  run.options = run_options_of(wanted);
+  if (wanted.opened != nullptr) {
+    Loop* other = nullptr;
+    run.opened = object_of(wanted.opened, &other);
+    if (other != &loop) {
+      throw Error(ErrorKind::bug, "capi", "Unum.OtherLoop",
+                  "the store belongs to another loop than the application");
+    }
+    run.options.open_store = run.opened->store.get();
+  }
+  for (const unum_function_code& one :
+       structs_of(wanted.codes, wanted.code_count, "unum_function_code")) {
+    run.codes.push_back(std::make_unique<CallbackCode>(loop, code_of(one.code)));
+    run.options.code[string_of(one.function, "function")] = run.codes.back().get();
+  }
+  return run;
+}
+
+/// Makes an application's handle of what `read(found)` returns or throws.
+void make_application(
+    Loop& loop, unum_application** application,
+    const std::function<CheckedApplication(const CheckedApplication::FindingSink&)>& read) {
+  if (application == nullptr) refuse("application", "NULL; it must say where the handle goes");
+  *application = nullptr;
+  auto object = std::make_shared<ApplicationObject>();
+  object->findings = "[";
+  std::exception_ptr refused;
+  try {
+    object->application =
+        read([&](const Finding& finding) { append_finding(object->findings, finding); });
+    object->functions = object->application->functions();
+  } catch (const Error&) {
+    if (object->findings == "[") throw;  // it was not even looked at
+    refused = std::current_exception();
+  }
+  object->findings += ']';
+  *application =
+      handle_of<unum_application>(loop.handles.add(Kind::application, std::move(object)));
+  if (refused) std::rethrow_exception(refused);
+}
+
+Task<void> run(std::shared_ptr<ApplicationObject> application, Run run, unum_run_options callbacks,
+               Op& op) {
   // Callbacks are called in turns of the loop only.
   co_await op.loop.reactor.yield();
   Printer printer(callbacks);
-  options.observer = &printer;
+  run.options.observer = &printer;
   const CheckedApplication& own = accepted(*application);
-  op.result = co_await run_application(op.loop.reactor, own, options, op.wait());
+  RunResult result = co_await run_application(op.loop.reactor, own, run.options, op.wait());
+  op.result = std::make_unique<RunResult>(std::move(result));
 }
 
 }  // namespace
 
 ApplicationIdentity identity_of(const ApplicationObject& object) {
-  ApplicationIdentity identity;
-  identity.name = accepted(object).name();
-  for (const Function& function : object.functions) {
-    identity.functions.emplace(function.name(), function.digest());
-  }
-  return identity;
+  return accepted(object).identity();
 }
 
 }  // namespace unum::capi
@@ -95,28 +158,27 @@ unum_status unum_application_load(unum_loop* loop, unum_text directory,
                                   unum_application** application) {
   return guarded([&] {
     Loop& own = loop_of(number_of(loop), Kind::loop);
-    if (application == nullptr) refuse("application", "NULL; it must say where the handle goes");
-    *application = nullptr;
-    auto object = std::make_shared<ApplicationObject>();
-    object->findings = "[";
-    std::exception_ptr refused;
-    try {
-      object->application = CheckedApplication::load(
-          string_of(directory, "directory"),
-          [&](const Finding& finding) { append_finding(object->findings, finding); });
-      std::vector<Function> functions;
-      for (const FunctionSettings& settings : details_of(*object->application).functions) {
-        functions.emplace_back(settings.ir);
+    make_application(own, application, [&](const CheckedApplication::FindingSink& found) {
+      return CheckedApplication::load(string_of(directory, "directory"), found);
+    });
+  });
+}
+
+unum_status unum_application_parse(unum_loop* loop, unum_text template_yaml,
+                                   const unum_configuration* configurations, size_t count,
+                                   unum_text directory, unum_application** application) {
+  return guarded([&] {
+    Loop& own = loop_of(number_of(loop), Kind::loop);
+    make_application(own, application, [&](const CheckedApplication::FindingSink& found) {
+      ApplicationText text;
+      text.template_yaml = value_of(template_yaml, "template_yaml");
+      text.directory = string_of(directory, "directory");
+      for (const unum_configuration& one :
+           structs_of(configurations, count, "unum_configuration")) {
+        text.configurations[string_of(one.function, "function")] = value_of(one.text, "text");
       }
-      object->functions = link_functions(std::move(functions));
-    } catch (const Error&) {
-      if (object->findings == "[") throw;  // it was not even looked at
-      refused = std::current_exception();
-    }
-    object->findings += ']';
-    *application =
-        handle_of<unum_application>(own.handles.add(Kind::application, std::move(object)));
-    if (refused) std::rethrow_exception(refused);
+      return CheckedApplication::from_text(text, found);
+    });
   });
 }
 
@@ -164,7 +226,7 @@ unum_op* unum_application_run(unum_application* application, const unum_run_opti
     const std::shared_ptr<ApplicationObject> own = object_of(application, &loop);
     return begin_op(*loop, start, [&](Op& op) {
       const unum_run_options wanted = struct_of(options, "unum_run_options");
-      return capi::run(own, run_options_of(wanted), wanted, op);
+      return capi::run(own, run_of(*loop, wanted), wanted, op);
     });
   });
 }
@@ -172,26 +234,24 @@ unum_op* unum_application_run(unum_application* application, const unum_run_opti
 const unum_run_result* unum_op_run_result(unum_op* op) {
   return guarded_or<const unum_run_result*>(nullptr, [&]() -> const unum_run_result* {
     const std::shared_ptr<Op> asked = object_of(op);
-    const RunResult* run = given_by<RunResult>(*asked);
+    const RunResult* run = large_given_by<RunResult>(*asked);
     if (run == nullptr) return nullptr;
     const bool succeeded = run->status == RunResult::Status::succeeded;
-    asked->shown = unum_run_result{
-        sizeof(unum_run_result), static_cast<std::int32_t>(run->status) + 1, 0,
-        text_of(run->session),   succeeded ? text_of(run->result) : kAbsent, run->instances,
-        run->user_code_runs};
-    return &std::get<unum_run_result>(asked->shown);
+    return show(*asked, unum_run_result{
+                            sizeof(unum_run_result), static_cast<std::int32_t>(run->status) + 1, 0,
+                            text_of(run->session), succeeded ? text_of(run->result) : kAbsent,
+                            run->instances, run->user_code_runs});
   });
 }
 
 const unum_failure* unum_op_failure(unum_op* op, size_t place) {
   return guarded_or<const unum_failure*>(nullptr, [&]() -> const unum_failure* {
     const std::shared_ptr<Op> asked = object_of(op);
-    const RunResult* run = given_by<RunResult>(*asked);
+    const RunResult* run = large_given_by<RunResult>(*asked);
     if (run == nullptr || place >= run->failures.size()) return nullptr;
     const RunFailure& failure = run->failures[place];
-    asked->shown = unum_failure{sizeof(unum_failure), text_of(failure.instance),
-                                text_of(failure.error), text_of(failure.cause)};
-    return &std::get<unum_failure>(asked->shown);
+    return show(*asked, unum_failure{sizeof(unum_failure), text_of(failure.instance),
+                                     text_of(failure.error), text_of(failure.cause)});
   });
 }
 

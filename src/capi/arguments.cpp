@@ -84,12 +84,16 @@ std::string value_of(unum_text text, const char* what) {
   return std::string(view);
 }
 
-std::vector<std::string> strings_of(const unum_text* texts, std::size_t count, const char* what) {
+void check_array(const unum_text* texts, std::size_t count, const char* what) {
   if (texts == nullptr && count > 0) refuse(what, fmt::format("NULL with a count of {}", count));
   if (count > static_cast<std::size_t>(kFanOutMax)) {
     throw Error(ErrorKind::exhausted, "capi", "Unum.TooWide",
                 fmt::format("{}: {} are more than the limit of {}", what, count, kFanOutMax));
   }
+}
+
+std::vector<std::string> strings_of(const unum_text* texts, std::size_t count, const char* what) {
+  check_array(texts, count, what);
   std::vector<std::string> strings;
   strings.reserve(count);
   for (std::size_t i = 0; i < count; ++i) strings.push_back(string_of(texts[i], what));

@@ -48,7 +48,9 @@ inline std::string string_of(unum_text text, const char* what) {
 }
 /// The same, `exhausted` above kValueBytesMax: before anything is copied.
 std::string value_of(unum_text text, const char* what);
-/// The same of each of `count` texts; `exhausted` above kFanOutMax.
+/// Throws `invalid` for an array of texts that cannot be one, `exhausted` above kFanOutMax.
+void check_array(const unum_text* texts, std::size_t count, const char* what);
+/// The texts of an array, which is checked.
 std::vector<std::string> strings_of(const unum_text* texts, std::size_t count, const char* what);
 [[noreturn]] void refuse(const char* what, std::string_view why);
 /// A number that must not be negative.

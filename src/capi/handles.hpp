@@ -15,7 +15,7 @@ class Loop;
 struct Op;
 struct StoreObject;
 struct FunctionObject;
-struct RuntimeObject;
+class RuntimeObject;
 struct CallObject;
 struct InvocationObject;
 struct ApplicationObject;

@@ -66,8 +66,8 @@ void Op::on_ended(Ready& ready) noexcept {
     op.task.take();
     op.status = UNUM_OK;
   } catch (...) {
-    op.error.set(std::current_exception());
-    op.status = op.error.status();
+    op.error = std::make_unique<ErrorText>(std::current_exception());
+    op.status = op.error->status();
   }
   op.task = Task<void>();
   if (op.done != nullptr) op.done(handle_of<unum_op>(op.handle), op.user);
@@ -105,7 +105,7 @@ unum_status unum_op_status(unum_op* op) {
 const unum_error* unum_op_error(unum_op* op) {
   return guarded_or<const unum_error*>(nullptr, [&]() -> const unum_error* {
     const std::shared_ptr<Op> asked = object_of(op);
-    return asked->status > UNUM_OK ? asked->error.get() : nullptr;
+    return asked->status > UNUM_OK ? asked->error->get() : nullptr;
   });
 }
 
@@ -128,7 +128,7 @@ int64_t unum_op_number(unum_op* op) {
     if (const auto* write = given_by<WriteResult>(*asked)) {
       return write->status == WriteResult::Status::written ? 1 : 0;
     }
-    if (const auto* commit = given_by<CommitResult>(*asked)) {
+    if (const auto* commit = large_given_by<CommitResult>(*asked)) {
       return commit->write.status == WriteResult::Status::written ? 1 : 0;
     }
     return 0;
@@ -141,8 +141,8 @@ size_t unum_op_count(unum_op* op) {
     if (const auto* values = given_by<Values>(*asked)) return values->size();
     if (const auto* items = given_by<std::vector<ListedItem>>(*asked)) return items->size();
     if (const auto* states = given_by<States>(*asked)) return states->size();
-    if (const auto* commit = given_by<CommitResult>(*asked)) return commit->fan_ins.size();
-    if (const auto* run = given_by<RunResult>(*asked)) return run->failures.size();
+    if (const auto* commit = large_given_by<CommitResult>(*asked)) return commit->fan_ins.size();
+    if (const auto* run = large_given_by<RunResult>(*asked)) return run->failures.size();
     return 0;
   });
 }
@@ -160,7 +160,7 @@ unum_text unum_op_value(unum_op* op, size_t place) {
     }
     const auto* write = given_by<WriteResult>(*asked);
     if (write != nullptr && place == 0) return there(*write);
-    const auto* commit = given_by<CommitResult>(*asked);
+    const auto* commit = large_given_by<CommitResult>(*asked);
     if (commit != nullptr && place == 0) return there(commit->write);
     return kAbsent;
   });

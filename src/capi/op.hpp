@@ -23,12 +23,17 @@ using States = std::vector<FanInState>;
 struct OpenedStore {
   HandleNumber handle = 0;
 };
-/// What an op can give.
-using Result = std::variant<std::monostate, std::int64_t, Values, WriteResult, CommitResult, States,
-                            std::vector<ListedItem>, OpenedStore, StepReport, RunResult>;
-/// What the functions that give a pointer point to.
-using Shown = std::variant<std::monostate, unum_item, unum_fan_in_state, unum_report,
-                           unum_run_result, unum_failure>;
+/// What an op can give. What is large is elsewhere, since most ops give a number.
+using Result = std::variant<std::monostate, std::int64_t, Values, WriteResult, States,
+                            std::vector<ListedItem>, OpenedStore, std::unique_ptr<CommitResult>,
+                            std::unique_ptr<StepReport>, std::unique_ptr<RunResult>>;
+/// What the functions that give a pointer point to, and text that it needs besides the result.
+struct Shown {
+  std::variant<std::monostate, unum_item, unum_fan_in_state, unum_report, unum_run_result,
+               unum_failure>
+      what;
+  std::string text;
+};
 
 /// Owned by its handle, and by itself until it has ended.
 struct Op final : Ready {
@@ -55,10 +60,9 @@ struct Op final : Ready {
   unum_done done = nullptr;
   void* user = nullptr;
   unum_status status = UNUM_PENDING;
-  ErrorText error;
+  std::unique_ptr<ErrorText> error;
   Result result;
-  std::string text;  ///< That `shown` needs besides the result.
-  Shown shown;
+  std::unique_ptr<Shown> shown;
 
  private:
   static void on_ended(Ready& op) noexcept;
@@ -70,10 +74,22 @@ std::shared_ptr<Op> new_op(Loop& loop);
 unum_op* begin_op(Loop& loop, const unum_start* start,
                   const std::function<Task<void>(Op&)>& make) noexcept;
 
-/// The op, if it has ended well and gave a `Given`; else null.
+/// What the op gave, if it has ended well and that is a `Given`; else null.
 template <class Given>
 const Given* given_by(const Op& op) noexcept {
   return op.status == UNUM_OK ? std::get_if<Given>(&op.result) : nullptr;
+}
+template <class Given>
+const Given* large_given_by(const Op& op) noexcept {
+  const auto* given = given_by<std::unique_ptr<Given>>(op);
+  return given != nullptr ? given->get() : nullptr;
+}
+
+/// Keeps what a function is about to point to, until the op is freed or it is asked again.
+template <class What>
+const What* show(Op& op, const What& what) {
+  if (!op.shown) op.shown = std::make_unique<Shown>();
+  return &op.shown->what.template emplace<What>(what);
 }
 
 }  // namespace unum::capi

@@ -130,15 +130,18 @@ Task<void> step(RuntimePtr runtime, FunctionPtr function, std::string payload, i
   co_await op.loop.reactor.yield();
   CallbackCode own(op.loop, code);
   const json::View view = validate_payload(payload);
-  op.result = co_await runtime->runtime().step(function->function, view, own, attempt, op.wait());
+  StepReport report =
+      co_await runtime->runtime().step(function->function, view, own, attempt, op.wait());
+  op.result = std::make_unique<StepReport>(std::move(report));
 }
 
 Task<void> give_up(RuntimePtr runtime, FunctionPtr function, std::string payload, int attempt,
                    std::string error, std::string cause, Op& op) {
   co_await op.loop.reactor.yield();
   const json::View view = validate_payload(payload);
-  op.result = co_await runtime->runtime().give_up(function->function, view, error, cause, attempt,
-                                                  op.wait());
+  StepReport report = co_await runtime->runtime().give_up(function->function, view, error, cause,
+                                                          attempt, op.wait());
+  op.result = std::make_unique<StepReport>(std::move(report));
 }
 
 /// Begins an op of a runtime for a function of the same loop.
@@ -189,6 +192,14 @@ unum_status unum_function_free(unum_function* function) {
 
 unum_text unum_function_name(unum_function* function) {
   return guarded_or(kAbsent, [&] { return text_of(object_of(function)->function.name()); });
+}
+
+unum_text unum_function_configuration(unum_function* function) {
+  return guarded_or(kAbsent, [&] {
+    const FunctionPtr own = object_of(function);
+    if (own->text.empty()) own->text = own->function.text();
+    return text_of(own->text);
+  });
 }
 
 const unum_invocation_details* unum_invocation_info(unum_invocation* invocation) {
@@ -298,31 +309,32 @@ unum_op* unum_runtime_give_up(unum_runtime* runtime, unum_function* function, un
 const unum_report* unum_op_report(unum_op* op) {
   return guarded_or<const unum_report*>(nullptr, [&]() -> const unum_report* {
     const std::shared_ptr<Op> asked = object_of(op);
-    const StepReport* report = given_by<StepReport>(*asked);
+    const StepReport* report = large_given_by<StepReport>(*asked);
     if (report == nullptr) return nullptr;
-    asked->text.clear();
+    if (!asked->shown) asked->shown = std::make_unique<Shown>();
+    std::string& lines = asked->shown->text;
+    lines.clear();
     for (const std::string& line : report->disagreements) {
-      if (!asked->text.empty()) asked->text += '\n';
-      asked->text += line;
+      if (!lines.empty()) lines += '\n';
+      lines += line;
     }
     const bool will_retry = report->status == StepReport::Status::will_retry;
-    asked->shown = unum_report{
-        sizeof(unum_report),
-        static_cast<std::int32_t>(report->status) + 1,
-        report->attempt,
-        text_of(report->session),
-        text_of(report->instance),
-        text_of(report->error),
-        text_of(report->cause),
-        report->result ? text_of(report->result->text()) : kAbsent,
-        report->result_bytes,
-        report->invocations,
-        will_retry ? unix_ms(report->not_before) : 0,
-        report->adopted ? 1 : 0,
-        report->user_code_ran ? 1 : 0,
-        report->disagreements.empty() ? kAbsent : text_of(asked->text),
-    };
-    return &std::get<unum_report>(asked->shown);
+    return show(*asked, unum_report{
+                            sizeof(unum_report),
+                            static_cast<std::int32_t>(report->status) + 1,
+                            report->attempt,
+                            text_of(report->session),
+                            text_of(report->instance),
+                            text_of(report->error),
+                            text_of(report->cause),
+                            report->result ? text_of(report->result->text()) : kAbsent,
+                            report->result_bytes,
+                            report->invocations,
+                            will_retry ? unix_ms(report->not_before) : 0,
+                            report->adopted ? 1 : 0,
+                            report->user_code_ran ? 1 : 0,
+                            report->disagreements.empty() ? kAbsent : text_of(lines),
+                        });
   });
 }
 

@@ -19,6 +19,7 @@ namespace unum::capi {
 struct FunctionObject {
   explicit FunctionObject(Function parsed) : function(std::move(parsed)) {}
   Function function;
+  std::string text;      ///< Once it was asked for.
   std::string session;   ///< That unum_identify_payload gave last,
   std::string instance;  ///< both.
 };

@@ -86,10 +86,12 @@ SessionContext context_of(const unum_context& context) {
 
 std::vector<Pointer> pointers_of(const SessionContext& context, const unum_text* instances,
                                  std::size_t count) {
+  check_array(instances, count, "instances");
   std::vector<Pointer> pointers;
-  const std::vector<std::string> names = strings_of(instances, count, "instances");
-  pointers.reserve(names.size());
-  for (const std::string& name : names) pointers.push_back(pointer(context, name));
+  pointers.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    pointers.push_back(pointer(context, view_of(instances[i], "instances")));
+  }
   return pointers;
 }
 
@@ -227,7 +229,8 @@ Task<void> list_sessions(StorePtr store, Op& op) {
 
 Task<void> commit(StorePtr store, SessionContext context, std::string value, FanIns fan_ins,
                   Op& op) {
-  op.result = co_await store->store->commit(context, value, fan_ins.fan_ins, op.wait());
+  CommitResult result = co_await store->store->commit(context, value, fan_ins.fan_ins, op.wait());
+  op.result = std::make_unique<CommitResult>(std::move(result));
 }
 
 Task<void> join(StorePtr store, SessionContext context, FanIns fan_ins, Op& op) {
@@ -395,10 +398,9 @@ const unum_item* unum_op_item(unum_op* op, size_t place) {
     const auto* items = given_by<std::vector<ListedItem>>(*asked);
     if (items == nullptr || place >= items->size()) return nullptr;
     const ListedItem& item = (*items)[place];
-    asked->shown = unum_item{
-        sizeof(unum_item), text_of(item.id.name), static_cast<std::int32_t>(item.id.kind), 0,
-        item.bytes,        item.modified_unix_ns};
-    return &std::get<unum_item>(asked->shown);
+    return show(*asked, unum_item{sizeof(unum_item), text_of(item.id.name),
+                                  static_cast<std::int32_t>(item.id.kind), 0, item.bytes,
+                                  item.modified_unix_ns});
   });
 }
 
@@ -428,13 +430,12 @@ const unum_fan_in_state* unum_op_fan_in(unum_op* op, size_t place) {
   return guarded_or<const unum_fan_in_state*>(nullptr, [&]() -> const unum_fan_in_state* {
     const std::shared_ptr<Op> asked = object_of(op);
     const States* states = given_by<States>(*asked);
-    if (const auto* commit = given_by<CommitResult>(*asked)) states = &commit->fan_ins;
+    if (const auto* commit = large_given_by<CommitResult>(*asked)) states = &commit->fan_ins;
     if (states == nullptr || place >= states->size()) return nullptr;
     const FanInState& state = (*states)[place];
-    asked->shown =
-        unum_fan_in_state{sizeof(unum_fan_in_state), static_cast<std::int32_t>(state.status), 0,
-                          text_of(state.detail)};
-    return &std::get<unum_fan_in_state>(asked->shown);
+    return show(*asked, unum_fan_in_state{sizeof(unum_fan_in_state),
+                                          static_cast<std::int32_t>(state.status), 0,
+                                          text_of(state.detail)});
   });
 }
 

@@ -21,6 +21,10 @@ constexpr const char* kExitCodes =
     "Exit codes: 0 done; 1 the workflow failed; 2 usage, or the application is refused;\n"
     "3 the store or the machine; 130 interrupted.";
 
+constexpr const char* kStepExitCodes =
+    "Exit codes: 0 acknowledge the delivery; 1 it is refused: acknowledge, and tell somebody;\n"
+    "4 deliver again, at last with --give-up; any other: do not acknowledge, deliver again.";
+
 /// Not an unset variable of a shell, and text, since sessions stand in JSON.
 const CLI::Validator kText(
     [](const std::string& text) -> std::string {
@@ -42,24 +46,26 @@ const CLI::Validator kSeconds(
     },
     "");
 
+CLI::Validator seconds_up_to(double most) {
+  return CLI::Validator(
+      [most](const std::string& text) -> std::string {
+        double seconds = 0;
+        const bool is_number = CLI::detail::lexical_cast(text, seconds);
+        return is_number && seconds >= 0 && seconds <= most
+                   ? ""
+                   : fmt::format("\"{}\" is no number of seconds from 0 to {:g}", text, most);
+      },
+      "");
+}
+
 // A day; whoever wants to wait for longer runs `unum resume` again.
 constexpr double kPatienceMax = 86'400;
-
-const CLI::Validator kPatience(
-    [](const std::string& text) -> std::string {
-      double seconds = 0;
-      const bool is_number = CLI::detail::lexical_cast(text, seconds);
-      return is_number && seconds >= 0 && seconds <= kPatienceMax
-                 ? ""
-                 : fmt::format("\"{}\" is no number of seconds from 0 to {:g}", text, kPatienceMax);
-    },
-    "");
 
 void add_patience(CLI::App& command, double& seconds) {
   command
       .add_option("--store-patience", seconds,
                   "Seconds for which a network store that does not answer is waited for")
-      ->check(kPatience)
+      ->check(seconds_up_to(kPatienceMax))
       ->capture_default_str();
 }
 
@@ -124,6 +130,65 @@ CLI::App* add_inspect(CLI::App& app, InspectArguments& arguments) {
   return command;
 }
 
+CLI::App* add_link(CLI::App& app, LinkArguments& arguments) {
+  CLI::App* command = app.add_subcommand("link", "Write what to deploy for each function");
+  command->add_option("dir", arguments.directory, "The application's directory")
+      ->capture_default_str();
+  command
+      ->add_option("--out", arguments.out,
+                   "Directory for the files, new or empty or of an earlier link (default: stdout)")
+      ->check(kText);
+  return command;
+}
+
+CLI::App* add_step(CLI::App& app, StepArguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "step", "Run one function's step for the payload on stdin; print what to invoke next");
+  command->footer(kStepExitCodes);
+  CLI::Option* dir = command->add_option("dir", arguments.directory, "The application's directory")
+                         ->capture_default_str();
+  command
+      ->add_option("--linked", arguments.linked,
+                   "Instead: the directory that unum link has written")
+      ->check(kText)
+      ->excludes(dir);
+  command
+      ->add_option("--code", arguments.code, "With --linked: the directory of the function's code")
+      ->check(CLI::ExistingDirectory);
+  command->add_option("--function", arguments.function, "The function")->required()->check(kText);
+  command
+      ->add_option(
+          "--session", arguments.session,
+          "Begins this session: stdin is the input of the workflow, the function its entry")
+      ->check(kText);
+  command->add_option("--attempt", arguments.attempt, "Which delivery this is, from 1")
+      ->check(CLI::Range(1, std::numeric_limits<int>::max()))
+      ->capture_default_str();
+  CLI::Option* give_up =
+      command
+          ->add_option("--give-up", arguments.give_up,
+                       "Run nothing: end the step, whose deliveries were lost, with this error")
+          ->check(kText);
+  command->add_option("--cause", arguments.cause, "With --give-up: what happened, for people")
+      ->check(kText)
+      ->needs(give_up);
+  command
+      ->add_option("--payload-bytes-max", arguments.payload_bytes_max,
+                   "The largest payload that the platform takes (default: any)")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62));
+  command
+      ->add_option("--delay-max", arguments.delay_max_s,
+                   "Seconds for which the platform can keep an invocation back")
+      ->check(seconds_up_to(kSecondsMax))
+      ->capture_default_str();
+  command->add_option("--store", arguments.store, "Data store, TYPE:NAME (default: the template's)")
+      ->check(kText);
+  add_patience(*command, arguments.store_patience_s);
+  command->add_flag("--accept-changes", arguments.accept_changes,
+                    "Go on in a session that has results of functions whose IR was changed since");
+  return command;
+}
+
 CLI::App* add_store(CLI::App& app, StoreArguments& arguments) {
   CLI::App* command = app.add_subcommand("store", "Make or examine a data store");
   command->require_subcommand(1);
@@ -159,12 +224,16 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   InspectArguments inspect_arguments;
   StoreArguments store_arguments;
   GcArguments gc_arguments;
+  LinkArguments link_arguments;
+  StepArguments step_arguments;
   const CLI::App* run_command = add_run(app, run_arguments);
   const CLI::App* resume_command = add_resume(app, resume_arguments);
   const CLI::App* check_command = add_check(app, check_arguments);
   const CLI::App* inspect_command = add_inspect(app, inspect_arguments);
   const CLI::App* store_command = add_store(app, store_arguments);
   const CLI::App* gc_command = add_gc(app, gc_arguments);
+  const CLI::App* link_command = add_link(app, link_arguments);
+  const CLI::App* step_command = add_step(app, step_arguments);
   CLI::App* doctor_command =
       app.add_subcommand("doctor", "Say what this machine offers and what is used");
   int pid = 0;
@@ -189,6 +258,8 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   if (inspect_command->parsed()) return inspect(inspect_arguments);
   if (store_command->parsed()) return store(store_arguments);
   if (gc_command->parsed()) return gc(gc_arguments);
+  if (link_command->parsed()) return link(link_arguments);
+  if (step_command->parsed()) return step(step_arguments);
   if (doctor_command->parsed()) return pid != 0 ? ask_process(pid) : doctor();
   std::fputs(app.help().c_str(), stderr);
   return kUsage;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <cstdint>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -19,13 +20,15 @@
 
 namespace unum::cli {
 
-/// Exit codes, documented in docs/command-line.md.
+/// Exit codes, documented in docs/command-line.md; what they mean of `unum step`, in
+/// docs/platforms.md.
 enum ExitCode : int {
   kDone = 0,
   kWorkflowFailed = 1,
   kUsage =
       2,  ///< Also: an unknown session, another input, an application that `unum check` refuses.
   kMachine = 3,  ///< The store or the machine.
+  kBounded = 4,  ///< Of `unum step`: deliver again, but not for ever.
   kInterrupted = 130,
 };
 
@@ -58,6 +61,31 @@ struct CheckArguments {
   bool migrate = false;
 };
 int check(const CheckArguments& arguments);
+
+struct LinkArguments {
+  std::string directory = ".";
+  std::string out;  ///< Empty: to stdout.
+};
+/// Writes what a deployment of one function needs.
+int link(const LinkArguments& arguments);
+
+struct StepArguments {
+  std::string directory = ".";
+  std::string linked;  ///< What `unum link` wrote, instead of an application's directory.
+  std::string code;    ///< With it: the function's code.
+  std::string function;
+  std::string session;  ///< Begins a session: stdin is the workflow's input.
+  std::string store;
+  double store_patience_s = kStorePatienceSeconds;
+  int attempt = 1;
+  std::optional<std::string> give_up;  ///< The error's name.
+  std::string cause;
+  std::uint64_t payload_bytes_max = UINT64_MAX;
+  double delay_max_s = 0;
+  bool accept_changes = false;
+};
+/// Runs one step of one function.
+int step(const StepArguments& arguments);
 
 struct InspectArguments {
   std::string session;
@@ -100,6 +128,10 @@ void say(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
 int report_error(const Error& error);
 /// The same for whatever was thrown.
 int report_exception(const std::exception_ptr& exception);
+
+/// Everything up to the end. Throws `invalid` with the option that it is for if it cannot be read,
+/// or is more than a value may have.
+std::string read_all(int fd, std::string_view option, std::string_view what);
 
 /// The application, loaded and checked; its errors on stderr, and its warnings unless `quiet`.
 CheckedApplication load_checked(const std::string& directory, bool quiet);

@@ -1,9 +1,14 @@
 // What the commands share: errors, applications, stores, numbers for people.
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 
+#include "base/limits.hpp"
 #include "base/secrets.hpp"
 #include "base/store_types.hpp"
 #include "cli/cli.hpp"
@@ -26,6 +31,27 @@ CheckedApplication load_checked(const std::string& directory, bool quiet) {
       return;
     say("{}: {}\n", to_string(finding.severity), finding.text());
   });
+}
+
+std::string read_all(int fd, std::string_view option, std::string_view what) {
+  constexpr std::size_t kPieceBytes = 64 * 1024;
+  std::string text;
+  while (true) {
+    const std::size_t filled = text.size();
+    text.resize(filled + kPieceBytes);
+    const ssize_t count = ::read(fd, text.data() + filled, kPieceBytes);
+    text.resize(filled + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    if (count == 0) return text;
+    if (text.size() > kValueBytesMax) {
+      throw Error(ErrorKind::invalid, "cli", "input",
+                  fmt::format("{}: {} is larger than {} bytes, the most that a value may have",
+                              option, what, kValueBytesMax));
+    }
+    if (count < 0 && errno != EINTR) {
+      throw Error(ErrorKind::invalid, "cli", "input",
+                  fmt::format("{}: cannot read {}: {}", option, what, std::strerror(errno)));
+    }
+  }
 }
 
 std::chrono::milliseconds patience_of(double seconds) {

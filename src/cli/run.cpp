@@ -26,34 +26,13 @@
 namespace unum::cli {
 namespace {
 
-std::string read_all(int fd, const std::string& what) {
-  constexpr std::size_t kPieceBytes = 64 * 1024;
-  std::string text;
-  while (true) {
-    const std::size_t filled = text.size();
-    text.resize(filled + kPieceBytes);
-    const ssize_t count = ::read(fd, text.data() + filled, kPieceBytes);
-    text.resize(filled + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-    if (count == 0) return text;
-    if (text.size() > kValueBytesMax) {
-      throw Error(ErrorKind::invalid, "cli", "input",
-                  fmt::format("--input: {} is larger than {} bytes, the most that a value may have",
-                              what, kValueBytesMax));
-    }
-    if (count < 0 && errno != EINTR) {
-      throw Error(ErrorKind::invalid, "cli", "input",
-                  fmt::format("--input: cannot read {}: {}", what, std::strerror(errno)));
-    }
-  }
-}
-
 /// The text of `--input`. Throws `invalid` with what would be right.
 std::string read_input_option(const std::string& option) {
   std::string text;
   std::string what = "--input";
   if (option == "-") {
     what = "the input on stdin";
-    text = read_all(STDIN_FILENO, what);
+    text = read_all(STDIN_FILENO, "--input", what);
   } else if (option.starts_with('@')) {
     what = option.substr(1);
     if (what.empty()) {
@@ -64,7 +43,7 @@ std::string read_input_option(const std::string& option) {
       throw Error(ErrorKind::invalid, "cli", "input",
                   fmt::format("--input: cannot open {}: {}", what, std::strerror(errno)));
     }
-    text = read_all(file.get(), what);
+    text = read_all(file.get(), "--input", what);
   } else {
     text = option;
   }

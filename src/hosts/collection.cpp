@@ -17,7 +17,7 @@ constexpr std::size_t kReadsInFlightMax = 64;
 
 }  // namespace
 
-void LocalHost::record_collected(const StepReport& report) {
+void LocalHost::Impl::record_collected(const StepReport& report) {
   if (!report.collects) return;
   collection_.on = true;
   collection_.look_again |= report.instance == entry_->function.name() && report.adopted;
@@ -31,21 +31,21 @@ void LocalHost::record_collected(const StepReport& report) {
 }
 
 /// What followed from an outcome that somebody else has collected is not told by it.
-void LocalHost::note_tombstone(const std::string& instance) {
+void LocalHost::Impl::note_tombstone(const std::string& instance) {
   collection_.look_again |= collection_.collected.insert(instance).second;
 }
 
 /// What follows from an outcome that stands may not have been done, and nothing else leads there if
 /// its parent is collected. Another run of the session may collect meanwhile: so until a listing
 /// finds nothing new.
-Task<void> LocalHost::deliver_uncollected() {
+Task<void> LocalHost::Impl::deliver_uncollected() {
   while (std::exchange(collection_.look_again, false) && !stop_->requested()) {
     co_await deliver_listed();
     co_await steps_.drain();
   }
 }
 
-Task<void> LocalHost::deliver_listed() {
+Task<void> LocalHost::Impl::deliver_listed() {
   const Wait wait = store_wait();
   const SessionContext context = session_context(session_);
   const std::vector<ListedItem> items = co_await store_.list(context, wait);
@@ -90,7 +90,7 @@ Task<void> LocalHost::deliver_listed() {
 }
 
 /// Whether a fan-in that another run of the session went on from is behind it.
-Task<bool> LocalHost::went_on_elsewhere(const std::string& aggregator, KnownFanIn& record) {
+Task<bool> LocalHost::Impl::went_on_elsewhere(const std::string& aggregator, KnownFanIn& record) {
   if (!collection_.on) co_return false;
   const Wait wait = store_wait();
   const SessionContext context = session_context(session_);
@@ -103,7 +103,7 @@ Task<bool> LocalHost::went_on_elsewhere(const std::string& aggregator, KnownFanI
 
 /// A result that may have become another reader's input, and was collected, before this run looked
 /// for that reader.
-Task<void> LocalHost::drop_collected_results() {
+Task<void> LocalHost::Impl::drop_collected_results() {
   if (!collection_.on) co_return;
   drop_contributors();
   std::vector<std::string> names;
@@ -128,7 +128,7 @@ Task<void> LocalHost::drop_collected_results() {
 
 /// The run is at rest and nothing failed: all that followed from any outcome has outcomes. What is
 /// left was kept for readers that did not come, or whom only the whole run knows.
-Task<void> LocalHost::sweep() {
+Task<void> LocalHost::Impl::sweep() {
   if (!collection_.on) co_return;
   drop_contributors();
   std::vector<std::string> instances;

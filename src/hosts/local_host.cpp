@@ -27,7 +27,7 @@ bool may_pass_at_once(ErrorKind kind) {
 }  // namespace
 
 /// User code that hears of the run's end; stores do not, so that what was computed is still kept.
-class LocalHost::StoppableCode final : public UserCode {
+class LocalHost::Impl::StoppableCode final : public UserCode {
  public:
   StoppableCode(UserCode& code, StopToken stop, RunObserver* observer)
       : code_(code), stop_(stop), observer_(observer) {}
@@ -44,16 +44,32 @@ class LocalHost::StoppableCode final : public UserCode {
   RunObserver* observer_;
 };
 
+static_assert(LocalHostOptions{}.steps_in_flight_max == kStepsInFlightMax);
+
+// --- The public face -----------------------------------------------------------------------------
+
 LocalHost::LocalHost(Reactor& reactor, Store& store, const LocalHostOptions& options)
+    : LocalHost(reactor, store, LocalHostTuning{options}) {}
+LocalHost::LocalHost(Reactor& reactor, Store& store, const LocalHostTuning& tuning)
+    : impl_(std::make_unique<Impl>(reactor, store, tuning)) {}
+LocalHost::~LocalHost() = default;
+void LocalHost::add(Function function, UserCode& code) { impl_->add(std::move(function), code); }
+Task<RunResult> LocalHost::run(std::string_view session, std::string_view input, Wait wait) {
+  return impl_->run(session, input, wait);
+}
+
+// --- Functions and invocations -------------------------------------------------------------------
+
+LocalHost::Impl::Impl(Reactor& reactor, Store& store, const LocalHostTuning& options)
     : reactor_(reactor),
       store_(store),
       options_(options),
       runtime_(store, *this, options.runtime),
       delayed_items_(store) {}
 
-LocalHost::~LocalHost() = default;
+LocalHost::Impl::~Impl() = default;
 
-void LocalHost::add(Function function, UserCode& code) {
+void LocalHost::Impl::add(Function function, UserCode& code) {
   const std::string name = function.name();
   const bool is_entry = function.is_entry();
   const auto [place, added] = functions_.emplace(name, Entry{std::move(function), &code});
@@ -70,7 +86,7 @@ void LocalHost::add(Function function, UserCode& code) {
   entry_ = &place->second;
 }
 
-Task<void> LocalHost::invoke(Invocation invocation, Wait wait) {
+Task<void> LocalHost::Impl::invoke(Invocation invocation, Wait wait) {
   const auto found = functions_.find(invocation.function);
   if (found == functions_.end()) {
     throw Error(ErrorKind::invalid, "host", "Unum.UnknownFunction",
@@ -99,14 +115,14 @@ Task<void> LocalHost::invoke(Invocation invocation, Wait wait) {
 }
 
 /// By value, which spares a child its read, as far as the queue's memory allows it.
-std::size_t LocalHost::payload_bytes_max() const noexcept {
+std::size_t LocalHost::Impl::payload_bytes_max() const noexcept {
   const std::size_t room =
       options_.queued_bytes_max - std::min(queued_bytes_, options_.queued_bytes_max);
   return std::max(room, kPayloadBytesMin);
 }
 
-std::string LocalHost::describe(const void* host_address) {
-  const auto& host = *static_cast<const LocalHost*>(host_address);
+std::string LocalHost::Impl::describe(const void* host_address) {
+  const auto& host = *static_cast<const Impl*>(host_address);
   return std::to_string(host.steps_in_flight_) + " steps in flight, " +
          std::to_string(host.queue_.size()) + " invocations queued, " +
          std::to_string(host.delayed_) + " delayed, " + std::to_string(host.instances_) +
@@ -114,14 +130,14 @@ std::string LocalHost::describe(const void* host_address) {
          (host.store_.is_held_back() ? "; the data store holds new ones back" : "");
 }
 
-void LocalHost::enqueue(Delivery delivery) {
+void LocalHost::Impl::enqueue(Delivery delivery) {
   queued_bytes_ += delivery.payload.text().size();
   queue_.push_back(std::move(delivery));
   start_queued();
 }
 
 /// Begins queued steps as far as the bound allows. Not nested: a step that begins here may invoke.
-void LocalHost::start_queued() {
+void LocalHost::Impl::start_queued() {
   if (starting_) return;
   starting_ = true;
   while (!queue_.empty() && steps_in_flight_ < options_.steps_in_flight_max &&
@@ -137,7 +153,7 @@ void LocalHost::start_queued() {
   starting_ = false;
 }
 
-Task<void> LocalHost::deliver(Delivery delivery) {
+Task<void> LocalHost::Impl::deliver(Delivery delivery) {
   // Steps that never wait (native code, a store in memory) still let signals and timers have their
   // turn.
   constexpr std::size_t kStepsPerTurn = 64;
@@ -155,7 +171,7 @@ Task<void> LocalHost::deliver(Delivery delivery) {
   start_queued();
 }
 
-Task<void> LocalHost::deliver_once(const Delivery& first) {
+Task<void> LocalHost::Impl::deliver_once(const Delivery& first) {
   const Wait wait = store_wait();
   int attempt = first.attempt;
   while (true) {
@@ -200,7 +216,7 @@ Task<void> LocalHost::deliver_once(const Delivery& first) {
 }
 
 /// Whether any item can be read.
-Task<bool> LocalHost::store_answers() {
+Task<bool> LocalHost::Impl::store_answers() {
   const Wait wait{reactor_.now() + options_.store_grace, stop_->token()};
   const ItemId item{entry_->function.name(), ItemKind::outcome};
   try {
@@ -212,7 +228,7 @@ Task<bool> LocalHost::store_answers() {
   co_return true;
 }
 
-Task<void> LocalHost::give_up(const Delivery& delivery, const Error& error) {
+Task<void> LocalHost::Impl::give_up(const Delivery& delivery, const Error& error) {
   const Wait wait = store_wait();
   StepReport report =
       co_await runtime_.give_up(delivery.entry->function, delivery.payload, error.code(),
@@ -220,7 +236,7 @@ Task<void> LocalHost::give_up(const Delivery& delivery, const Error& error) {
   co_await settle(delivery, std::move(report));
 }
 
-void LocalHost::record(const Delivery& delivery, StepReport report) {
+void LocalHost::Impl::record(const Delivery& delivery, StepReport report) {
   if (report.user_code_ran) ++user_code_runs_;
   if (report.status == StepReport::Status::will_retry) return;
   if (options_.observer != nullptr) {
@@ -250,7 +266,7 @@ void LocalHost::record(const Delivery& delivery, StepReport report) {
   finals_.insert_or_assign(report.instance, std::move(candidate));
 }
 
-void LocalHost::record_fan_in(const StepReport& report, const FanInReport& fan_in) {
+void LocalHost::Impl::record_fan_in(const StepReport& report, const FanInReport& fan_in) {
   KnownFanIn& known = fan_ins_[fan_in.aggregator];
   known.taken |= fan_in.status == FanInState::Status::taken;
   std::string digest = fan_in.set->digest();
@@ -266,19 +282,19 @@ void LocalHost::record_fan_in(const StepReport& report, const FanInReport& fan_i
 }
 
 /// Something that no delivery can mend: the run ends with it once what runs has ended.
-void LocalHost::abort_run(const std::exception_ptr& error) {
+void LocalHost::Impl::abort_run(const std::exception_ptr& error) {
   if (!abort_error_) abort_error_ = error;
   stop_->request("the run failed");
 }
 
-void LocalHost::begin_entry(json::Text payload) {
+void LocalHost::Impl::begin_entry(json::Text payload) {
   const std::string& name = entry_->function.name();
   origins_.try_emplace(name, kOriginOfEntry);
   if (options_.observer != nullptr) options_.observer->queued(name, name);
   enqueue({entry_, name, std::move(payload), 1});
 }
 
-Task<RunResult> LocalHost::run(std::string_view session, std::string_view input, Wait wait) {
+Task<RunResult> LocalHost::Impl::run(std::string_view session, std::string_view input, Wait wait) {
   if (entry_ == nullptr) {
     throw Error(ErrorKind::invalid, "host", "Unum.Function",
                 "no function is an entry (\"Start\": true)");
@@ -292,7 +308,7 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
   StopSource run_ended;
   StopSource told_to_end(stop_->token());
   Activity activity("run", entry_->function.name(), session_);
-  activity.describe_by(&LocalHost::describe, this);
+  activity.describe_by(&LocalHost::Impl::describe, this);
   TaskGroup watchdogs;
   if (wait.deadline != kNoDeadline) {
     watchdogs.spawn(watch_time(wait.deadline, run_ended.token()));
@@ -314,7 +330,7 @@ Task<RunResult> LocalHost::run(std::string_view session, std::string_view input,
   co_return conclude();
 }
 
-Task<void> LocalHost::run_steps(const json::Text& payload) {
+Task<void> LocalHost::Impl::run_steps(const json::Text& payload) {
   co_await find_delayed();
   begin_entry(payload);
   co_await steps_.drain();
@@ -347,7 +363,7 @@ Task<void> LocalHost::run_steps(const json::Text& payload) {
   if (!stop_->requested() && !has_failed()) co_await sweep();
 }
 
-Task<void> LocalHost::watch_time(Deadline deadline, StopToken run_ended) {
+Task<void> LocalHost::Impl::watch_time(Deadline deadline, StopToken run_ended) {
   const bool time_is_up = co_await reactor_.sleep_until(deadline, run_ended);
   if (!time_is_up) co_return;
   timed_out_ = true;
@@ -355,7 +371,7 @@ Task<void> LocalHost::watch_time(Deadline deadline, StopToken run_ended) {
 }
 
 /// A store that does not answer holds a run that was told to end for store_grace, not for ever.
-Task<void> LocalHost::watch_store(StopToken told_to_end, StopToken run_ended) {
+Task<void> LocalHost::Impl::watch_store(StopToken told_to_end, StopToken run_ended) {
   co_await reactor_.sleep_until(kNoDeadline, told_to_end);
   const Deadline last = reactor_.now() + options_.store_grace;
   const bool still_runs = co_await reactor_.sleep_until(last, run_ended);
@@ -367,7 +383,7 @@ Task<void> LocalHost::watch_store(StopToken told_to_end, StopToken run_ended) {
 /// The aggregators that have all they need and that nobody here went on to: another run of the
 /// session claimed them, or whoever did died before it invoked, or the store lost what a
 /// contributor told it.
-Task<std::vector<std::string>> LocalHost::stalled_fan_ins() {
+Task<std::vector<std::string>> LocalHost::Impl::stalled_fan_ins() {
   const Wait wait = store_wait();
   const SessionContext context = session_context(session_);
   std::vector<std::string> stalled;
@@ -389,7 +405,7 @@ Task<std::vector<std::string>> LocalHost::stalled_fan_ins() {
   co_return stalled;
 }
 
-void LocalHost::link() {
+void LocalHost::Impl::link() {
   std::vector<Function> functions;
   for (const auto& [name, entry] : functions_) functions.push_back(entry.function);
   functions = link_functions(std::move(functions));
@@ -398,14 +414,14 @@ void LocalHost::link() {
 }
 
 /// Whether this run has invoked the aggregator on account of this fan-in.
-bool LocalHost::went_on(const std::string& aggregator, const KnownFanIn& record) const {
+bool LocalHost::Impl::went_on(const std::string& aggregator, const KnownFanIn& record) const {
   if (record.went_on_before) return true;
   const auto origin = origins_.find(aggregator);
   return origin != origins_.end() && origin->second == fan_in_origin(*record.set);
 }
 
 /// A contributor is whoever the list of a fan-in that went on names, whatever it knew of it.
-void LocalHost::drop_contributors() {
+void LocalHost::Impl::drop_contributors() {
   for (const auto& [aggregator, record] : fan_ins_) {
     if (finals_.empty()) return;
     if (!went_on(aggregator, record)) continue;
@@ -415,7 +431,7 @@ void LocalHost::drop_contributors() {
 }
 
 /// Fan-ins that were to happen and did not, also where their aggregator ran for another reason.
-Task<void> LocalHost::report_incomplete() {
+Task<void> LocalHost::Impl::report_incomplete() {
   const Wait wait = store_wait();
   constexpr std::size_t kNamedMax = 10;
   const bool has_failed_before = has_failed();
@@ -448,7 +464,8 @@ Task<void> LocalHost::report_incomplete() {
   }
 }
 
-std::string LocalHost::describe_missing(const KnownFanIn& record, const std::string& name) const {
+std::string LocalHost::Impl::describe_missing(const KnownFanIn& record,
+                                              const std::string& name) const {
   if (record.blocked_by.empty()) return name;
   const auto blocked = record.blocked_by.find(name);
   if (blocked == record.blocked_by.end()) return name + " (never ran)";
@@ -456,7 +473,7 @@ std::string LocalHost::describe_missing(const KnownFanIn& record, const std::str
   return name + " (never ran, since " + blocked->second + " failed)";
 }
 
-void LocalHost::report_second_ways() {
+void LocalHost::Impl::report_second_ways() {
   for (const SecondWay& way : second_ways_) {
     failures_.push_back(
         {"", "Unum.SecondWayIn",
@@ -465,14 +482,14 @@ void LocalHost::report_second_ways() {
   }
 }
 
-std::string LocalHost::readable_origin(const std::string& instance,
-                                       const std::string& origin) const {
+std::string LocalHost::Impl::readable_origin(const std::string& instance,
+                                             const std::string& origin) const {
   const auto fan_in = fan_ins_.find(instance);
   if (fan_in == fan_ins_.end() || origin != fan_in_origin(*fan_in->second.set)) return origin;
   return "the fan-in of " + fan_in->second.set->summary();
 }
 
-RunResult LocalHost::conclude() {
+RunResult LocalHost::Impl::conclude() {
   if (abort_error_) std::rethrow_exception(abort_error_);
   report_second_ways();
   RunResult result;
@@ -530,7 +547,7 @@ RunResult LocalHost::conclude() {
   return result;
 }
 
-void LocalHost::reset() {
+void LocalHost::Impl::reset() {
   UNUM_ASSERT(steps_in_flight_ == 0 && delayed_ == 0);
   queue_.clear();
   queued_bytes_ = 0;

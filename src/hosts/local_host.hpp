@@ -23,49 +23,29 @@
 
 #include "base/limits.hpp"
 #include "hosts/delayed.hpp"
+#include "unum/local_host.hpp"
 #include "unum/run.hpp"
 #include "unum/runtime.hpp"
 #include "unum/task_group.hpp"
 
 namespace unum {
 
-struct LocalHostOptions {
+/// The options, and what only this library and its tests set.
+struct LocalHostTuning : LocalHostOptions {
   /// When nothing is left to run, whether everything is delivered once more for fan-ins that have
   /// all they need and went on nowhere: a process died, or the store lost an update.
   bool delivers_again_when_idle = true;
-  /// Deliveries of a step in all, when they end in errors that may never pass (`bounded`: its
-  /// worker crashed or ran out of time; then it is given up) or that may have passed a moment later
-  /// (`again`; then the run ends with the error, and can be resumed).
-  int deliveries_max = 3;
-  /// Steps that have begun and not ended. At most so many results are computed and not stored, so
-  /// that a kill of the process makes no more of them run again.
-  std::size_t steps_in_flight_max = kStepsInFlightMax;
-  /// What a store that answers takes at most to answer. So long after a run was told to end its
-  /// steps still store what was computed, and so long one that failed is asked whether it answers.
-  std::chrono::milliseconds store_grace{5'000};
-  /// Bytes of queued payloads. A result that has no room beside them is not copied once more, but
-  /// sent as a pointer to where it is stored, unless it is small.
-  std::size_t queued_bytes_max = 64u * 1024 * 1024;
   /// The session has nothing yet, so that nothing is looked for in it.
   bool session_is_new = false;
-  RuntimeOptions runtime{};
-  RunObserver* observer = nullptr;
 };
 
-class LocalHost final : private Invoker {
+class LocalHost::Impl final : private Invoker {
  public:
-  /// The store (and its reactor) must outlive the host.
-  LocalHost(Reactor& reactor, Store& store, const LocalHostOptions& options = {});
-  ~LocalHost() override;
+  Impl(Reactor& reactor, Store& store, const LocalHostTuning& options);
+  ~Impl() override;
 
-  /// Adds a function; `code` must outlive the host. Exactly one function must be an entry. All are
-  /// linked when a run begins, unless they are.
   void add(Function function, UserCode& code);
-
-  /// Runs the workflow in this session to its end. `input` is any JSON, or a payload. Throws what
-  /// the store throws, and `invalid` for an input that is none or differs from what the session was
-  /// begun with. One run at a time.
-  Task<RunResult> run(std::string_view session, std::string_view input, Wait wait = {});
+  Task<RunResult> run(std::string_view session, std::string_view input, Wait wait);
 
  private:
   struct Entry {
@@ -151,7 +131,7 @@ class LocalHost final : private Invoker {
 
   Reactor& reactor_;
   Store& store_;
-  LocalHostOptions options_;
+  LocalHostTuning options_;
   Runtime runtime_;
   std::map<std::string, Entry, std::less<>> functions_;
   const Entry* entry_ = nullptr;

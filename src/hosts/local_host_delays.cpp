@@ -13,7 +13,7 @@
 namespace unum {
 
 /// Looks once whether an earlier run of the session left some; only a `Retry` makes them.
-Task<void> LocalHost::find_delayed() {
+Task<void> LocalHost::Impl::find_delayed() {
   const bool retries = std::any_of(functions_.begin(), functions_.end(), [](const auto& item) {
     return !item.second.function.ir().retriers.empty();
   });
@@ -29,7 +29,7 @@ Task<void> LocalHost::find_delayed() {
 
 /// Accepts another attempt of a step. One that is on its way already, or has been overtaken, is
 /// accepted, too: nothing more is to be done for it.
-Task<void> LocalHost::delay(const Entry& entry, Invocation invocation, Wait wait) {
+Task<void> LocalHost::Impl::delay(const Entry& entry, Invocation invocation, Wait wait) {
   const auto known = attempts_.find(invocation.instance);
   if (known != attempts_.end() && known->second >= invocation.attempt) co_return;
   if (delayed_ >= kDelayedMax) {
@@ -47,7 +47,7 @@ Task<void> LocalHost::delay(const Entry& entry, Invocation invocation, Wait wait
   wait_for(std::move(delivery), invocation.not_before, payload.retry.error);
 }
 
-void LocalHost::wait_for(Delivery delivery, WallTime not_before, std::string_view error) {
+void LocalHost::Impl::wait_for(Delivery delivery, WallTime not_before, std::string_view error) {
   using std::chrono::milliseconds;
   // The time of day may have been set since: no list asks for more than this.
   const milliseconds longest = delivery.entry->function.longest_delay();
@@ -61,7 +61,7 @@ void LocalHost::wait_for(Delivery delivery, WallTime not_before, std::string_vie
   steps_.spawn(queue_when_due(std::move(delivery), reactor_.now() + delay));
 }
 
-Task<void> LocalHost::queue_when_due(Delivery delivery, Deadline due) {
+Task<void> LocalHost::Impl::queue_when_due(Delivery delivery, Deadline due) {
   ++delayed_;
   const bool came = co_await reactor_.sleep_until(due, stop_->token());
   --delayed_;
@@ -72,7 +72,7 @@ Task<void> LocalHost::queue_when_due(Delivery delivery, Deadline due) {
 
 /// Whether an instance that came up waits for the attempt that an earlier run left, instead of
 /// beginning its list of attempts anew.
-Task<bool> LocalHost::wait_as_left(const Delivery& first) {
+Task<bool> LocalHost::Impl::wait_as_left(const Delivery& first) {
   const Wait wait = store_wait();
   std::optional<DelayedDelivery> left =
       co_await delayed_items_.take(first.entry->function, first.instance, wait);
@@ -88,7 +88,7 @@ Task<bool> LocalHost::wait_as_left(const Delivery& first) {
 
 /// Whether the entry is asked for with what the session was begun with, by the application that
 /// began it. If not, the step itself says so when it is delivered; at once, not after the delay.
-Task<bool> LocalHost::may_begin_with(const Delivery& first, const DelayedDelivery& left) {
+Task<bool> LocalHost::Impl::may_begin_with(const Delivery& first, const DelayedDelivery& left) {
   if (first.entry != entry_) co_return true;
   const Wait wait = store_wait();
   const Payload asked = parse_payload(first.payload);
@@ -106,7 +106,7 @@ Task<bool> LocalHost::may_begin_with(const Delivery& first, const DelayedDeliver
 }
 
 /// Records how a step ended. Its delayed delivery goes once nothing more is to come.
-Task<void> LocalHost::settle(const Delivery& delivery, StepReport report) {
+Task<void> LocalHost::Impl::settle(const Delivery& delivery, StepReport report) {
   const bool ended = report.status != StepReport::Status::will_retry;
   record(delivery, std::move(report));
   if (!ended || attempts_.erase(delivery.instance) == 0) co_return;
@@ -115,7 +115,7 @@ Task<void> LocalHost::settle(const Delivery& delivery, StepReport report) {
 }
 
 /// Notes the fan-ins that will never be complete because this step failed.
-void LocalHost::record_blocked(const Delivery& failed) {
+void LocalHost::Impl::record_blocked(const Delivery& failed) {
   const Payload payload = parse_payload(failed.payload);
   const auto ir_of = [&](std::string_view name) -> const FunctionIr* {
     const auto found = functions_.find(name);

@@ -1,10 +1,9 @@
-// An application from its directory to its result: store, workers, host, and their end.
+// A whole application to its result: store, workers, host, and their end.
 #include "unum/run.hpp"
 
 #include <fmt/format.h>
 
 #include <exception>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -12,7 +11,7 @@
 #include "base/activity.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
-#include "base/utf8.hpp"
+#include "hosts/function_code_of.hpp"
 #include "hosts/local_host.hpp"
 #include "hosts/store_choice.hpp"
 #include "workers/worker_pool.hpp"
@@ -32,51 +31,65 @@ void RunObserver::finished() {}
 
 namespace {
 
-FunctionCode code_of(const FunctionSettings& settings) {
-  FunctionCode code;
-  code.function = settings.name();
-  const auto kind = code_kind(settings.runtime);
-  if (!kind) {
-    throw Error(
-        ErrorKind::invalid, "template", "Runtime",
-        fmt::format(
-            "function {}: Runtime is \"{}\"; it may be python3.x, nodejs2x.x, provided.* or native",
-            settings.name(), settings.runtime));
+std::string names_of(const Application& application) {
+  std::string names;
+  for (const FunctionSettings& settings : application.functions) {
+    names += (names.empty() ? "" : ", ") + settings.name();
   }
-  code.kind = *kind;
-  code.directory = std::filesystem::absolute(settings.code_dir).lexically_normal().string();
-  if (!is_utf8(code.directory)) {
-    throw Error(ErrorKind::invalid, "run", "directory",
-                fmt::format("function {}: the path of its code is not UTF-8: '{}'", settings.name(),
-                            code.directory));
-  }
-  code.handler = settings.handler;
-  code.environment.assign(settings.environment.begin(), settings.environment.end());
-  code.memory_mb = static_cast<int>(settings.memory_mb);
-  code.timeout = std::chrono::seconds(settings.timeout_seconds);
-  return code;
+  return names;
 }
 
-std::vector<FunctionCode> codes_of(const Application& application) {
+/// The code of those functions that the caller has none for.
+std::vector<FunctionCode> codes_of(const Application& application, const RunOptions& options) {
+  for (const auto& [name, code] : options.code) {
+    if (application.find(name) == nullptr) {
+      throw Error(ErrorKind::invalid, "run", "code",
+                  fmt::format("code is given for a function {}, which application {} does not "
+                              "have; it has {}",
+                              name, application.name, names_of(application)));
+    }
+    if (code == nullptr) {
+      throw Error(ErrorKind::invalid, "run", "code",
+                  fmt::format("the code that is given for function {} is null", name));
+    }
+  }
   std::vector<FunctionCode> codes;
-  codes.reserve(application.functions.size());
-  for (const FunctionSettings& settings : application.functions) codes.push_back(code_of(settings));
+  for (const FunctionSettings& settings : application.functions) {
+    if (options.code.contains(settings.name())) continue;
+    if (application.directory.empty() && settings.code_dir.is_relative()) {
+      throw Error(ErrorKind::invalid, "run", "code",
+                  fmt::format("function {} has no code to run: its CodeUri {} is relative, and the "
+                              "application, which is text in memory, has no directory; give code "
+                              "for the function or a directory for the application",
+                              settings.name(), settings.code_dir.string()));
+    }
+    codes.push_back(function_code_of(settings));
+  }
   return codes;
+}
+
+/// Nothing is chosen where the store is open already.
+StoreChoice choice_for(const Application& application, const RunOptions& options) {
+  if (options.open_store == nullptr) return choose_store(application, options.store);
+  if (options.store.empty()) return {};
+  throw Error(ErrorKind::invalid, "run", "store",
+              "both a data store that is open and the name of one are given; only one is used");
 }
 
 /// One run: what it needs, in the order in which it must die.
 class ApplicationRun {
  public:
-  ApplicationRun(Reactor& reactor, const Application& application, const RunOptions& options,
+  ApplicationRun(Reactor& reactor, const CheckedApplication& checked, const RunOptions& options,
                  Wait wait)
       : reactor_(reactor),
-        application_(application),
+        checked_(checked),
+        application_(details_of(checked)),
         options_(options),
         wait_(wait),
-        choice_(choose_store(application, options.store)),
+        choice_(choice_for(application_, options)),
         input_(options.input),
         session_(options.session),
-        pool_(reactor, codes_of(application), pool_options()) {
+        pool_(reactor, codes_of(application_, options), pool_options()) {
     pool_.prepare();
   }
 
@@ -91,6 +104,7 @@ class ApplicationRun {
   Task<RunResult> run_workflow(Store& store);
 
   Reactor& reactor_;
+  const CheckedApplication& checked_;
   const Application& application_;
   const RunOptions& options_;
   const Wait wait_;
@@ -141,10 +155,7 @@ Task<std::string> ApplicationRun::kept_input(Store& store) {
     throw Error(ErrorKind::corrupt, "run", "session", error.message());
   }
   // By value, so that an input that looks like a payload is not taken for one again.
-  std::string wrapped = R"({"Data":{"Source":"http","Value":)";
-  wrapped += *kept;
-  wrapped += "}}";
-  co_return wrapped;
+  co_return entry_payload_by_value(*kept, session_).text();
 }
 
 /// A session that was begun at another entry belongs to another application, which may have
@@ -163,20 +174,18 @@ Task<void> ApplicationRun::refuse_other_entry(Store& store) {
 }
 
 Task<RunResult> ApplicationRun::run_workflow(Store& store) {
-  LocalHostOptions options;
+  LocalHostTuning options;
   options.observer = options_.observer;
   options.session_is_new = session_is_new_;
   options.runtime.collects_garbage = application_.collects_garbage;
-  ApplicationIdentity& identity = options.runtime.application.emplace();
-  identity.name = application_.name;
-  identity.accept_changes = options_.accept_changes;
-  std::vector<Function> functions;
-  for (const FunctionSettings& settings : application_.functions) {
-    functions.emplace_back(settings.ir);
-    identity.functions.emplace(settings.name(), functions.back().digest());
-  }
+  options.runtime.application = checked_.identity();
+  options.runtime.application->accept_changes = options_.accept_changes;
   LocalHost host(reactor_, store, options);
-  for (Function& function : functions) host.add(std::move(function), pool_);
+  for (Function& function : checked_.functions()) {
+    const auto own = options_.code.find(function.name());
+    UserCode& code = own == options_.code.end() ? pool_ : *own->second;
+    host.add(std::move(function), code);
+  }
   co_return co_await host.run(session_, input_, wait_);
 }
 
@@ -209,10 +218,12 @@ Task<RunResult> ApplicationRun::run() {
   RunResult result;
   std::exception_ptr error;
   try {
-    activity.waits_for("its store to open");
-    store = co_await open();
+    if (options_.open_store == nullptr) {
+      activity.waits_for("its store to open");
+      store = co_await open();
+    }
     activity.waits_for("its steps");
-    result = co_await run_in(*store);
+    result = co_await run_in(store ? *store : *options_.open_store);
     result.session = session_;
   } catch (...) {
     error = std::current_exception();
@@ -237,7 +248,7 @@ Task<RunResult> run_application(Reactor& reactor, const CheckedApplication& appl
   }
   const CheckedApplication kept = application;
   json::validate(options.input, "the input", kPayloadLevels);
-  ApplicationRun run(reactor, details_of(kept), options, wait);
+  ApplicationRun run(reactor, kept, options, wait);
   co_return co_await run.run();
 }
 

@@ -44,14 +44,16 @@ StoreChoice parse_store(std::string_view text) {
 
 StoreChoice choose_store(const Application& application, const std::string& option) {
   if (!option.empty()) return parse_store(option);
-  StoreChoice choice{std::string(to_string(application.store.type)), application.store.name,
+  StoreChoice choice{std::string(to_string(application.store.type)), store_name_of(application),
                      application.store.named};
-  if (choice.type == "memory") {
-    choice.named = false;
-    if (choice.name.empty()) choice.name = "run";
-  }
-  if (choice.type == "fs" && std::filesystem::path(choice.name).is_relative()) {
-    choice.name = (application.directory / choice.name).lexically_normal().string();
+  if (choice.type == "memory") choice.named = false;
+  const bool has_place = choice.type != "fs" || !application.directory.empty() ||
+                         std::filesystem::path(choice.name).is_absolute();
+  if (!has_place) {
+    throw Error(ErrorKind::invalid, "run", "store",
+                fmt::format("application {} is text in memory without a directory, and its data "
+                            "store, fs:{}, would be below one; name a data store for the run",
+                            application.name, choice.name));
   }
   return choice;
 }

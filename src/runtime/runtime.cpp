@@ -116,11 +116,26 @@ json::View validate_payload(std::string_view text) {
   return json::validate(text, "the input payload", kPayloadLevels);
 }
 
+namespace {
+
+void require_utf8(std::string_view text, std::string_view what) {
+  if (is_utf8(text)) return;
+  throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
+              std::string(what) + " is not UTF-8, as all text of a payload must be");
+}
+
+}  // namespace
+
+json::Text entry_payload_by_value(std::string_view input, std::string_view session,
+                                  std::string_view traceparent) {
+  require_utf8(session, "the session's name");
+  require_utf8(traceparent, "the trace context");
+  const json::View value = json::validate(input, "the input");
+  return payload_by_value(value, session, {}, traceparent);
+}
+
 json::Text entry_payload(std::string_view input, std::string_view session) {
-  if (!is_utf8(session)) {
-    throw Error(ErrorKind::invalid, "payload", "Unum.Payload",
-                "the session's name is not UTF-8, as all text of a payload must be");
-  }
+  require_utf8(session, "the session's name");
   json::View value;
   std::optional<Payload> payload;
   try {

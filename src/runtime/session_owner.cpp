@@ -27,8 +27,9 @@ std::string to_text(const ApplicationIdentity& application) {
   return text += "}}";
 }
 
-/// Nothing if the text is damaged.
-std::optional<ApplicationIdentity> parse(std::string_view stored) {
+}  // namespace
+
+std::optional<ApplicationIdentity> parse_owner(std::string_view stored) {
   try {
     const json::View text = json::validate(stored, "the application of a session");
     if (json::type_of(text) != json::Type::object) return std::nullopt;
@@ -49,6 +50,8 @@ std::optional<ApplicationIdentity> parse(std::string_view stored) {
     return std::nullopt;
   }
 }
+
+namespace {
 
 /// Functions that only one of the two has, or that they have with different digests.
 std::set<std::string, std::less<>> differences(const ApplicationIdentity& a,
@@ -88,7 +91,13 @@ Task<void> claim_session(Store& store, SessionContext context, std::string_view 
   const std::string text = to_text(application);
   const WriteResult made = co_await store.create(context, item, text, wait);
   if (made.status == WriteResult::Status::written || made.stored == text) co_return;
-  const std::optional<ApplicationIdentity> owner = parse(made.stored);
+  co_await refuse_others(store, context, made.stored, application, wait);
+  co_await store.put(context, item, text, wait);
+}
+
+Task<void> refuse_others(Store& store, SessionContext context, std::string stored,
+                         const ApplicationIdentity& application, Wait wait) {
+  const std::optional<ApplicationIdentity> owner = parse_owner(stored);
   if (owner && owner->name != application.name) {
     throw Error(ErrorKind::invalid, "runtime", "Unum.OtherApplication",
                 "session " + context.session() + " belongs to the application " + owner->name +
@@ -104,7 +113,6 @@ Task<void> claim_session(Store& store, SessionContext context, std::string_view 
                       "; use another session, or go on all the same with --accept-changes");
     }
   }
-  co_await store.put(context, item, text, wait);
 }
 
 }  // namespace unum

@@ -12,12 +12,14 @@ namespace unum {
 /// be executed.
 std::optional<std::string> find_program(std::string_view name);
 
-/// Places where a worker program of ours may be, best first: in UNUM_WORKERS if that is set, else
-/// beside the installed binary, in the source tree, in the build tree.
+/// Places where a worker program of ours may be, best first: in UNUM_WORKERS if that is set. Else
+/// none for the shims, which are part of this program, and for others beside the installed binary
+/// and in the build tree.
 std::vector<std::string> worker_places(std::string_view program);
-/// The first of them that exists.
+/// The first of them that exists; for a shim of this program's own a file in memory, by a path
+/// below /proc that is valid while this process lives.
 std::optional<std::string> find_worker(std::string_view program);
-/// The directory of the Python worker, for people; says so if there is none.
+/// Where the shims are, for people.
 std::string worker_directory();
 
 }  // namespace unum

@@ -44,6 +44,7 @@ std::string own_program(const FunctionCode& code, const std::string& name) {
   if (std::optional<std::string> found = find_worker(name)) return *std::move(found);
   std::string list;
   for (const std::string& place : worker_places(name)) list += (list.empty() ? "" : ", ") + place;
+  if (list.empty()) throw missing(code, "there is no memory or descriptor for " + name);
   throw missing(code, "the worker program " + name + " is at none of " + list +
                           " (UNUM_WORKERS names its directory)");
 }
@@ -59,6 +60,15 @@ std::string interpreter(const FunctionCode& code, const char* variable, const ch
   }
   throw missing(code, "there is no \"" + name + "\" in PATH; install it, or let " + variable +
                           " name another");
+}
+
+std::vector<std::string> node_command(const FunctionCode& code) {
+  std::string worker = own_program(code, "node_worker.cjs");
+  std::vector<std::string> command = {interpreter(code, "UNUM_NODE", "node")};
+  // What is below /proc has no other path, which Node would otherwise look for.
+  if (worker.starts_with("/proc/")) command.emplace_back("--preserve-symlinks-main");
+  command.push_back(std::move(worker));
+  return command;
 }
 
 std::string executable_of(const FunctionCode& code) {
@@ -78,8 +88,7 @@ std::vector<std::string> worker_command(const FunctionCode& code) {
   switch (code.kind) {
     case CodeKind::python:
       return {interpreter(code, "UNUM_PYTHON", "python3"), own_program(code, "python_worker.py")};
-    case CodeKind::node:
-      return {interpreter(code, "UNUM_NODE", "node"), own_program(code, "node_worker.cjs")};
+    case CodeKind::node: return node_command(code);
     case CodeKind::native: return {own_program(code, "unum-native-worker")};
     case CodeKind::executable: return {executable_of(code)};
   }

@@ -20,6 +20,7 @@ bool Function::is_linked() const noexcept { return ir_->linked; }
 std::chrono::milliseconds Function::longest_delay() const {
   return unum::longest_delay(ir_->retriers);
 }
+std::string Function::text() const { return to_json(*ir_); }
 std::string Function::digest() const { return unum::digest(linked_text(*ir_)); }
 
 }  // namespace unum

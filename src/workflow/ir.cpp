@@ -14,13 +14,14 @@
 namespace unum {
 namespace {
 
-constexpr std::array<std::string_view, 10> kFunctionFields{
-    "Name",  "Start", "Checkpoint", "Debug",         "Next", "Next Payload Modifiers",
-    "Retry", "Catch", "NextInput",  "TimeoutSeconds"};
-constexpr std::array<std::string_view, 7> kEdgeFields{
-    "Name", "InputType", "Conditional", "Payload Modifiers", "Exclusive", "OnEmpty", "ResultPath"};
+constexpr std::array<std::string_view, 11> kFunctionFields{
+    "Name",  "Start", "Checkpoint", "Debug",          "Next",  "Next Payload Modifiers",
+    "Retry", "Catch", "NextInput",  "TimeoutSeconds", "Linked"};
+constexpr std::array<std::string_view, 8> kEdgeFields{
+    "Name",      "InputType", "Conditional", "Payload Modifiers",
+    "Exclusive", "OnEmpty",   "ResultPath",  "Linked"};
 constexpr std::array<std::string_view, 2> kFanInFields{"Values", "Wait"};
-constexpr std::array<std::string_view, 2> kOnEmptyFields{"Name", "Payload Modifiers"};
+constexpr std::array<std::string_view, 3> kOnEmptyFields{"Name", "Payload Modifiers", "Linked"};
 constexpr std::array<std::string_view, 4> kInputTypes{"Scalar", "Map", "Fan-in", "Error"};
 // Left in files by other tools; they never meant anything to a runtime.
 constexpr std::array<std::string_view, 3> kIgnored{"Remove", "Fan-in-Group", "Mode"};
@@ -29,8 +30,28 @@ constexpr std::string_view kInputTypeForms =
     R"("Scalar", "Map", "Error" or {"Fan-in": {"Values": ["<function>-unumIndex-*"]}})";
 constexpr std::string_view kValuesForms =
     R"(a list of strings, one or more, such as ["G-unumIndex-*"])";
+constexpr std::string_view kLinkedForms = "an object, as `unum link` writes it";
 constexpr std::string_view kNextForms =
     R"(an edge {"Name": ..., "InputType": ...} or a list of them)";
+
+constexpr std::array<std::string_view, 3> kFunctionLinks{"SiblingsExist", "NamedInValues",
+                                                         "ReadByDescendants"};
+constexpr std::array<std::string_view, 3> kEdgeLinks{"UnconditionalEverywhere",
+                                                     "RequestedElsewhere", "SoleReader"};
+constexpr std::array<std::string_view, 3> kOnEmptyLinks{"InnerLevels", "Values", "Conditionals"};
+constexpr std::array<std::string_view, 2> kConditionLinks{"Conditional", "InnerLevels"};
+
+bool take_flag(IrObject& object, std::string_view key) {
+  const auto field = object.take(key);
+  return field && field->boolean();
+}
+
+std::size_t take_levels(IrObject& object) {
+  const auto field = object.take("InnerLevels");
+  if (!field) object.missing("InnerLevels", "a number of levels");
+  return static_cast<std::size_t>(
+      field->integer(1, static_cast<std::int64_t>(kFramesMax), "levels"));
+}
 
 /// What an edge says about its input: its type and, for a fan-in, the list.
 struct Input {
@@ -71,6 +92,7 @@ class Parser {
       common_input_ = parse_input(*input);
       parsed_.migrated = true;
     }
+    parse_links(object, function);
     const auto next = object.take("Next");
     if (next) parse_next(*next);
     if (common_input_ && function.edges.empty()) {
@@ -97,6 +119,10 @@ class Parser {
   Input parse_input(const IrField& field);
   Input parse_fan_in(IrObject& object);
   OnEmpty parse_on_empty(const IrField& field);
+  std::optional<IrObject> take_links(IrObject& object) const;
+  void parse_links(IrObject& object, FunctionIr& function);
+  void parse_links(IrObject& object, Edge& edge) const;
+  void parse_links(IrObject& object, OnEmpty& on_empty) const;
   void refuse_partly_exclusive(const std::optional<IrField>& next) const;
 
   ParsedIr parsed_;
@@ -194,6 +220,7 @@ Edge Parser::parse_edge(const IrField& field) {
     }
     parse_result_path(*result_path, edge);
   }
+  parse_links(object, edge);
   object.finish(kEdgeFields, kIgnored);
   return edge;
 }
@@ -257,8 +284,72 @@ OnEmpty Parser::parse_on_empty(const IrField& field) {
   if (const auto modifiers = object.take("Payload Modifiers")) {
     on_empty.modifiers = modifiers->modifiers();
   }
+  parse_links(object, on_empty);
   object.finish(kOnEmptyFields, kIgnored);
   return on_empty;
+}
+
+// --- What linking added -------------------------------------------------------------------------
+
+void Parser::parse_links(IrObject& object, FunctionIr& function) {
+  const auto field = object.take("Linked");
+  if (!field) return;
+  IrObject links(*field, kLinkedForms);
+  function.linked = true;
+  function.siblings_exist = take_flag(links, "SiblingsExist");
+  function.named_in_values = take_flag(links, "NamedInValues");
+  function.read_by_descendants = take_flag(links, "ReadByDescendants");
+  links.finish_strictly(kFunctionLinks);
+}
+
+/// `Linked` of a part of a function, which has one only if the function itself has.
+std::optional<IrObject> Parser::take_links(IrObject& object) const {
+  const auto field = object.take("Linked");
+  if (field && !parsed_.function.linked) {
+    field->fail(
+        "stands in a function that is not linked itself; remove it, or run `unum link` again");
+  }
+  if (!field) return std::nullopt;
+  return IrObject(*field, kLinkedForms);
+}
+
+void Parser::parse_links(IrObject& object, Edge& edge) const {
+  std::optional<IrObject> links = take_links(object);
+  const bool needs_links = parsed_.function.linked && edge.input_type == InputType::fan_in;
+  if (needs_links && !links) object.missing("Linked", kLinkedForms);
+  if (!links) return;
+  if (!needs_links) links->field().fail("stands on an edge that is not a Fan-in");
+  edge.unconditional_everywhere = take_flag(*links, "UnconditionalEverywhere");
+  edge.requested_elsewhere = take_flag(*links, "RequestedElsewhere");
+  edge.sole_reader = take_flag(*links, "SoleReader");
+  links->finish_strictly(kEdgeLinks);
+}
+
+void Parser::parse_links(IrObject& object, OnEmpty& on_empty) const {
+  std::optional<IrObject> links = take_links(object);
+  if (!links) {
+    if (parsed_.function.linked) object.missing("Linked", kLinkedForms);
+    return;
+  }
+  on_empty.inner_levels = take_levels(*links);
+  const auto values = links->take("Values");
+  if (!values) links->missing("Values", "a list of strings");
+  for (const IrField& entry : values->list("a list of strings")) {
+    on_empty.values.push_back(
+        ValuesPattern::parse(entry.string("a name or pattern"), order_, entry.where()));
+  }
+  const auto conditionals = links->take("Conditionals");
+  if (!conditionals) links->missing("Conditionals", "a list");
+  for (const IrField& entry : conditionals->list("a list")) {
+    IrObject condition(entry, R"({"Conditional": ..., "InnerLevels": ...})");
+    const auto text = condition.take("Conditional");
+    if (!text) condition.missing("Conditional", "an expression");
+    on_empty.conditionals.push_back({Expression::parse(text->string("an expression"),
+                                                       ExpressionUse::conditional, text->where()),
+                                     take_levels(condition)});
+    condition.finish_strictly(kConditionLinks);
+  }
+  links->finish_strictly(kOnEmptyLinks);
 }
 
 // A frame for some of the edges and none for the others would give the join two names.

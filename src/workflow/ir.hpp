@@ -121,9 +121,10 @@ struct ParsedIr {
 };
 ParsedIr parse_ir(std::string_view json_text, std::string_view source, IndexOrder order);
 
-/// The IR as canonical JSON text of today's generation, indented, with a newline at the end.
+/// The IR as canonical JSON text of today's generation, indented, with a newline at the end; of a
+/// linked function with all that linking added (`Linked`).
 std::string to_json(const FunctionIr& function);
-/// The same, and all that linking added: for a digest.
+/// What a digest is made of: whatever decides which instances a result invokes, and how.
 std::string linked_text(const FunctionIr& function);
 
 }  // namespace unum

@@ -168,4 +168,13 @@ void IrObject::finish(std::span<const std::string_view> known,
   }
 }
 
+void IrObject::finish_strictly(std::span<const std::string_view> known) const {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (taken_[i]) continue;
+    const std::string& key = members_[i].key;
+    field_.text->fail(members_[i].value, path_of(key),
+                      "is not known to this version of unum" + did_you_mean(key, known));
+  }
+}
+
 }  // namespace unum

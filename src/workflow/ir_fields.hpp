@@ -72,6 +72,8 @@ class IrObject {
   std::string path_of(std::string_view key) const;
   /// Warns about fields that nobody took and that are not in `ignored`.
   void finish(std::span<const std::string_view> known, std::span<const std::string_view> ignored);
+  /// Throws for such a field: of text that a program has written, what is not known was meant.
+  void finish_strictly(std::span<const std::string_view> known) const;
 
  private:
   IrField field_;

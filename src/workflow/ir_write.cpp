@@ -1,65 +1,36 @@
 // The IR as canonical JSON text of today's generation.
 #include <fmt/format.h>
 
+#include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/json.hpp"
 #include "workflow/ir.hpp"
+#include "workflow/object_writer.hpp"
 
 namespace unum {
 namespace {
 
-/// Writes members of one object with the indentation that it stands in.
-class ObjectWriter {
- public:
-  ObjectWriter(std::string& out, std::size_t indent) : out_(out), indent_(indent) { out_ += '{'; }
-
-  std::string& key(std::string_view name) {
-    if (!first_) out_ += ',';
-    first_ = false;
-    out_ += '\n';
-    out_.append(indent_ + 2, ' ');
-    json::append_string(out_, name);
-    out_ += ": ";
-    return out_;
-  }
-  void text(std::string_view name, std::string_view value) {
-    json::append_string(key(name), value);
-  }
-  void boolean(std::string_view name, bool value) { key(name) += value ? "true" : "false"; }
-  template <typename Number>
-  void number(std::string_view name, Number value) {
-    key(name) += fmt::format("{}", value);
-  }
-  template <typename Entries>
-  void texts(std::string_view name, const Entries& entries) {
-    key(name) += '[';
-    bool first = true;
-    for (const auto& entry : entries) {
-      if (!first) out_ += ", ";
-      first = false;
-      if constexpr (requires { entry.text(); }) {
-        json::append_string(out_, entry.text());
-      } else {
-        json::append_string(out_, entry);
-      }
-    }
-    out_ += ']';
-  }
-  void end() {
-    out_ += '\n';
-    out_.append(indent_, ' ');
-    out_ += '}';
-  }
-
- private:
-  std::string& out_;
-  std::size_t indent_;
-  bool first_ = true;
+/// What is written beside the author's own fields.
+struct Form {
+  bool links = false;            ///< What linking added (`Linked`).
+  bool innermost_first = false;  ///< `Values` so, whatever the template's IndexOrder is.
 };
 
-void write_input_type(ObjectWriter& writer, const Edge& edge, std::size_t indent) {
+void write_values(ObjectWriter& writer, const std::vector<ValuesPattern>& values, Form form) {
+  std::vector<std::string> texts;
+  texts.reserve(values.size());
+  for (const ValuesPattern& pattern : values) {
+    texts.push_back(form.innermost_first ? pattern.innermost_first_text() : pattern.text());
+  }
+  writer.texts("Values", texts);
+}
+
+void write_input_type(ObjectWriter& writer, const Edge& edge, Form form, std::size_t indent) {
   switch (edge.input_type) {
     case InputType::scalar: writer.text("InputType", "Scalar"); return;
     case InputType::map: writer.text("InputType", "Map"); return;
@@ -69,7 +40,7 @@ void write_input_type(ObjectWriter& writer, const Edge& edge, std::size_t indent
   std::string& out = writer.key("InputType");
   ObjectWriter input(out, indent + 2);
   ObjectWriter fan_in(input.key("Fan-in"), indent + 4);
-  fan_in.texts("Values", edge.values);
+  write_values(fan_in, edge.values, form);
   if (edge.wait) fan_in.boolean("Wait", true);
   fan_in.end();
   input.end();
@@ -120,34 +91,70 @@ void write_list(std::string& out, const Entries& entries, Write write) {
   out += first ? "]" : "\n  ]";
 }
 
-void write_edge(std::string& out, const Edge& edge, std::size_t indent) {
+/// `Linked` of an edge's part: the members that are true.
+template <std::size_t kCount>
+void write_links(ObjectWriter& writer, std::size_t indent,
+                 const std::pair<std::string_view, bool> (&members)[kCount]) {
+  ObjectWriter links(writer.key("Linked"), indent + 2);
+  for (const auto& [name, value] : members) {
+    if (value) links.boolean(name, true);
+  }
+  links.end();
+}
+
+void write_condition(std::string& out, const OnEmpty::Condition& condition, std::size_t indent) {
+  ObjectWriter writer(out, indent);
+  writer.text("Conditional", condition.conditional.text());
+  writer.number("InnerLevels", condition.inner_levels);
+  writer.end();
+}
+
+void write_on_empty(ObjectWriter& edge, const OnEmpty& on_empty, Form form, std::size_t indent) {
+  ObjectWriter writer(edge.key("OnEmpty"), indent);
+  writer.text("Name", on_empty.name);
+  if (!on_empty.modifiers.empty()) writer.texts("Payload Modifiers", on_empty.modifiers);
+  if (form.links) {
+    ObjectWriter links(writer.key("Linked"), indent + 2);
+    links.number("InnerLevels", on_empty.inner_levels);
+    write_values(links, on_empty.values, form);
+    std::string& out = links.key("Conditionals");
+    out += '[';
+    for (const OnEmpty::Condition& condition : on_empty.conditionals) {
+      if (&condition != on_empty.conditionals.data()) out += ", ";
+      write_condition(out, condition, indent + 4);
+    }
+    out += ']';
+    links.end();
+  }
+  writer.end();
+}
+
+void write_edge(std::string& out, const Edge& edge, Form form, std::size_t indent) {
   ObjectWriter writer(out, indent);
   writer.text("Name", edge.target);
-  write_input_type(writer, edge, indent);
+  write_input_type(writer, edge, form, indent);
   if (edge.conditional) writer.text("Conditional", edge.conditional->text());
   if (edge.own_modifiers || !edge.modifiers.empty()) {
     writer.texts("Payload Modifiers", edge.modifiers);
   }
   write_result_path(writer, edge);
   if (edge.exclusive) writer.boolean("Exclusive", true);
-  if (edge.on_empty) {
-    ObjectWriter on_empty(writer.key("OnEmpty"), indent + 2);
-    on_empty.text("Name", edge.on_empty->name);
-    if (!edge.on_empty->modifiers.empty()) {
-      on_empty.texts("Payload Modifiers", edge.on_empty->modifiers);
-    }
-    on_empty.end();
+  if (edge.on_empty) write_on_empty(writer, *edge.on_empty, form, indent + 2);
+  if (form.links && edge.input_type == InputType::fan_in) {
+    write_links(writer, indent,
+                {{"UnconditionalEverywhere", edge.unconditional_everywhere},
+                 {"RequestedElsewhere", edge.requested_elsewhere},
+                 {"SoleReader", edge.sole_reader}});
   }
   writer.end();
 }
 
-}  // namespace
-
-std::string to_json(const FunctionIr& function) {
+std::string write_function(const FunctionIr& function, Form form) {
   std::string out;
   ObjectWriter writer(out, 0);
   writer.text("Name", function.name);
-  if (function.has_start) writer.boolean("Start", function.start);
+  // It may stand in the template alone.
+  if (function.has_start || function.start) writer.boolean("Start", function.start);
   if (function.checkpoint) writer.boolean("Checkpoint", *function.checkpoint);
   if (function.debug) writer.boolean("Debug", *function.debug);
   if (function.timeout_seconds) writer.number("TimeoutSeconds", *function.timeout_seconds);
@@ -155,9 +162,9 @@ std::string to_json(const FunctionIr& function) {
   const std::span next = edges.first(function.next_size());
   if (function.next_is_list) {
     write_list(writer.key("Next"), next,
-               [](std::string& to, const Edge& edge) { write_edge(to, edge, 4); });
+               [&](std::string& to, const Edge& edge) { write_edge(to, edge, form, 4); });
   } else if (!next.empty()) {
-    write_edge(writer.key("Next"), next.front(), 2);
+    write_edge(writer.key("Next"), next.front(), form, 2);
   }
   if (!function.retriers.empty()) {
     write_list(writer.key("Retry"), function.retriers, write_retrier);
@@ -165,20 +172,35 @@ std::string to_json(const FunctionIr& function) {
   if (next.size() < edges.size()) {
     write_list(writer.key("Catch"), edges.subspan(next.size()), write_catcher);
   }
+  if (form.links) {
+    write_links(writer, 0,
+                {{"SiblingsExist", function.siblings_exist},
+                 {"NamedInValues", function.named_in_values},
+                 {"ReadByDescendants", function.read_by_descendants}});
+  }
   writer.end();
   out += '\n';
   return out;
 }
 
+}  // namespace
+
+std::string to_json(const FunctionIr& function) {
+  return write_function(function, {function.linked, function.linked});
+}
+
 std::string linked_text(const FunctionIr& function) {
-  std::string text = to_json(function) + (function.siblings_exist ? 's' : '-');
+  std::string text = write_function(function, {.links = false, .innermost_first = true});
+  text += function.siblings_exist ? 's' : '-';
   for (const Edge& edge : function.edges) {
     text += edge.unconditional_everywhere ? 'u' : '-';
     text += edge.requested_elsewhere ? 'r' : '-';
     if (edge.input_type == InputType::fan_in && !edge.sole_reader) text += "\nshared";
     if (!edge.on_empty) continue;
     text += std::to_string(edge.on_empty->inner_levels);
-    for (const ValuesPattern& pattern : edge.on_empty->values) text += '\n' + pattern.text();
+    for (const ValuesPattern& pattern : edge.on_empty->values) {
+      text += '\n' + pattern.innermost_first_text();
+    }
     for (const OnEmpty::Condition& condition : edge.on_empty->conditionals) {
       text += "\n?" + condition.conditional.text();
     }

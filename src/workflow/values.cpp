@@ -330,6 +330,14 @@ std::optional<std::vector<std::int64_t>> ValuesPattern::literal_indexes() const 
   return indexes;
 }
 
+std::string ValuesPattern::innermost_first_text() const {
+  const std::optional<std::vector<std::int64_t>> indexes = literal_indexes();
+  if (order_ == IndexOrder::innermost_first || !indexes || indexes->size() < 2) return text_;
+  NameList list;
+  list.append({function_, *indexes});
+  return list.name(0);
+}
+
 void ValuesPattern::add_constants(std::vector<std::int64_t>& out) const {
   for (const Part& part : parts_) {
     if (part.kind == Part::Kind::literal) out.push_back(part.literal);

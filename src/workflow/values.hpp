@@ -96,6 +96,8 @@ class ValuesPattern {
   /// Whether the names depend on the index at level 0 of the instance that expands them.
   bool uses_level0_index() const noexcept;
   const std::string& text() const noexcept { return text_; }
+  /// The same pattern as it is written with IndexOrder::innermost_first.
+  std::string innermost_first_text() const;
 
   /// Appends the names for an instance with these frames. Throws `invalid`, code
   /// "Unum.NoSuchInstance", for a computed part outside its level or a level that the instance does

@@ -30,7 +30,7 @@ class CommandLine(AppTest):
     def test_version_and_help_go_to_stdout(self):
         self.assertRegex(self.unum("--version", code=DONE).out, r"^unum \d+\.\d+\.\d+\n$")
         ended = self.unum("--help", code=DONE)
-        for command in ("run", "resume", "check", "inspect", "gc", "store", "doctor"):
+        for command in ("run", "resume", "check", "inspect", "gc", "store", "link", "step", "doctor"):
             self.assertRegex(ended.out, rf"(?m)^  {command} ")
             self.assertIn("Usage", self.unum(command, "--help", code=DONE).out)
         self.assertIn("130 interrupted", ended.out)

@@ -1,4 +1,7 @@
-"""examples/embed and queue as users have them: built outside the tree against the installed library, by pkg-config."""
+"""Programs that use the library as users have them: built outside the tree against the installed one, by pkg-config.
+
+Those of examples/ and of docs/embedding.md.
+"""
 
 import glob
 import os
@@ -12,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import installed_test  # noqa: E402  (its tests stay its own: only the class is used)
 
 SOURCE = os.environ["UNUM_SOURCE_ROOT"]
+REACTORS = ({}, {"UNUM_REACTOR": "epoll"})
 EXPECTED = "invoke Report\nSum is 499500\n"
 
 
@@ -21,6 +25,10 @@ class Example:
     name = ""
 
     @classmethod
+    def sources(cls):
+        return sorted(glob.glob(os.path.join(SOURCE, "examples", cls.name, "*.cpp")))
+
+    @classmethod
     def setUpClass(cls):
         installed_test.Installed.setUpClass()
         cls.addClassCleanup(installed_test.Installed.tearDownClass)
@@ -28,13 +36,12 @@ class Example:
         cls.command = installed.path("bin", "unum")
         cls.outside = tempfile.mkdtemp(dir=installed.scratch.name)
         cls.program = os.path.join(cls.outside, cls.name)
-        sources = sorted(glob.glob(os.path.join(SOURCE, "examples", cls.name, "*.cpp")))
         installed_test.run(*installed_test.COMPILER, "-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow",
-                           "-Werror", *installed.sanitizers(), "-o", cls.program, *sources,
+                           "-Werror", *installed.sanitizers(), "-o", cls.program, *cls.sources(),
                            *installed.pkg_config("--cflags", "--libs"), cwd=cls.outside)
 
-    def run_it(self, *arguments, **environment):
-        return subprocess.run([self.program, *arguments], check=False, capture_output=True, text=True,
+    def run_it(self, *arguments, given="", **environment):
+        return subprocess.run([self.program, *arguments], check=False, capture_output=True, text=True, input=given,
                               timeout=120, cwd=self.outside, env=dict(os.environ, **environment))
 
     def create_store(self, store, **environment):
@@ -118,6 +125,48 @@ class Queue(Example, unittest.TestCase):
         ended = self.run_it("fs", os.path.join(store, "none"), "3")
         self.assertEqual((1, ""), (ended.returncode, ended.stdout))
         self.assertIn("does not exist", ended.stderr)
+
+
+class Handlers(Example, unittest.TestCase):
+    name = "handlers"
+
+    def file(self, name, lines):
+        with open(os.path.join(self.outside, name), "w", encoding="utf-8") as file:
+            file.write("line\n" * lines)
+
+    def test_it_counts_the_lines_of_files_and_goes_on_when_a_missing_one_is_there(self):
+        for number, environment in enumerate(REACTORS):
+            with self.subTest(environment=environment):
+                store = os.path.join(self.outside, f"handlers-{number}")
+                self.create_store("fs:" + store)
+                self.file("long", 100_000)
+                self.file("short", 3)
+                command = ("fs", store, "first", "long", f"late-{number}", "short")
+                ended = self.run_it(*command, **environment)
+                self.assertEqual(1, ended.returncode)
+                self.assertIn(f"CannotOpen: late-{number}: No such file", ended.stderr)
+                self.assertEqual(["Count-unumIndex-0 done", "Count-unumIndex-1 failed", "Count-unumIndex-2 done",
+                                  "Files done", "Sum blocked"], sorted(ended.stdout.splitlines()))
+                self.file(f"late-{number}", 20)
+                ended = self.run_it(*command, **environment)
+                self.assertEqual((0, ""), (ended.returncode, ended.stderr))
+                self.assertEqual(["100023", "Count-unumIndex-0 done", "Count-unumIndex-1 done",
+                                  "Count-unumIndex-2 done", "Files done", "Sum done"], ended.stdout.splitlines())
+
+
+class ForeignLoop(Example, unittest.TestCase):
+    name = "foreign-loop"
+
+    def test_each_line_is_a_workflow_and_a_bad_one_disturbs_no_other(self):
+        for environment in REACTORS:
+            with self.subTest(environment=environment):
+                lines = "".join(f"[{number},1]\n" for number in range(100))
+                ended = self.run_it(given=lines + "nonsense\n[]\n", **environment)
+                self.assertEqual((0, ""), (ended.returncode, ended.stderr))
+                answers = dict(line.split(" -> ") for line in ended.stdout.splitlines())
+                bad = answers.pop("nonsense")
+                self.assertIn("not valid JSON", bad)
+                self.assertEqual({"[]": "0"} | {f"[{n},1]": str(n * n + 1) for n in range(100)}, answers)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,21 @@ class Library(AppTest):
                 self.assertEqual(self.contents(by_command), stored)
                 self.assertGreater(len(stored), 1)
 
+    def test_an_application_of_text_comes_to_the_same(self):
+        for name in ("nested-maps", "exclusive-branch", "retry-and-catch", "languages"):
+            with self.subTest(example=name):
+                given, expected = next(case[1:] for case in example_cases() if case[0] == name)
+                with open(given, encoding="utf-8") as file:
+                    text = file.read()
+                by_library = self.example(name, f"directory-{name}")
+                by_text = self.example(name, f"text-{name}")
+                lines = self.library(by_library, SESSION, text)
+                again = self.library(by_text, SESSION, text, UNUM_TEST_FROM_TEXT="1")
+                with open(expected, encoding="utf-8") as file:
+                    self.assertEqual(json.load(file), json.loads(again[-2]))
+                self.assertEqual(lines[-1], again[-1])
+                self.assertEqual(self.contents(by_library), self.contents(by_text))
+
     def test_an_observer_hears_of_every_invocation_call_and_line(self):
         application = self.application({
             "Split": Function(next=each("Double")),

@@ -148,7 +148,7 @@ TEST_CASE("case 37: of a finished session its input, its results and tombstones 
     INFO(shape.name);
     const std::string session = create_session_context(store).session();
     EachStepCollects observer;
-    LocalHostOptions options = collecting();
+    LocalHostTuning options = collecting();
     options.observer = &observer;
     require_result(reactor.run(shape.app.run(reactor, store, session, shape.input, options)),
                    shape.result);
@@ -332,7 +332,7 @@ TEST_CASE(
       app.add(fan_in("H", "A", R"("H-unumIndex-10", "H-unumIndex-11", "H-unumIndex-12")", kPop));
       app.add(terminal("A"));
       const std::string session = create_session_context(store).session();
-      const LocalHostOptions options = collects ? collecting() : LocalHostOptions{};
+      const LocalHostTuning options = collects ? collecting() : LocalHostTuning{};
       require_result(reactor.run(app.run(reactor, store, session, "[0,1,2]", options)), "[1,2,3]");
       CHECK(app.runs.size() == 11);
     }
@@ -384,7 +384,7 @@ TEST_CASE("collecting costs at most one request an instance on a network store")
   const auto requests_of_chain = [&](bool collects) {
     Shape shape = chain();
     const std::string session = create_session_context(store).session();
-    LocalHostOptions options = collects ? collecting() : LocalHostOptions{};
+    LocalHostTuning options = collects ? collecting() : LocalHostTuning{};
     options.session_is_new = true;
     const std::uint64_t before = store.counters().requests;
     require_result(reactor.run(shape.app.run(reactor, store, session, shape.input, options)),

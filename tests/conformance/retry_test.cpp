@@ -219,7 +219,7 @@ TEST_CASE("the local host waits for its delays and finds them again, on each sto
     }
     StopSource stop;
   } observer;
-  LocalHostOptions options;
+  LocalHostTuning options;
   options.observer = &observer;
   const std::string session = context.session();
   const RunResult stopped = reactor.run(

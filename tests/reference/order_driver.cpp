@@ -143,6 +143,7 @@ class Case {
       errors.push_back(json_text(finding.rule + ": " + finding.message));
     }
     if (loads) {
+      read_linked_texts();
       run_orders();
       run_interleavings();
     }
@@ -157,6 +158,18 @@ class Case {
   }
 
  private:
+  /// What runs are functions as they are deployed: their linked texts, read again.
+  void read_linked_texts() {
+    for (FunctionSettings& function : application_.functions) {
+      const Function linked(function.ir);
+      const Function again = Function::parse(linked.text(), function.ir.source);
+      if (again.digest() != linked.digest() || again.text() != linked.text()) {
+        problems_.push_back("the linked text of " + function.name() + " is another function");
+      }
+      function.ir = again.ir();
+    }
+  }
+
   struct Seen {
     std::size_t count = 0;
     std::vector<std::string> order;
@@ -286,7 +299,7 @@ class Case {
     constexpr std::chrono::seconds kPatience{30};
     store.begin(scheduler);
     code.begin(scheduler);
-    LocalHostOptions options;
+    LocalHostTuning options;
     options.delivers_again_when_idle = looks_again;
     options.runtime.collects_garbage = collects();
     LocalHost host(reactor_, store, options);

@@ -9,8 +9,8 @@
 
 namespace unum::test {
 
-inline LocalHostOptions collecting() {
-  LocalHostOptions options;
+inline LocalHostTuning collecting() {
+  LocalHostTuning options;
   options.runtime.collects_garbage = true;
   return options;
 }

@@ -70,7 +70,7 @@ unum::Task<void> step(unum::Reactor& reactor, unum::Store& opened) {
   Twice code;
   unum::Runtime runtime(store, platform);
   const unum::SessionContext session = unum::create_session_context(store);
-  const unum::json::Text payload = unum::entry_payload("7", session.session());
+  const unum::json::Text payload = unum::entry_payload_by_value("7", session.session());
   const unum::PayloadIdentity who = unum::identify_payload(functions.front(), payload);
   const unum::StepReport report = co_await runtime.step(functions.front(), payload, code);
   const unum::Pointer own = unum::pointer(session, who.instance);
@@ -81,6 +81,34 @@ unum::Task<void> step(unum::Reactor& reactor, unum::Store& opened) {
   std::printf("%s: %s %s\n", report.instance.c_str(), stored.front().c_str(),
               unum::item_name(who.instance, unum::ItemKind::outcome).c_str());
   co_await others.drain();
+}
+
+/// An application of text, by the call that runs it and by the host alone.
+unum::Task<void> run(unum::Reactor& reactor, unum::Store& store) {
+  Twice code;
+  const auto application = unum::CheckedApplication::from_text(
+      {"Functions: {A: {Properties: {CodeUri: a, Runtime: native, Start: true}}}",
+       {{"A", R"({"Name": "A"})"}}});
+  unum::RunOptions options;
+  options.session = "run";
+  options.open_store = &store;
+  options.code.emplace("A", &code);
+  const unum::RunResult by_call = co_await unum::run_application(reactor, application, options);
+  unum::LocalHostOptions of_host;
+  of_host.runtime.application = application.identity();
+  unum::LocalHost host(reactor, store, of_host);
+  for (unum::Function& function : application.functions()) host.add(std::move(function), code);
+  const unum::RunResult by_host = co_await host.run("run", "{}");
+  if (by_call.result != "[{},{}]" || by_host.result != by_call.result) std::abort();
+  const std::vector<unum::SessionSummary> sessions = co_await unum::list_sessions(store);
+  const auto instances = co_await unum::inspect_session(store, "run", &application);
+  const unum::InstanceValues shown = co_await unum::show_instance(store, "run", "A");
+  const std::vector<std::string> gone =
+      co_await unum::forget_instance(store, "run", "A", application);
+  if (sessions.size() != 2 || unum::to_string(instances.front().state) != "done" ||
+      shown.result->text() != by_call.result || gone.size() != 1) {
+    std::abort();
+  }
 }
 
 /// An application that does not exist is an error by name.
@@ -111,6 +139,7 @@ int main() {
   if (!reactor.run(unum::create_store(reactor, "memory", "consumer"))) return EXIT_FAILURE;
   const auto store = reactor.run(unum::open_store(reactor, "memory", "consumer"));
   reactor.run(step(reactor, *store));
+  reactor.run(run(reactor, *store));
   reactor.run(store->close());
   reactor.run(refuse(reactor));
   unum::StopSource stop;

@@ -1,10 +1,16 @@
 // Runs an application through the public library, for apps/library_test.py to compare with the
 // command: library-runner DIR SESSION INPUT|--resume [TYPE:NAME]
 //
+// With UNUM_TEST_FROM_TEXT=1 the application's files are read here and handed over as text.
+//
 // Prints what came of it: a line with status or kind of error, then result, failures or message.
 #include <unum/unum.hpp>
 
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 namespace {
@@ -26,6 +32,25 @@ void print_result(const unum::RunResult& result) {
     print(failure.instance + ": " + failure.error);
   }
   print(result.session + ": " + std::to_string(result.instances));
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Each configuration by the name that it has itself; directories are those of the examples.
+unum::CheckedApplication from_text(const std::string& directory) {
+  unum::ApplicationText text;
+  text.directory = directory;
+  text.template_yaml = read_file(std::filesystem::path(directory) / "unum-template.yaml");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
+    if (entry.path().filename() != "unum_config.json") continue;
+    std::string configuration = read_file(entry.path());
+    const auto function = unum::Function::parse(configuration, entry.path().string());
+    text.configurations.emplace(function.name(), std::move(configuration));
+  }
+  return unum::CheckedApplication::from_text(text);
 }
 
 /// Counts what it is told, so that the test sees that nothing was left out.
@@ -59,7 +84,9 @@ int main(int argc, char** argv) {
     if (!options.resume) options.input = argv[3];
     if (argc > 4) options.store = argv[4];
     options.observer = &observer;
-    const auto application = unum::CheckedApplication::load(argv[1]);
+    const auto application = std::getenv("UNUM_TEST_FROM_TEXT") == nullptr
+                                 ? unum::CheckedApplication::load(argv[1])
+                                 : from_text(argv[1]);
     unum::Reactor reactor;
     print_result(reactor.run(unum::run_application(reactor, application, options)));
   } catch (const unum::Error& error) {

@@ -68,7 +68,7 @@ class NativeApp final : public UserCode {
   }
 
   Task<RunResult> run(Reactor& reactor, Store& store, std::string session, std::string input,
-                      LocalHostOptions options = {}, Wait wait = {}) {
+                      LocalHostTuning options = {}, Wait wait = {}) {
     reactor_ = &reactor;
     LocalHost host(reactor, store, options);
     for (const Function& function : functions_) host.add(function, *this);

@@ -2,16 +2,16 @@
 #include "reactor/http/settings.hpp"
 
 #include <curl/curl.h>
-#include <dirent.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
-#include <memory>
 #include <string_view>
+#include <utility>
 
+#include "reactor/ca_certificates.hpp"
 #include "unum/error.hpp"
 
 namespace unum::http {
@@ -36,18 +36,6 @@ void must_be_readable(const std::string& path, const char* named_by) {
                   "cannot be read: " + std::strerror(errno));
 }
 
-/// Whether certificates lie there under the hash of their subject, "5ed36f99.0", which is how
-/// OpenSSL looks for them.
-bool is_hashed(const char* directory) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(directory), &::closedir);
-  if (!entries) return false;
-  while (const dirent* entry = ::readdir(entries.get())) {
-    const std::string_view name(entry->d_name);
-    if (name.size() == 10 && name.substr(8) == ".0") return true;
-  }
-  return false;
-}
-
 void choose_trust(Settings& settings, const ClientOptions& options) {
   if (!options.ca_bundle.empty()) {
     settings.ca_file = options.ca_bundle;
@@ -60,14 +48,12 @@ void choose_trust(Settings& settings, const ClientOptions& options) {
     must_be_readable(settings.ca_file, "SSL_CERT_FILE");
     must_be_readable(settings.ca_path, "SSL_CERT_DIR");
   } else {
-    // From the directory only those certificates are read that a connection needs; reading the
-    // bundle takes 15 ms. Never both: curl then keeps nothing from one connection to the next.
+    // Never both: curl then keeps nothing from one connection to the next. Reading a bundle takes
+    // 15 ms.
     const curl_version_info_data* info = curl_version_info(CURLVERSION_NOW);
-    if (info->capath != nullptr && is_hashed(info->capath)) {
-      settings.ca_path = info->capath;
-    } else if (info->cainfo != nullptr) {
-      settings.ca_file = info->cainfo;
-    }
+    CaPlace place = find_ca_certificates(info->cainfo, info->capath);
+    settings.ca_file = std::move(place.file);
+    settings.ca_path = std::move(place.directory);
   }
 }
 

@@ -15,7 +15,10 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+
+#include "reactor/ca_certificates.hpp"
 
 namespace unum::redis {
 namespace {
@@ -37,6 +40,19 @@ std::string library_error() {
   return text;
 }
 
+/// SSL_CERT_FILE and SSL_CERT_DIR count as ever.
+bool trust_system(SSL_CTX* context) {
+  if (std::getenv("SSL_CERT_FILE") != nullptr || std::getenv("SSL_CERT_DIR") != nullptr) {
+    return ::SSL_CTX_set_default_verify_paths(context) == 1;
+  }
+  const CaPlace place =
+      find_ca_certificates(::X509_get_default_cert_file(), ::X509_get_default_cert_dir());
+  if (!place.file.empty()) {
+    return ::SSL_CTX_load_verify_locations(context, place.file.c_str(), nullptr) == 1;
+  }
+  return ::SSL_CTX_set_default_verify_paths(context) == 1;
+}
+
 /// Made for each connection: reconnecting is rare, and a replaced CA file is then read again.
 Trust make_trust(const Address& address) {
   Trust context(::SSL_CTX_new(::TLS_client_method()));
@@ -45,7 +61,7 @@ Trust make_trust(const Address& address) {
   ::SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   const bool loaded =
       address.ca_file.empty()
-          ? ::SSL_CTX_set_default_verify_paths(context.get()) == 1
+          ? trust_system(context.get())
           : ::SSL_CTX_load_verify_locations(context.get(), address.ca_file.c_str(), nullptr) == 1;
   if (!loaded) {
     throw Error(

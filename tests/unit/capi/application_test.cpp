@@ -1,5 +1,6 @@
 // The C interface: whole applications, and what the log says of them.
 #include <fstream>
+#include <map>
 
 #include "capi.hpp"
 #include "unum/json.hpp"
@@ -108,6 +109,95 @@ TEST_CASE("sessions of another application are refused to a runtime that names i
   CHECK(step_entry(application) == "accepted");
   CHECK(step_entry(application) == "accepted");
   CHECK(step_entry(other) == "Unum.OtherApplication");
+}
+
+TEST_CASE("an application of text runs with code and a store of the caller's", "[capi]") {
+  ON_EACH_C_LOOP(loop);
+  const bool later = GENERATE(false, true);
+  const std::string yaml =
+      "Globals: {ApplicationName: squares}\nFunctions:\n"
+      "  Map: {Properties: {CodeUri: map/, Runtime: native, Start: true}}\n"
+      "  Square: {Properties: {CodeUri: square/, Runtime: native}}\n"
+      "  Sum: {Properties: {CodeUri: sum/, Runtime: native}}\n";
+  const std::map<std::string, std::string> files = {
+      {"Map", R"({"Name": "Map", "Next": {"Name": "Square", "InputType": "Map"}})"},
+      {"Square", R"({"Name": "Square", "Next": {"Name": "Sum", "Payload Modifiers": ["Pop"],
+                     "InputType": {"Fan-in": {"Values": ["Square-unumIndex-*"]}}}})"},
+      {"Sum", R"({"Name": "Sum"})"}};
+  std::vector<unum_configuration> configurations;
+  for (const auto& [name, text] : files) {
+    configurations.push_back({sizeof(unum_configuration), c_text(name), c_text(text)});
+  }
+  unum_application* application = nullptr;
+  REQUIRE(unum_application_parse(loop.get(), c_text(yaml), configurations.data(),
+                                 configurations.size(), {nullptr, 0}, &application) == UNUM_OK);
+  // What is deployed of one function alone is the same function.
+  for (std::size_t i = 0; i < unum_application_function_count(application); ++i) {
+    unum_function* function = nullptr;
+    REQUIRE(unum_application_function(application, i, &function) == UNUM_OK);
+    const std::string text = std_text(unum_function_configuration(function));
+    CHECK_THAT(text, ContainsSubstring("Linked"));
+    unum_function* again = nullptr;
+    REQUIRE(unum_function_parse(loop.get(), c_text(text), c_text("linked"), &again) == UNUM_OK);
+    CHECK(std_text(unum_function_configuration(again)) == text);
+  }
+
+  struct Code {
+    bool later;
+    std::vector<unum_call*> waiting;
+    static void answer(unum_call* call) {
+      const std::string input = std_text(unum_call_info(call)->input);
+      const bool maps = std_text(unum_call_info(call)->function) == "Map";
+      CHECK(unum_call_succeed(call, c_text(maps ? "[1,2,3]" : input)) == UNUM_OK);
+    }
+    static void run(unum_call* call, void* user) {
+      Code& own = *static_cast<Code*>(user);
+      own.later ? own.waiting.push_back(call) : answer(call);
+    }
+  } code{later, {}};
+  const unum_code callbacks{sizeof callbacks, &Code::run, nullptr, &code};
+  std::vector<unum_function_code> codes;
+  for (const auto& [name, text] : files) {
+    codes.push_back({sizeof(unum_function_code), c_text(name), &callbacks});
+  }
+  unum_store* store = open_c_store(loop, "memory", fresh_name());
+  unum_run_options options{};
+  options.struct_bytes = sizeof options;
+  options.opened = store;
+  options.codes = codes.data();
+  options.code_count = codes.size();
+  const COp op(unum_application_run(application, &options, nullptr));
+  while (unum_op_status(op.get()) == UNUM_PENDING) {
+    unum_loop_run(loop.get(), code.waiting.empty() ? -1 : 0);
+    for (unum_call* call : std::exchange(code.waiting, {})) Code::answer(call);
+  }
+  INFO((unum_op_status(op.get()) == UNUM_OK ? std::string() : op.message()));
+  REQUIRE(unum_op_status(op.get()) == UNUM_OK);
+  CHECK(std_text(unum_op_run_result(op.get())->result) == "[1,2,3]");
+  CHECK(unum_op_run_result(op.get())->user_code_runs == 5);
+  // The store is as open as before.
+  const COp sessions(unum_store_list_sessions(store, nullptr));
+  REQUIRE(sessions.wait() == UNUM_OK);
+  CHECK(unum_op_count(sessions.get()) == 1);
+
+  codes.pop_back();
+  options.code_count = codes.size();
+  const COp lacking(unum_application_run(application, &options, nullptr));
+  CHECK(lacking.wait() == UNUM_INVALID);
+  CHECK_THAT(lacking.message(), ContainsSubstring("Sum"));
+  codes.push_back({sizeof(unum_function_code), c_text("Other"), &callbacks});
+  options.codes = codes.data();
+  options.code_count = codes.size();
+  const COp unknown(unum_application_run(application, &options, nullptr));
+  CHECK(unknown.wait() == UNUM_INVALID);
+  CHECK_THAT(unknown.message(), ContainsSubstring("Other"));
+  const CLoop another(UNUM_BACKEND_EPOLL);
+  options.opened = open_c_store(another, "memory", fresh_name());
+  const COp mixed(unum_application_run(application, &options, nullptr));
+  CHECK(mixed.wait() == UNUM_BUG);
+  CHECK(mixed.code() == "Unum.OtherLoop");
+  CHECK(unum_application_parse(loop.get(), c_text(yaml), nullptr, 3, {nullptr, 0}, &application) ==
+        UNUM_INVALID);
 }
 
 TEST_CASE("an application that is refused says why, and cannot be run", "[capi]") {

@@ -22,8 +22,8 @@ std::string large_elements(std::size_t count) {
 }
 
 /// Copies nothing that it need not.
-LocalHostOptions sparing() {
-  LocalHostOptions options;
+LocalHostTuning sparing() {
+  LocalHostTuning options;
   options.queued_bytes_max = 0;
   return options;
 }
@@ -105,7 +105,7 @@ TEST_CASE("a result that has no room in the queue is not copied into it") {
   NativeApp app;
   app.add(scalar("S", "T", R"("Start": true, )"));
   app.add(terminal("T"));
-  LocalHostOptions options;
+  LocalHostTuning options;
   options.queued_bytes_max = 8000;
   const auto reads = [&](std::size_t bytes, const std::string& session) {
     const std::string text = '"' + std::string(bytes, 'x') + '"';

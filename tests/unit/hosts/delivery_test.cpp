@@ -262,7 +262,7 @@ TEST_CASE("the local host delivers again what may have passed, while the store a
     FailingStore failing(*store, operation, how,
                          redis::connection_lost("receiving from a:6379: it hung up"));
     Deliveries deliveries;
-    LocalHostOptions options;
+    LocalHostTuning options;
     options.observer = &deliveries;
     const std::string session = "s" + std::to_string(operation);
     require_result(reactor.run(app.run(reactor, failing, session, "[1,2]", options)), "[1,2]");
@@ -326,7 +326,7 @@ TEST_CASE("the local host delivers nothing again that is final") {
   NativeApp app = map_and_fan_in();
   require_result(world.run(app, "[1]", "other"), "[1]");
   Deliveries deliveries;
-  LocalHostOptions options;
+  LocalHostTuning options;
   options.observer = &deliveries;
   CHECK_THROWS_AS(world.reactor.run(app.run(world.reactor, *world.store, "other", "[2]", options)),
                   Error);

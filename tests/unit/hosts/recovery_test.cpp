@@ -496,7 +496,7 @@ TEST_CASE("a store that falls silent at any operation holds a run no longer than
     FreshStore fresh(reactor, "memory");
     NativeApp app = map_and_fan_in();
     FailingStore silent(*fresh, operation, FailingStore::How::falls_silent);
-    LocalHostOptions options;
+    LocalHostTuning options;
     options.store_grace = std::chrono::milliseconds(1);
     const Wait wait{reactor.now() + std::chrono::milliseconds(20), {}};
     RunResult result = reactor.run(app.run(reactor, silent, "s", "[1,2,3]", options, wait));

@@ -69,7 +69,7 @@ struct TimedWorld {
   RunResult run_on(Store& on, NativeApp& app, const std::string& input,
                    RunObserver* observer = nullptr, StopToken stop = {},
                    const std::string& session = "s") {
-    LocalHostOptions options;
+    LocalHostTuning options;
     options.observer = observer;
     return reactor.run(app.run(reactor, on, session, input, options, {kNoDeadline, stop}));
   }
@@ -368,7 +368,7 @@ TEST_CASE("a step without failures costs the same requests with Retry and Catch 
     app.add(terminal("A"));
     app.add(terminal("C"));
     CountingStore counting(*world.store);
-    LocalHostOptions options;
+    LocalHostTuning options;
     options.session_is_new = true;
     const RunResult result =
         world.reactor.run(app.run(world.reactor, counting, "s", "[1,2,3]", options));

@@ -41,7 +41,7 @@ struct Owner {
   }
 
   NativeApp app;
-  LocalHostOptions options;
+  LocalHostTuning options;
 };
 
 std::optional<std::string> owner_item(Reactor& reactor, Store& store) {

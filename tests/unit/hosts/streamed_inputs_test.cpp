@@ -10,8 +10,8 @@ using namespace unum::test;
 namespace {
 
 /// Streams whatever an aggregator has more than a kilobyte of.
-LocalHostOptions streaming() {
-  LocalHostOptions options;
+LocalHostTuning streaming() {
+  LocalHostTuning options;
   options.runtime.input_bytes_held_max = 1024;
   return options;
 }

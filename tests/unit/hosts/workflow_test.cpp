@@ -465,7 +465,7 @@ TEST_CASE("at most as many results as steps in flight are computed and not yet o
     return std::string(call.input);
   });
   app.add(terminal("A"));
-  LocalHostOptions options;
+  LocalHostTuning options;
   options.steps_in_flight_max = kInFlightMax;
   require_result(reactor.run(app.run(reactor, *store, "s", numbers(400), options)), numbers(400));
   CHECK(held_most <= kInFlightMax);

@@ -1,5 +1,5 @@
 // Following a session level by level, as a run would.
-#include "cli/session_walk.hpp"
+#include "hosts/session_walk.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -12,26 +12,18 @@
 #include "workflow/plan.hpp"
 #include "workflow/stored_outcome.hpp"
 
-namespace unum::cli {
+namespace unum {
 namespace {
 
 // Outcomes held at once.
 constexpr std::size_t kHeldMax = 64;
 constexpr std::size_t kNamedMax = 10;
 
-/// Whether what follows from an outcome depends on more than that it is there.
-bool needs_outcome(const FunctionIr& ir) {
-  return ir.catches() || std::any_of(ir.edges.begin(), ir.edges.end(), [](const Edge& edge) {
-           return edge.input_type == InputType::map ||
-                  (edge.conditional && edge.conditional->uses_result());
-         });
-}
-
 class Walk {
  public:
   Walk(Store& store, const SessionContext& context, const Application& application,
-       const SessionItems& items)
-      : store_(store), context_(context), application_(application), items_(items) {}
+       const SessionItems& items, Wait wait)
+      : store_(store), context_(context), application_(application), items_(items), wait_(wait) {}
 
   Task<SessionWalk> run() {
     visit(application_.entry, {});
@@ -77,7 +69,8 @@ class Walk {
     std::set_difference(items_.outcomes.begin(), items_.outcomes.end(), items_.collected.begin(),
                         items_.collected.end(), std::back_inserter(names));
     const auto visit_one = [&](std::size_t i) -> Task<void> {
-      const std::optional<std::string> kept = co_await store_.redelivery_of(context_, names[i]);
+      const std::optional<std::string> kept =
+          co_await store_.redelivery_of(context_, names[i], wait_);
       if (!kept) co_return;
       const std::optional<InstanceName> name = parse_instance_name(names[i]);
       if (name) visit(name->function, parse_redelivery(*kept, names[i]).frames);
@@ -93,7 +86,7 @@ class Walk {
       }
     }
     std::vector<std::optional<std::string>> stored;
-    if (!pointers.empty()) stored = co_await store_.get_many(context_, pointers);
+    if (!pointers.empty()) stored = co_await store_.get_many(context_, pointers, wait_);
     std::size_t read = 0;
     for (const At& at : chunk) {
       if (!items_.outcomes.contains(at.name)) {
@@ -191,6 +184,7 @@ class Walk {
   const SessionContext& context_;
   const Application& application_;
   const SessionItems& items_;
+  const Wait wait_;
   std::vector<At> level_;  // Those to be followed next.
   std::set<std::string> seen_;
   std::map<std::string, FanInSeen> fan_ins_;
@@ -200,10 +194,18 @@ class Walk {
 
 }  // namespace
 
+bool needs_outcome(const FunctionIr& ir) {
+  return ir.catches() || std::any_of(ir.edges.begin(), ir.edges.end(), [](const Edge& edge) {
+           return edge.input_type == InputType::map ||
+                  (edge.conditional && edge.conditional->uses_result());
+         });
+}
+
 Task<SessionWalk> walk_session(Store& store, const SessionContext& context,
-                               const Application& application, const SessionItems& items) {
-  Walk walk(store, context, application, items);
+                               const Application& application, const SessionItems& items,
+                               Wait wait) {
+  Walk walk(store, context, application, items, wait);
   co_return co_await walk.run();
 }
 
-}  // namespace unum::cli
+}  // namespace unum

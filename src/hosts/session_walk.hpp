@@ -8,22 +8,11 @@
 #include <vector>
 
 #include "application/application.hpp"
+#include "hosts/session_items.hpp"
 #include "unum/store.hpp"
 #include "unum/task.hpp"
 
-namespace unum::cli {
-
-/// Which instances of the session have an item of these kinds.
-struct SessionItems {
-  std::set<std::string, std::less<>> outcomes;
-  std::set<std::string, std::less<>> collected;  ///< Outcomes that are tombstones: all is done.
-  std::set<std::string, std::less<>> reports;
-  std::set<std::string, std::less<>> delayed;
-
-  bool has(const std::string& instance) const {
-    return outcomes.contains(instance) || reports.contains(instance) || delayed.contains(instance);
-  }
-};
+namespace unum {
 
 struct SessionWalk {
   /// They have an outcome from which something should follow, nothing that follows has an item, and
@@ -33,9 +22,13 @@ struct SessionWalk {
   std::map<std::string, std::string> blocked;
 };
 
+/// Whether what follows from an outcome depends on more than that it is there.
+bool needs_outcome(const FunctionIr& ir);
+
 /// Follows the session from its entry, and from outcomes that are not collected if some are.
 /// Outcomes are read, in chunks, where what follows depends on them.
 Task<SessionWalk> walk_session(Store& store, const SessionContext& context,
-                               const Application& application, const SessionItems& items);
+                               const Application& application, const SessionItems& items,
+                               Wait wait);
 
-}  // namespace unum::cli
+}  // namespace unum
