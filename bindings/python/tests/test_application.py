@@ -7,6 +7,7 @@ import unittest
 
 import unum_workflows as unum
 from support import Case
+from test_runtime import MAP
 from unum_workflows import aio
 
 HANDLER = """
@@ -64,6 +65,31 @@ class Applications(Case):
         self.assertEqual([("F", "squaring")], lines)
         again = application.run("12", **options)
         self.assertEqual((144, 0), (again.value(), again.user_code_runs))
+
+    def test_an_application_in_memory_runs_by_handlers_of_the_program(self):
+        loop = self.new_loop()
+        store = self.open_memory(loop)
+        template = json.dumps({"Globals": {"ApplicationName": "sums"}, "Functions": {
+            each["Name"]: {"Properties": {"CodeUri": each["Name"].lower() + "/", "Runtime": "python3.11",
+                                          "Start": each["Name"] == "Map"}} for each in MAP}})
+        application = loop.parse_application(template, {each["Name"]: each for each in MAP})
+        linked = application.functions()
+        self.assertEqual("Branch", json.loads(linked["Branch"].configuration())["Name"])
+        handlers = {"Map": lambda event, context: list(range(event)), "Branch": lambda event, context: 2 * event,
+                    "Sum": lambda event, context: sum(event)}
+        result = application.run("100", opened=store, handlers=handlers)
+        self.assertEqual((unum.RunStatus.SUCCEEDED, 9900, 102), (result.status, result.value(), result.instances))
+        self.assertEqual([result.session], store.list_sessions())
+        self.assertEqual(({}, {}), (loop._engine.codes, loop._engine.listeners))
+
+        def fail(event, context):
+            raise KeyError(event)
+        failed = application.run("2", opened=store, handlers={**handlers, "Sum": fail})
+        self.assertEqual([("Sum", "KeyError")], [(each.instance, each.error) for each in failed.failures])
+        self.assertRaises(TypeError, application.run, "1", handlers={"Map": None})
+        self.assertRaises(unum.Refused, loop.parse_application, template, {"Map": MAP[0]})
+        with unum.Loop() as other:
+            self.assertRaises(unum.Bug, application.run, "1", opened=self.open_memory(other))
 
     def test_a_workflow_that_fails_is_a_result_with_its_failures(self):
         loop = self.new_loop()

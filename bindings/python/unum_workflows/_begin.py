@@ -8,15 +8,16 @@ import os
 import sys
 import warnings
 from functools import partial
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from . import _give as give
 from ._engine import Engine, Op, Stream, close_store_soon, to_ms
-from ._library import (OK, SESSION_BYTES, CodeStruct, ContextOut, ContextStruct, RunOptions, RuntimeOptions,
-                       StoreOptionsStruct, Text, TextOut, check, last_error, lib, new_handle, take_bytes,
+from ._library import (OK, SESSION_BYTES, CodeStruct, ConfigurationStruct, ContextOut, ContextStruct,
+                       FunctionCodeStruct, RunOptions, RuntimeOptions,
+                       StoreOptionsStruct, Text, TextOut, check, last_error, lib, new_handle, take, take_bytes,
                        take_str, text_in)
 from ._names import FanIns, Names
-from .errors import Invalid
+from .errors import Bug, Invalid
 from .types import (Committed, FanIn, FanInState, Finding, Handler, Identity, Invoker, Item, Report, RunResult,
                     StoreOptions, Written)
 
@@ -51,6 +52,14 @@ class FunctionHandle(Freed):
         super().__init__(engine, handle, lib.unum_function_free)
         self.name = take_str(lib.unum_function_name(handle))
 
+    def configuration(self) -> bytes:
+        """Its configuration as JSON, linked if it is of an application: what a deployment of it alone needs."""
+        self.engine.ready()
+        text = take(lib.unum_function_configuration(self.handle))
+        if text is None:
+            raise last_error()
+        return text
+
     def identify(self, payload: Text) -> Identity:
         """The session and the instance that a payload to this function is for."""
         self.engine.ready()
@@ -66,10 +75,14 @@ def fits(number: int, bits: int, what: str) -> int:
     return number
 
 
+def _json_text(configuration: Any) -> Text:
+    return json.dumps(configuration) if isinstance(configuration, dict) else configuration
+
+
 def parse_function(engine: Engine, configuration: Any, source: str) -> FunctionHandle:
     engine.ready()
-    text = json.dumps(configuration) if isinstance(configuration, dict) else configuration
-    status, handle = new_handle(lib.unum_function_parse, engine.handle, text_in(text), text_in(source))
+    status, handle = new_handle(lib.unum_function_parse, engine.handle, text_in(_json_text(configuration)),
+                                text_in(source))
     check(status)
     return FunctionHandle(engine, handle)
 
@@ -283,8 +296,7 @@ class RuntimeHandle(Freed):
         super().__init__(engine, handle, lib.unum_runtime_free)
         self._kept = (store, application)
         engine.invokers[self._number] = invoke
-        if engine.server is None:
-            engine.server = engine.make_server()
+        engine.serve_calls()
 
     def __del__(self) -> None:
         # Steps that are under way keep this object: nothing will be invoked any more.
@@ -355,7 +367,22 @@ class ApplicationHandle(Freed):
 
 def load_application(engine: Engine, directory: Any) -> ApplicationHandle:
     engine.ready()
-    status, handle = new_handle(lib.unum_application_load, engine.handle, text_in(os.fsencode(directory)))
+    return _checked(engine, *new_handle(lib.unum_application_load, engine.handle, text_in(os.fsencode(directory))))
+
+
+def parse_application(engine: Engine, template: Text, configurations: Mapping[str, Any],
+                      directory: Any) -> ApplicationHandle:
+    engine.ready()
+    structs = (ConfigurationStruct * max(len(configurations), 1))()
+    for struct, (name, configuration) in zip(structs, configurations.items()):
+        struct.struct_bytes = ctypes.sizeof(ConfigurationStruct)
+        struct.function, struct.text = text_in(name), text_in(_json_text(configuration))
+    return _checked(engine, *new_handle(
+        lib.unum_application_parse, engine.handle, text_in(template), structs, len(configurations),
+        text_in(None if directory is None else os.fsencode(directory))))
+
+
+def _checked(engine: Engine, status: int, handle: int) -> ApplicationHandle:
     if status == OK:
         return ApplicationHandle(engine, handle)
     error = last_error()
@@ -368,9 +395,12 @@ def load_application(engine: Engine, directory: Any) -> ApplicationHandle:
 
 def begin_run(application: ApplicationHandle, data: Optional[Text], session: Optional[Text], store: Optional[Text],
               store_options: Optional[StoreOptions], workers: int, resume: bool, accept_changes: bool,
-              printed: Optional[Callable[[str, str], None]], timeout: Timeout) -> Op[RunResult]:
+              printed: Optional[Callable[[str, str], None]], opened: Optional[StoreHandle],
+              handlers: Optional[Mapping[str, Handler]], timeout: Timeout) -> Op[RunResult]:
     engine = application.engine
     engine.ready()
+    if opened is not None and opened.engine is not engine:
+        raise Bug("the store belongs to another loop than the application", code="Unum.OtherLoop")
     options = RunOptions(struct_bytes=ctypes.sizeof(RunOptions))
     options.input, options.session, options.store = text_in(data), text_in(session), text_in(store)
     number = next(engine.ids)
@@ -382,5 +412,31 @@ def begin_run(application: ApplicationHandle, data: Optional[Text], session: Opt
     if printed is not None:
         engine.listen(number, "printed", printed)
         options.printed, options.user = engine.on_printed, number
+    if opened is not None:
+        options.opened = opened.handle
+    numbers = _set_codes(engine, options, handlers or {})
+
+    def forget() -> None:
+        engine.forget_listeners(number)
+        for each in numbers:
+            engine.codes.pop(each, None)
+
     call = partial(lib.unum_application_run, application.handle, ctypes.byref(options))
-    return engine.begin(call, give.run_result, timeout, application, False, lambda: engine.forget_listeners(number))
+    return engine.begin(call, give.run_result, timeout, (application, opened), bool(numbers), forget)
+
+
+def _set_codes(engine: Engine, options: RunOptions, handlers: Mapping[str, Handler]) -> List[int]:
+    """The numbers under which the handlers are found."""
+    numbers = []
+    options.codes = structs = (FunctionCodeStruct * max(len(handlers), 1))()
+    options.code_count = len(handlers)
+    for struct, (name, handler) in zip(structs, handlers.items()):
+        if not callable(handler):
+            raise TypeError(f"the handler of {name} is no function")
+        numbers.append(next(engine.ids))
+        code = CodeStruct(ctypes.sizeof(CodeStruct), engine.on_call, engine.on_cancel, numbers[-1])
+        struct.struct_bytes, struct.function = ctypes.sizeof(FunctionCodeStruct), text_in(name)
+        struct.code = ctypes.pointer(code)
+    engine.codes.update(zip(numbers, handlers.values()))
+    engine.serve_calls()
+    return numbers

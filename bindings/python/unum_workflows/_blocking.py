@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, List, Optional, Sequence, TypeVar
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, TypeVar
 
 from . import _begin
 from ._begin import (ApplicationHandle, BeginLoop, BeginRuntime, BeginStore, FunctionHandle, RuntimeHandle,
@@ -143,6 +143,12 @@ class Loop:
     def load_application(self, directory: Any) -> "Application":
         """Reads and checks an application's directory, as `unum check` does. Raises `Refused`, with the findings."""
         return Application(_begin.load_application(self._engine, directory))
+
+    def parse_application(self, template: Text, configurations: Mapping[str, Any],
+                          directory: Any = None) -> "Application":
+        """The same of an application in memory: the text of `unum-template.yaml`, and each function's configuration (a
+        dict or a text). `directory` is where a relative CodeUri or data store begins in a run."""
+        return Application(_begin.parse_application(self._engine, template, configurations, directory))
 
 
 class Store:
@@ -307,23 +313,26 @@ class Application:
     def run(self, input: Optional[Text] = None, *, session: Optional[Text] = None, store: Optional[Text] = None,
             store_options: Optional[StoreOptions] = None, workers: int = 0, resume: bool = False,
             accept_changes: bool = False, printed: Optional[Callable[[str, str], None]] = None,
+            opened: Optional[Store] = None, handlers: Optional[Mapping[str, Handler]] = None,
             timeout: Timeout = None) -> RunResult:
-        """Runs it in one session to its end, as `unum run` does; its functions run in worker processes.
+        """Runs it in one session to its end, as `unum run` does. Its functions run in worker
+        processes, but for those that have a handler in `handlers`.
 
-        `input` is any JSON, or a payload; `store` TYPE:NAME. `resume` goes on with `session`, `accept_changes` also if
-        functions have changed since. `printed(instance, line)` gets what user code prints. A workflow that fails is a
-        result."""
+        `input` is any JSON, or a payload; `store` TYPE:NAME, or `opened` one that is open. `resume` goes on with
+        `session`, `accept_changes` also if functions have changed since. `printed(instance, line)` gets what user code
+        prints. A workflow that fails is a result."""
         return _finish(self.begin_run(input, session=session, store=store, store_options=store_options,
                                       workers=workers, resume=resume, accept_changes=accept_changes, printed=printed,
-                                      timeout=timeout))
+                                      opened=opened, handlers=handlers, timeout=timeout))
 
     def begin_run(self, input: Optional[Text] = None, *, session: Optional[Text] = None,
                   store: Optional[Text] = None, store_options: Optional[StoreOptions] = None, workers: int = 0,
                   resume: bool = False, accept_changes: bool = False,
-                  printed: Optional[Callable[[str, str], None]] = None, timeout: Timeout = None) -> Op[RunResult]:
+                  printed: Optional[Callable[[str, str], None]] = None, opened: Optional[Store] = None,
+                  handlers: Optional[Mapping[str, Handler]] = None, timeout: Timeout = None) -> Op[RunResult]:
         """The same, begun and not waited for."""
         return _begin.begin_run(self._handle, input, session, store, store_options, workers, resume, accept_changes,
-                                printed, timeout)
+                                printed, None if opened is None else opened._handle, handlers, timeout)
 
     def close(self) -> None:
         """Frees it; runs of it go on."""

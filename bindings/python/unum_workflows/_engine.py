@@ -275,6 +275,10 @@ class Engine:
         for which in ("warn", "waiting", "printed"):
             self.listeners.pop((number, which), None)
 
+    def serve_calls(self) -> None:
+        if self.server is None:
+            self.server = self.make_server()
+
     def make_server(self) -> Any:
         """What serves calls and invocations."""
         raise NotImplementedError

@@ -107,10 +107,19 @@ class ReportStruct(Structure):
                 ("user_code_ran", c_int32), ("disagreements", TextOut)]
 
 
+class ConfigurationStruct(Structure):
+    _fields_ = [("struct_bytes", c_size_t), ("function", TextIn), ("text", TextIn)]
+
+
+class FunctionCodeStruct(Structure):
+    _fields_ = [("struct_bytes", c_size_t), ("function", TextIn), ("code", POINTER(CodeStruct))]
+
+
 class RunOptions(Structure):
     _fields_ = [("struct_bytes", c_size_t), ("input", TextIn), ("session", TextIn), ("store", TextIn),
                 ("store_options", POINTER(StoreOptionsStruct)), ("workers", c_uint32), ("resume", c_int32),
-                ("accept_changes", c_int32), ("reserved", c_int32), ("printed", PRINTED), ("user", c_void_p)]
+                ("accept_changes", c_int32), ("reserved", c_int32), ("printed", PRINTED), ("user", c_void_p),
+                ("opened", c_void_p), ("codes", POINTER(FunctionCodeStruct)), ("code_count", c_size_t)]
 
 
 class RunResultStruct(Structure):
@@ -167,6 +176,7 @@ FREE_GIL = {
     "unum_entry_payload": (_I32, [_H, TextIn, TextIn, POINTER(TextOut)]),
     "unum_identify_payload": (_I32, [_H, TextIn, POINTER(ContextOut)]),
     "unum_application_load": (_I32, [_H, TextIn, POINTER(c_void_p)]),
+    "unum_application_parse": (_I32, [_H, TextIn, POINTER(ConfigurationStruct), _N, TextIn, POINTER(c_void_p)]),
     "unum_application_free": (_I32, [_H]),
     "unum_application_function": (_I32, [_H, _N, POINTER(c_void_p)]),
     "unum_application_run": (_H, [_H, POINTER(RunOptions), c_void_p]),
@@ -191,6 +201,7 @@ KEEP_GIL = {
     "unum_op_item": (POINTER(ItemStruct), [_H, _N]),
     "unum_op_fan_in": (POINTER(FanInStateStruct), [_H, _N]),
     "unum_function_name": (TextOut, [_H]),
+    "unum_function_configuration": (TextOut, [_H]),
     "unum_invocation_info": (POINTER(InvocationStruct), [_H]),
     "unum_call_info": (POINTER(CallStruct), [_H]),
     "unum_op_report": (POINTER(ReportStruct), [_H]),
