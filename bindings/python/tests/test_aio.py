@@ -8,7 +8,7 @@ import os
 import unittest
 
 import unum_workflows as unum
-from support import FAST, SOURCE_ROOT, Case, SilentServer, fresh_memory
+from support import FAST, Case, SilentServer, fresh_memory
 from unum_workflows import _blocking, aio
 
 CHAIN = {"Name": "F", "Start": True, "Next": {"Name": "G", "InputType": "Scalar"}}
@@ -246,10 +246,17 @@ class Aio(Case):
                     self.assertEqual(str(inspect.signature(ours[each])), str(inspect.signature(theirs[each])), each)
 
     @in_loop
-    async def test_an_application_is_run(self, loop):
-        application = loop.load_application(os.path.join(SOURCE_ROOT, "examples", "fold"))
-        self.assertIn(application.entry, application.functions())
-        await asyncio.sleep(0)
+    async def test_an_application_is_run_by_handlers_that_are_coroutines(self, loop):
+        async def handler(event, context):
+            await asyncio.sleep(0)
+            return event + 1
+        store = await open_memory(loop)
+        template = json.dumps({"Globals": {"ApplicationName": "one"}, "Functions": {
+            "F": {"Properties": {"CodeUri": "f/", "Runtime": "python3.11", "Start": True}}}})
+        application = loop.parse_application(template, {"F": {"Name": "F"}})
+        result = await application.run("1", opened=store, handlers={"F": handler})
+        self.assertEqual(2, result.value())
+        await store.close()
 
 
 if __name__ == "__main__":
