@@ -237,10 +237,11 @@ const unum_run_result* unum_op_run_result(unum_op* op) {
     const RunResult* run = large_given_by<RunResult>(*asked);
     if (run == nullptr) return nullptr;
     const bool succeeded = run->status == RunResult::Status::succeeded;
-    return show(*asked, unum_run_result{
-                            sizeof(unum_run_result), static_cast<std::int32_t>(run->status) + 1, 0,
-                            text_of(run->session), succeeded ? text_of(run->result) : kAbsent,
-                            run->instances, run->user_code_runs});
+    return show_whole(
+        *asked,
+        unum_run_result{sizeof(unum_run_result), static_cast<std::int32_t>(run->status) + 1, 0,
+                        text_of(run->session), succeeded ? text_of(run->result) : kAbsent,
+                        run->instances, run->user_code_runs});
   });
 }
 
@@ -250,8 +251,8 @@ const unum_failure* unum_op_failure(unum_op* op, size_t place) {
     const RunResult* run = large_given_by<RunResult>(*asked);
     if (run == nullptr || place >= run->failures.size()) return nullptr;
     const RunFailure& failure = run->failures[place];
-    return show(*asked, unum_failure{sizeof(unum_failure), text_of(failure.instance),
-                                     text_of(failure.error), text_of(failure.cause)});
+    return show_part(*asked, unum_failure{sizeof(unum_failure), text_of(failure.instance),
+                                          text_of(failure.error), text_of(failure.cause)});
   });
 }
 

@@ -27,12 +27,13 @@ struct OpenedStore {
 using Result = std::variant<std::monostate, std::int64_t, Values, WriteResult, States,
                             std::vector<ListedItem>, OpenedStore, std::unique_ptr<CommitResult>,
                             std::unique_ptr<StepReport>, std::unique_ptr<RunResult>>;
-/// What the functions that give a pointer point to, and text that it needs besides the result.
+/// What the functions that give a pointer point to.
 struct Shown {
-  std::variant<std::monostate, unum_item, unum_fan_in_state, unum_report, unum_run_result,
-               unum_failure>
-      what;
+  /// Stays as it is, with a text that it needs besides the result.
+  std::variant<std::monostate, unum_report, unum_run_result> whole;
   std::string text;
+  /// One of many, the one that was asked for last.
+  std::variant<std::monostate, unum_item, unum_fan_in_state, unum_failure> part;
 };
 
 /// Owned by its handle, and by itself until it has ended.
@@ -85,11 +86,19 @@ const Given* large_given_by(const Op& op) noexcept {
   return given != nullptr ? given->get() : nullptr;
 }
 
-/// Keeps what a function is about to point to, until the op is freed or it is asked again.
-template <class What>
-const What* show(Op& op, const What& what) {
+inline Shown& shown_of(Op& op) {
   if (!op.shown) op.shown = std::make_unique<Shown>();
-  return &op.shown->what.template emplace<What>(what);
+  return *op.shown;
+}
+/// Keeps what a function is about to point to until the op is freed.
+template <class Whole>
+const Whole* show_whole(Op& op, const Whole& whole) {
+  return &shown_of(op).whole.template emplace<Whole>(whole);
+}
+/// The same until another one is asked for.
+template <class Part>
+const Part* show_part(Op& op, const Part& part) {
+  return &shown_of(op).part.template emplace<Part>(part);
 }
 
 }  // namespace unum::capi

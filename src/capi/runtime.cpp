@@ -311,30 +311,29 @@ const unum_report* unum_op_report(unum_op* op) {
     const std::shared_ptr<Op> asked = object_of(op);
     const StepReport* report = large_given_by<StepReport>(*asked);
     if (report == nullptr) return nullptr;
-    if (!asked->shown) asked->shown = std::make_unique<Shown>();
-    std::string& lines = asked->shown->text;
+    std::string& lines = shown_of(*asked).text;
     lines.clear();
     for (const std::string& line : report->disagreements) {
       if (!lines.empty()) lines += '\n';
       lines += line;
     }
     const bool will_retry = report->status == StepReport::Status::will_retry;
-    return show(*asked, unum_report{
-                            sizeof(unum_report),
-                            static_cast<std::int32_t>(report->status) + 1,
-                            report->attempt,
-                            text_of(report->session),
-                            text_of(report->instance),
-                            text_of(report->error),
-                            text_of(report->cause),
-                            report->result ? text_of(report->result->text()) : kAbsent,
-                            report->result_bytes,
-                            report->invocations,
-                            will_retry ? unix_ms(report->not_before) : 0,
-                            report->adopted ? 1 : 0,
-                            report->user_code_ran ? 1 : 0,
-                            report->disagreements.empty() ? kAbsent : text_of(lines),
-                        });
+    return show_whole(*asked, unum_report{
+                                  sizeof(unum_report),
+                                  static_cast<std::int32_t>(report->status) + 1,
+                                  report->attempt,
+                                  text_of(report->session),
+                                  text_of(report->instance),
+                                  text_of(report->error),
+                                  text_of(report->cause),
+                                  report->result ? text_of(report->result->text()) : kAbsent,
+                                  report->result_bytes,
+                                  report->invocations,
+                                  will_retry ? unix_ms(report->not_before) : 0,
+                                  report->adopted ? 1 : 0,
+                                  report->user_code_ran ? 1 : 0,
+                                  report->disagreements.empty() ? kAbsent : text_of(lines),
+                              });
   });
 }
 

@@ -398,9 +398,9 @@ const unum_item* unum_op_item(unum_op* op, size_t place) {
     const auto* items = given_by<std::vector<ListedItem>>(*asked);
     if (items == nullptr || place >= items->size()) return nullptr;
     const ListedItem& item = (*items)[place];
-    return show(*asked, unum_item{sizeof(unum_item), text_of(item.id.name),
-                                  static_cast<std::int32_t>(item.id.kind), 0, item.bytes,
-                                  item.modified_unix_ns});
+    return show_part(*asked, unum_item{sizeof(unum_item), text_of(item.id.name),
+                                       static_cast<std::int32_t>(item.id.kind), 0, item.bytes,
+                                       item.modified_unix_ns});
   });
 }
 
@@ -433,9 +433,9 @@ const unum_fan_in_state* unum_op_fan_in(unum_op* op, size_t place) {
     if (const auto* commit = large_given_by<CommitResult>(*asked)) states = &commit->fan_ins;
     if (states == nullptr || place >= states->size()) return nullptr;
     const FanInState& state = (*states)[place];
-    return show(*asked, unum_fan_in_state{sizeof(unum_fan_in_state),
-                                          static_cast<std::int32_t>(state.status), 0,
-                                          text_of(state.detail)});
+    return show_part(*asked, unum_fan_in_state{sizeof(unum_fan_in_state),
+                                               static_cast<std::int32_t>(state.status), 0,
+                                               text_of(state.detail)});
   });
 }
 

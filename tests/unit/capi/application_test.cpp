@@ -247,6 +247,9 @@ TEST_CASE("a workflow that fails is a result with its failures", "[capi]") {
   CHECK(std_text(failure->instance) == "F");
   CHECK(std_text(failure->error) == "ValueError");
   CHECK(unum_op_failure(op.get(), 1) == nullptr);
+  // What was given stays until the op is freed, whatever is asked for beside it.
+  CHECK(result->status == UNUM_RUN_FAILED);
+  CHECK(unum_op_run_result(op.get()) == result);
   CHECK(printed == "F: a line\n");
 }
 
