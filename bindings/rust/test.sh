@@ -51,7 +51,7 @@ else
   use_bare
 fi
 
-run() { nice "$cargo" "$@"; }
+run() { "$cargo" "$@"; }
 # shellcheck disable=SC2086
 run test --offline -q $features
 example="run --offline -q $features --example fan_in_1000"
