@@ -121,7 +121,7 @@ type RunResult struct {
 
 // run is what the callbacks of a run use.
 type run struct {
-	core     *core
+	lines    lines // of its own: what is printed may begin another run
 	printed  func(instance, line string)
 	panicked any // in printed; of the goroutine of lines
 }
@@ -130,7 +130,7 @@ type run struct {
 func unumGoPrinted(instance, line C.unum_text, user C.uintptr_t) {
 	own := cgo.Handle(user).Value().(*run)
 	from, text := stringOf(instance), stringOf(line)
-	own.core.lines.add(func() {
+	own.lines.add(func() {
 		defer func() {
 			if panicked := recover(); panicked != nil {
 				own.panicked = panicked
@@ -146,7 +146,7 @@ func (a *Application) Run(ctx context.Context, options *RunOptions) (*RunResult,
 	if options == nil {
 		options = &RunOptions{}
 	}
-	c, own := a.loop.core, &run{core: a.loop.core, printed: options.Printed}
+	c, own := a.loop.core, &run{printed: options.Printed}
 	var result *RunResult
 	var lines, printed cgo.Handle
 	err := c.do(ctx, func(memory *arena, start *C.unum_start) *C.unum_op {
@@ -172,7 +172,7 @@ func (a *Application) Run(ctx context.Context, options *RunOptions) (*RunResult,
 	})
 	runtime.KeepAlive(a)
 	told := make(chan struct{})
-	c.lines.add(func() { close(told) })
+	own.lines.add(func() { close(told) })
 	<-told
 	if own.panicked != nil {
 		return result, newError(Bug, "Panic", fmt.Sprint(own.panicked))

@@ -254,7 +254,6 @@ func TestWhatIsNotUsedAnyMoreIsFreed(t *testing.T) {
 			runtime.GC()
 		}
 	}
-	loop.core.lines.add(func() {})
 	must(t, loop.call(func(*arena) error {
 		if len(loop.core.calls) > 0 || len(loop.core.running) > 100 {
 			return fmt.Errorf("%d calls, %d ops", len(loop.core.calls), len(loop.core.running))

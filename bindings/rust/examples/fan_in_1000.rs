@@ -1,7 +1,7 @@
-//! A map over 1,000 elements whose fan-in sums, with handlers in Rust and a platform of a few lines.
+//! A map over 1,000 elements whose fan-in sums, with handlers in Rust and a small platform.
 //!
-//! `cargo run --example fan_in_1000 [TYPE NAME]`; without a store, in memory. It exits with 1 unless
-//! the sum is right.
+//! `cargo run --example fan_in_1000 [TYPE NAME]`; without a store, in memory. It exits with 1
+//! unless the sum is right.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -9,7 +9,10 @@ use std::rc::Rc;
 use unum_workflows::{Call, Failure, Function, Handler, Invocation, Invoker, Loop, Runtime};
 
 const FUNCTIONS: [(&str, &str); 3] = [
-    ("Numbers", r#"{"Name": "Numbers", "Start": true, "Next": {"Name": "Square", "InputType": "Map"}}"#),
+    (
+        "Numbers",
+        r#"{"Name": "Numbers", "Start": true, "Next": {"Name": "Square", "InputType": "Map"}}"#,
+    ),
     (
         "Square",
         r#"{"Name": "Square", "Next": {"Name": "Sum", "InputType":
@@ -32,7 +35,8 @@ async fn code(call: Call) -> Result<String, Failure> {
         }
         "Sum" => {
             let squares = input.trim().trim_matches(|bracket| bracket == '[' || bracket == ']');
-            let sum = squares.split(',').map(|one| one.trim().parse::<u64>()).sum::<Result<u64, _>>();
+            let sum =
+                squares.split(',').map(|one| one.trim().parse::<u64>()).sum::<Result<u64, _>>();
             Ok(sum?.to_string())
         }
         other => Err(Failure::new("NoSuchFunction", other)),
@@ -82,12 +86,15 @@ async fn run(unum: &Loop, kind: &str, name: &str) -> Result<String, unum_workflo
     let (send, receive) = std::sync::mpsc::channel();
     let invoker = Invoker::new(move |invocation| {
         send.send(invocation).map_err(|_| {
-            unum_workflows::Error::new(unum_workflows::Kind::Disconnected, "Ended", "nobody listens")
+            unum_workflows::Error::new(
+                unum_workflows::Kind::Disconnected,
+                "Ended",
+                "nobody listens",
+            )
         })
     });
-    let parse = |(name, text): &(&str, &str)| {
-        Ok(((*name).to_owned(), unum.parse_function(text, name)?))
-    };
+    let parse =
+        |(name, text): &(&str, &str)| Ok(((*name).to_owned(), unum.parse_function(text, name)?));
     let platform = Rc::new(Platform {
         runtime: store.runtime(invoker)?,
         functions: FUNCTIONS.iter().map(parse).collect::<Result<_, unum_workflows::Error>>()?,

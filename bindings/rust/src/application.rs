@@ -9,7 +9,7 @@ use crate::error::{bytes_of, string_of, text, Error, Result};
 use crate::event_loop::Loop;
 use crate::op::Op;
 use crate::runtime::Function;
-use crate::store::{StoreCallbacks, StoreOptions};
+use crate::store_options::{StoreCallbacks, StoreOptions};
 use crate::sys;
 
 struct ApplicationHandle {
@@ -153,11 +153,7 @@ struct RunKeep {
     _store: Box<StoreCallbacks>,
 }
 
-unsafe extern "C" fn on_printed(
-    instance: sys::unum_text,
-    line: sys::unum_text,
-    user: *mut c_void,
-) {
+unsafe extern "C" fn on_printed(instance: sys::unum_text, line: sys::unum_text, user: *mut c_void) {
     let keep = &*(user as *const RunKeep);
     let core = &*keep.core;
     if let (Some(printed), false) = (&keep.printed, core.is_closing.get()) {
@@ -196,8 +192,7 @@ impl Application {
         let mut functions = Vec::with_capacity(count);
         for place in 0..count {
             let mut raw = std::ptr::null_mut();
-            let status =
-                unsafe { sys::unum_application_function(self.raw(), place, &mut raw) };
+            let status = unsafe { sys::unum_application_function(self.raw(), place, &mut raw) };
             Error::check(status)?;
             functions.push(Function::of(&self.handle.core, raw));
         }
@@ -210,8 +205,7 @@ impl Application {
         let core = &self.handle.core;
         let (store_options, callbacks) = options.store_options.into_c(core);
         let has_printed = options.printed.is_some();
-        let keep =
-            Box::new(RunKeep { core: &**core, printed: options.printed, _store: callbacks });
+        let keep = Box::new(RunKeep { core: &**core, printed: options.printed, _store: callbacks });
         let wanted = sys::unum_run_options {
             struct_bytes: std::mem::size_of::<sys::unum_run_options>(),
             input: optional(options.input.as_deref()),
@@ -226,9 +220,8 @@ impl Application {
             user: &*keep as *const RunKeep as *mut c_void,
         };
         let raw = self.raw();
-        let state = core.begin(Some(keep), |start| unsafe {
-            sys::unum_application_run(raw, &wanted, start)
-        });
+        let state = core
+            .begin(Some(keep), |start| unsafe { sys::unum_application_run(raw, &wanted, start) });
         Op::new(core, state, |_, _, op| run_result_of(op))
     }
 }

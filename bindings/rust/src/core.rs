@@ -55,6 +55,7 @@ impl<T> Slab<T> {
 /// What other threads may touch: which tasks are to be polled, and the loop to be woken.
 pub(crate) struct Shared {
     state: Mutex<SharedState>,
+    owner: std::thread::ThreadId,
 }
 
 struct SharedState {
@@ -63,6 +64,8 @@ struct SharedState {
     ready: Vec<usize>,
     /// The loop's thread is past its wait, and looks at `ready` before the next one.
     is_awake: bool,
+    /// It is in a turn: what it makes ready itself is seen before it waits again.
+    is_turning: bool,
 }
 
 // A panic under the lock cannot leave the state half changed.
@@ -83,7 +86,9 @@ impl Shared {
     fn push(&self, task: usize) {
         let mut state = lock(&self.state);
         state.ready.push(task);
-        if !state.is_awake && state.ready.len() == 1 && state.handle != 0 {
+        let is_seen =
+            state.is_awake || (state.is_turning && std::thread::current().id() == self.owner);
+        if !is_seen && state.handle != 0 {
             // SAFETY: as above.
             unsafe { sys::unum_loop_wake(state.handle as *mut sys::unum_loop) };
         }
@@ -95,6 +100,10 @@ impl Shared {
 
     fn set_awake(&self, is_awake: bool) {
         lock(&self.state).is_awake = is_awake;
+    }
+
+    fn set_turning(&self, is_turning: bool) {
+        lock(&self.state).is_turning = is_turning;
     }
 }
 
@@ -174,10 +183,16 @@ impl Core {
         let mut raw = std::ptr::null_mut();
         // SAFETY: both are valid for the call.
         Error::check(unsafe { sys::unum_loop_new(options, &mut raw) })?;
-        let state = SharedState { handle: raw as usize, ready: Vec::new(), is_awake: false };
+        let state = SharedState {
+            handle: raw as usize,
+            ready: Vec::new(),
+            is_awake: false,
+            is_turning: false,
+        };
+        let owner = std::thread::current().id();
         Ok(Rc::new(Core {
             raw: Cell::new(raw),
-            shared: Arc::new(Shared { state: Mutex::new(state) }),
+            shared: Arc::new(Shared { state: Mutex::new(state), owner }),
             ops: RefCell::new(Slab::new()),
             tasks: RefCell::new(Slab::new()),
             calls: RefCell::new(HashMap::new()),
@@ -235,14 +250,17 @@ impl Core {
             return Err(reentered("a turn of the loop"));
         }
         let core = Rc::clone(self);
+        core.shared.set_turning(true);
         let polled_before = core.poll_ready();
         let must_not_wait = core.shared.has_ready();
         core.is_kicked.set(false);
         // SAFETY: the handle is this thread's; callbacks catch their panics.
-        let status =
-            unsafe { sys::unum_loop_run(core.raw.get(), if must_not_wait { 0 } else { timeout_ms }) };
+        let status = unsafe {
+            sys::unum_loop_run(core.raw.get(), if must_not_wait { 0 } else { timeout_ms })
+        };
         let error = if status > sys::UNUM_OK { Err(Error::last()) } else { Ok(()) };
         let polled = core.poll_ready();
+        core.shared.set_turning(false);
         core.is_turning.set(false);
         let panic = core.panic.borrow_mut().take();
         if let Some(panic) = panic {
@@ -338,7 +356,8 @@ impl Core {
                 task: tasks.free.last().copied().unwrap_or(tasks.places.len()),
                 is_queued: std::sync::atomic::AtomicBool::new(false),
             });
-            let place = tasks.insert(Task { future: Some(future), waker: Arc::clone(&waker), call });
+            let place =
+                tasks.insert(Task { future: Some(future), waker: Arc::clone(&waker), call });
             debug_assert_eq!(place, waker.task);
             waker
         };

@@ -114,7 +114,8 @@ impl Loop {
     /// ```
     /// # let unum = unum_workflows::Loop::new()?;
     /// let created = unum.block_on(async {
-    ///     let (first, second) = (unum.create_store("memory", "x"), unum.create_store("memory", "y"));
+    ///     let first = unum.create_store("memory", "x");
+    ///     let second = unum.create_store("memory", "y");
     ///     Ok::<_, unum_workflows::Error>((first.await?, second.await?))
     /// })??;
     /// assert_eq!(created, (true, true));
@@ -129,7 +130,8 @@ impl Loop {
     ///
     /// ```
     /// # let unum = unum_workflows::Loop::new()?;
-    /// let tasks: Vec<_> = (0..10).map(|number| unum.spawn(async move { number * number })).collect();
+    /// let square = |number: i32| unum.spawn(async move { number * number });
+    /// let tasks: Vec<_> = (0..10).map(square).collect();
     /// let sum = unum.block_on(async {
     ///     let mut sum = 0;
     ///     for task in tasks {
@@ -253,8 +255,8 @@ pub struct LoopWaker {
 }
 
 impl LoopWaker {
-    /// Makes [`Loop::run`] and [`Op::wait_timeout`](crate::Op::wait_timeout) return, now or the next
-    /// time that one is called. Fails if the loop was closed.
+    /// Makes [`Loop::run`] and [`Op::wait_timeout`](crate::Op::wait_timeout) return, now or the
+    /// next time that one is called. Fails if the loop was closed.
     pub fn wake(&self) -> Result<()> {
         self.shared.wake_loop()
     }

@@ -1,8 +1,8 @@
 //! unum for Rust: serverless workflows without an orchestrator.
 //!
-//! Everything runs on a [`Loop`] of the thread that made it. What takes time is an [`Op`]: a future,
-//! which can also be waited for. An op that is dropped is cancelled. Steps of functions take
-//! [`Handler`]s and [`Invoker`]s, closures that return values or futures; whole applications run as
+//! Everything runs on a [`Loop`] of the thread that made it. What takes time is an [`Op`]: a
+//! future, which can also be waited for. An op that is dropped is cancelled. Steps of functions
+//! take [`Handler`]s and [`Invoker`]s, closures that return values or futures; whole applications run as
 //! by the command `unum run`.
 //!
 //! Futures become ready in turns of the loop: in [`Loop::block_on`], or in an executor of the
@@ -22,6 +22,7 @@ mod log;
 mod op;
 mod runtime;
 mod store;
+mod store_options;
 #[cfg(feature = "tokio")]
 mod tokio;
 
@@ -36,12 +37,16 @@ pub use crate::runtime::{
     Call, Failure, Function, Handler, Invocation, Invoker, Report, Runtime, RuntimeOptions,
     StepStatus,
 };
-pub use crate::store::{
-    Commit, FanIn, FanInState, Item, ItemKind, Line, Store, StoreOptions, Written,
-};
+pub use crate::store::{Commit, FanIn, FanInState, Item, ItemKind, Store, Written};
+pub use crate::store_options::{Line, StoreOptions};
 
 /// The library's version: `"1.2.3"`.
 pub fn version() -> &'static str {
     // SAFETY: a literal.
     unsafe { error::literal(sys::unum_version()) }
 }
+
+/// The programs of the crate's introduction, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

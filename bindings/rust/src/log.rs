@@ -36,8 +36,8 @@ pub fn set_log_levels(levels: &str) -> Result<()> {
     set(text(levels.as_bytes()), has_sink)
 }
 
-/// Where events go: to a closure, which is called on the thread where they occur, one at a time, and
-/// must not call the library; or, for `None`, to stderr.
+/// Where events go: to a closure, which is called on the thread where they occur, one at a time,
+/// and must not call the library; or, for `None`, to stderr.
 ///
 /// ```
 /// unum_workflows::set_log(Some(std::sync::Arc::new(|event| eprintln!("{}", event.line))))?;

@@ -34,13 +34,7 @@ impl<T> Op<T> {
         state: Rc<OpState>,
         take: impl FnOnce(&Rc<Core>, &OpState, *mut sys::unum_op) -> Result<T> + 'static,
     ) -> Op<T> {
-        Op {
-            core: Rc::clone(core),
-            state,
-            take: Some(Box::new(take)),
-            explain: None,
-            needs: None,
-        }
+        Op { core: Rc::clone(core), state, take: Some(Box::new(take)), explain: None, needs: None }
     }
 
     pub(crate) fn explain(mut self, explain: impl FnOnce() -> Option<Error> + 'static) -> Op<T> {

@@ -292,9 +292,9 @@ pub struct Invocation {
     pub not_before: i64,
 }
 
-/// A platform: takes each invocation, to deliver it at least once. `Ok`: it has it. An error: it has
-/// not, and the step ends in an error of that kind ([`Kind::Disconnected`]: it will be delivered
-/// again). A panic is an error of the kind [`Kind::Bug`].
+/// A platform: takes each invocation, to deliver it at least once. `Ok`: it has it. An error: it
+/// has not, and the step ends in an error of that kind ([`Kind::Disconnected`]: it will be
+/// delivered again). A panic is an error of the kind [`Kind::Bug`].
 pub struct Invoker {
     platform: Box<dyn Fn(Invocation) -> Reply<Result<()>>>,
 }
@@ -484,7 +484,10 @@ impl Store {
             delay_max_ms: options.delay_max.map_or(0, milliseconds),
             invocations_in_flight: options.invocations_in_flight,
             collects_garbage: options.collects_garbage.into(),
-            application: options.application.as_ref().map_or(std::ptr::null_mut(), Application::raw),
+            application: options
+                .application
+                .as_ref()
+                .map_or(std::ptr::null_mut(), Application::raw),
         };
         let mut raw = std::ptr::null_mut();
         // SAFETY: the options are copied; `platform` is kept by the runtime and its steps.

@@ -5,81 +5,13 @@ use std::ops::ControlFlow;
 use std::os::raw::c_void;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::rc::Rc;
-use std::time::Duration;
 
-use crate::core::{milliseconds, Core, OpState};
+use crate::core::{Core, OpState};
 use crate::error::{bytes_of, panic_text, string_of, text, texts, Error, Kind, Result};
 use crate::event_loop::Loop;
 use crate::op::Op;
+use crate::store_options::StoreOptions;
 use crate::sys;
-
-/// Told a line for people.
-pub type Line = Box<dyn Fn(&str)>;
-
-/// How a store is opened. Zero and `None` are the library's defaults.
-#[derive(Default)]
-pub struct StoreOptions {
-    /// `fs` does not wait for the disk.
-    pub not_durable: bool,
-    /// Reads may miss what was just written, and are repeated then.
-    pub eventual_reads: bool,
-    /// Values in flight while many are read. 0: 64.
-    pub in_flight_max: u32,
-    /// A request that takes longer is lost, and repeated. `None`: 30 s.
-    pub request_timeout: Option<Duration>,
-    /// How long a call goes on while the store is unreachable. `None`: 60 s.
-    pub patience: Option<Duration>,
-    /// Called with a line for each setting of the server that puts values at risk.
-    pub warn: Option<Line>,
-    /// Called with a line every few seconds while a call waits for the store.
-    pub waiting: Option<Line>,
-}
-
-/// The options as C has them, with the closures that they point to.
-pub(crate) struct StoreCallbacks {
-    core: *const Core,
-    warn: Option<Line>,
-    waiting: Option<Line>,
-}
-
-impl StoreOptions {
-    pub(crate) fn into_c(self, core: &Core) -> (sys::unum_store_options, Box<StoreCallbacks>) {
-        let limit = |duration: Option<Duration>| duration.map_or(0, |time| milliseconds(time).max(1));
-        let (has_warn, has_waiting) = (self.warn.is_some(), self.waiting.is_some());
-        let callbacks =
-            Box::new(StoreCallbacks { core, warn: self.warn, waiting: self.waiting });
-        let options = sys::unum_store_options {
-            struct_bytes: std::mem::size_of::<sys::unum_store_options>(),
-            not_durable: self.not_durable.into(),
-            eventual_reads: self.eventual_reads.into(),
-            in_flight_max: self.in_flight_max,
-            reserved: 0,
-            request_timeout_ms: limit(self.request_timeout),
-            patience_ms: limit(self.patience),
-            warn: if has_warn { Some(on_warning) } else { None },
-            waiting: if has_waiting { Some(on_waiting) } else { None },
-            user: &*callbacks as *const StoreCallbacks as *mut c_void,
-        };
-        (options, callbacks)
-    }
-}
-
-unsafe fn tell(callbacks: &StoreCallbacks, told: &Option<Line>, line: sys::unum_text) {
-    let core = &*callbacks.core;
-    if let (Some(told), false) = (told, core.is_closing.get()) {
-        core.guard(|| told(&string_of(line)));
-    }
-}
-
-unsafe extern "C" fn on_warning(line: sys::unum_text, user: *mut c_void) {
-    let callbacks = &*(user as *const StoreCallbacks);
-    tell(callbacks, &callbacks.warn, line);
-}
-
-unsafe extern "C" fn on_waiting(line: sys::unum_text, user: *mut c_void) {
-    let callbacks = &*(user as *const StoreCallbacks);
-    tell(callbacks, &callbacks.waiting, line);
-}
 
 /// What became of a value that may only be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -349,8 +281,7 @@ impl Store {
     pub fn close(&self) -> Op<()> {
         let raw = self.handle.raw.replace(std::ptr::null_mut());
         let keep = self.handle.keep.borrow_mut().take();
-        let state =
-            self.core().begin(keep, |start| unsafe { sys::unum_store_close(raw, start) });
+        let state = self.core().begin(keep, |start| unsafe { sys::unum_store_close(raw, start) });
         Op::new(self.core(), state, nothing)
     }
 
@@ -370,11 +301,14 @@ impl Store {
         value: impl AsRef<[u8]>,
     ) -> Op<Written> {
         let (raw, context, value) = (self.raw(), context(session, instance), text(value.as_ref()));
-        self.begin(|start| unsafe { sys::unum_write_return_value(raw, context, value, start) }, written)
+        self.begin(
+            |start| unsafe { sys::unum_write_return_value(raw, context, value, start) },
+            written,
+        )
     }
 
-    /// The values, in the order of the names. Ends with [`Kind::NotFound`], naming them all, if some
-    /// are missing.
+    /// The values, in the order of the names. Ends with [`Kind::NotFound`], naming them all, if
+    /// some are missing.
     pub fn read_input<S: AsRef<str>>(&self, session: &str, instances: &[S]) -> Op<Vec<Vec<u8>>> {
         let (raw, session, names) = (self.raw(), text(session.as_bytes()), texts(instances));
         self.begin(
@@ -389,7 +323,10 @@ impl Store {
     pub fn check_value_exist(&self, session: &str, instance: &str) -> Op<bool> {
         let (raw, session) = (self.raw(), text(session.as_bytes()));
         let instance = text(instance.as_bytes());
-        self.begin(|start| unsafe { sys::unum_check_value_exist(raw, session, instance, start) }, yes)
+        self.begin(
+            |start| unsafe { sys::unum_check_value_exist(raw, session, instance, start) },
+            yes,
+        )
     }
 
     /// Whether all values exist.

@@ -54,9 +54,8 @@ pub const UNUM_ABSENT: unum_text = unum_text { data: std::ptr::null(), bytes: 0 
 pub type unum_status = i32;
 pub type unum_done = Option<unsafe extern "C" fn(op: *mut unum_op, user: *mut c_void)>;
 pub type unum_line = Option<unsafe extern "C" fn(line: unum_text, user: *mut c_void)>;
-pub type unum_consume = Option<
-    unsafe extern "C" fn(place: usize, value: unum_text, user: *mut c_void) -> unum_status,
->;
+pub type unum_consume =
+    Option<unsafe extern "C" fn(place: usize, value: unum_text, user: *mut c_void) -> unum_status>;
 pub type unum_invoke =
     Option<unsafe extern "C" fn(invocation: *mut unum_invocation, user: *mut c_void)>;
 pub type unum_answer = Option<unsafe extern "C" fn(call: *mut unum_call, user: *mut c_void)>;
@@ -283,10 +282,8 @@ extern "C" {
     pub fn unum_store_close(store: *mut unum_store, start: *const unum_start) -> *mut unum_op;
     pub fn unum_store_type(store: *mut unum_store) -> unum_text;
     pub fn unum_store_name(store: *mut unum_store) -> unum_text;
-    pub fn unum_create_session_context(
-        store: *mut unum_store,
-        session: *mut c_char,
-    ) -> unum_status;
+    pub fn unum_create_session_context(store: *mut unum_store, session: *mut c_char)
+        -> unum_status;
     pub fn unum_write_return_value(
         store: *mut unum_store,
         context: unum_context,
@@ -396,9 +393,8 @@ extern "C" {
     ) -> unum_status;
     pub fn unum_function_free(function: *mut unum_function) -> unum_status;
     pub fn unum_function_name(function: *mut unum_function) -> unum_text;
-    pub fn unum_invocation_info(
-        invocation: *mut unum_invocation,
-    ) -> *const unum_invocation_details;
+    pub fn unum_invocation_info(invocation: *mut unum_invocation)
+        -> *const unum_invocation_details;
     pub fn unum_invocation_accepted(invocation: *mut unum_invocation) -> unum_status;
     pub fn unum_invocation_refused(
         invocation: *mut unum_invocation,
@@ -413,11 +409,7 @@ extern "C" {
     pub fn unum_runtime_free(runtime: *mut unum_runtime) -> unum_status;
     pub fn unum_call_info(call: *mut unum_call) -> *const unum_call_details;
     pub fn unum_call_succeed(call: *mut unum_call, value: unum_text) -> unum_status;
-    pub fn unum_call_fail(
-        call: *mut unum_call,
-        error: unum_text,
-        cause: unum_text,
-    ) -> unum_status;
+    pub fn unum_call_fail(call: *mut unum_call, error: unum_text, cause: unum_text) -> unum_status;
     pub fn unum_call_lost(call: *mut unum_call, message: unum_text) -> unum_status;
     pub fn unum_runtime_step(
         runtime: *mut unum_runtime,
@@ -474,4 +466,3 @@ extern "C" {
 
     pub fn unum_set_log(levels: unum_text, log: unum_log, user: *mut c_void) -> unum_status;
 }
-

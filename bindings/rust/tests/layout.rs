@@ -112,7 +112,8 @@ fn structs_and_constants_are_those_of_the_header() {
         program += &format!("  printf(\"{name} %zu %zu\\n\", sizeof({name}), _Alignof({name}));\n");
         expected.push(format!("{name} {size} {alignment}"));
         for (field, offset) in fields {
-            program += &format!("  printf(\"{name}.{field} %zu\\n\", offsetof({name}, {field}));\n");
+            program +=
+                &format!("  printf(\"{name}.{field} %zu\\n\", offsetof({name}, {field}));\n");
             expected.push(format!("{name}.{field} {offset}"));
         }
     }

@@ -23,7 +23,12 @@ struct Platform {
 }
 
 impl Platform {
-    fn new(unum: &Loop, store: &Store, answers_later: bool, functions: &[(&str, &str)]) -> Platform {
+    fn new(
+        unum: &Loop,
+        store: &Store,
+        answers_later: bool,
+        functions: &[(&str, &str)],
+    ) -> Platform {
         let queue = Queue::default();
         let pushed = Rc::clone(&queue);
         let push = move |invocation| {

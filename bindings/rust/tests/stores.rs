@@ -15,7 +15,8 @@ fn the_five_calls_do_what_the_document_says() {
     on_each_store(|_, store| {
         let session = store.create_session_context().unwrap();
         assert_eq!(session.len(), 36);
-        let write = |name: &str, value: &str| store.write_return_value(&session, name, value).wait();
+        let write =
+            |name: &str, value: &str| store.write_return_value(&session, name, value).wait();
         assert_eq!(write("A", "1").unwrap(), Written::New);
         assert_eq!(write("A", "2").unwrap(), Written::Existing(b"1".to_vec()));
         assert!(!store.check_values_exist(&session, &["A", "B"]).wait().unwrap());

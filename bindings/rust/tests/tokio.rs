@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::task::{spawn_local, LocalSet};
-use unum_workflows::{Failure, Handler, Invoker, Kind, Loop, Store};
+use unum_workflows::{Failure, Handler, Invoker, Kind, Loop, Store, StoreOptions};
 
 mod common;
 use common::{fresh_name, Scratch, SilentServer};
@@ -17,7 +17,8 @@ fn run<F: std::future::Future>(future: F) -> F::Output {
 
 async fn open(unum: &Loop, kind: &str, name: &str) -> Store {
     unum.create_store(kind, name).await.unwrap();
-    unum.open_store(kind, name).await.unwrap()
+    let options = StoreOptions { not_durable: true, ..StoreOptions::default() };
+    unum.open_store_with(kind, name, options).await.unwrap()
 }
 
 #[test]

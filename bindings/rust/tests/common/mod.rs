@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use unum_workflows::{Loop, Store};
+use unum_workflows::{Loop, Store, StoreOptions};
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
@@ -45,7 +45,8 @@ impl Drop for Scratch {
 
 pub fn open(unum: &Loop, kind: &str, name: &str) -> Store {
     unum.create_store(kind, name).wait().expect("the store is created");
-    unum.open_store(kind, name).wait().expect("the store is opened")
+    let options = StoreOptions { not_durable: true, ..StoreOptions::default() };
+    unum.open_store_with(kind, name, options).wait().expect("the store is opened")
 }
 
 pub fn memory(unum: &Loop) -> Store {
