@@ -16,6 +16,10 @@ have_compiler() { echo 'int main() {}' | "${CXX:-c++}" -std=c++20 -x c++ -fsynta
 have_library() { pkg-config --exists "$1"; }
 have_version() { [ "$(printf '%s\n%s\n' "$2" "$("$1" --version)" | sort -V | head -n 1)" = "$2" ]; }
 have_node() { node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)'; }
+have_node_headers() {
+  local node
+  node=$(readlink -f "$(command -v node)") && test -e "${node%/bin/*}/include/node/node_api.h"
+}
 have_redis() { command -v redis-server || command -v redis-check-rdb; }
 have_java() { java --version | awk 'NR == 1 { new = $2 + 0 >= 17 } END { exit !new }'; }
 have_python() { python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))'; }
@@ -45,6 +49,9 @@ need_to_test() {
   need nodejs have_node
   need abigail-tools command -v abidw
   need libuv1-dev have_library libuv
+  need npm command -v npm
+  need libnode-dev have_node_headers
+  need cargo command -v cargo
   need_clang
   need_servers
 }
