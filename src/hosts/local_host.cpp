@@ -44,8 +44,6 @@ class LocalHost::Impl::StoppableCode final : public UserCode {
   RunObserver* observer_;
 };
 
-static_assert(LocalHostOptions{}.steps_in_flight_max == kStepsInFlightMax);
-
 // --- The public face -----------------------------------------------------------------------------
 
 LocalHost::LocalHost(Reactor& reactor, Store& store, const LocalHostOptions& options)

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/limits.hpp"
 #include "catch.hpp"
 #include "support/native_app.hpp"
 
@@ -95,6 +96,10 @@ TEST_CASE("an application of text runs with the caller's code on the caller's st
   const RunResult second = reactor.run(run_application(reactor, app, options));
   CHECK(second.result == "[1,2,3]");
   CHECK(code.calls.size() == 5);
+}
+
+TEST_CASE("the public host has the command's bound of steps in flight") {
+  CHECK(LocalHostOptions{}.steps_in_flight_max == kStepsInFlightMax);
 }
 
 TEST_CASE("functions without code of the caller's run in worker processes beside it") {
