@@ -24,10 +24,42 @@ type Application struct {
 // loop stands still while it reads files. If it is refused, the error is Invalid, and the
 // application is returned all the same, to say why: it cannot be run.
 func (l *Loop) LoadApplication(directory string) (*Application, error) {
+	return l.newApplication(func(a *arena, made **C.unum_application) C.unum_status {
+		return C.unum_application_load(l.core.raw, a.text(directory), made)
+	})
+}
+
+// ParseApplication does the same for an application that is text in memory: what is in its
+// unum-template.yaml, and each function's configuration by its name. It reads no file. directory is
+// where a relative CodeUri or data store begins in a run; "": nowhere.
+func (l *Loop) ParseApplication(
+	template string, configurations map[string]string, directory string,
+) (*Application, error) {
+	return l.newApplication(func(a *arena, made **C.unum_application) C.unum_status {
+		bytes := unsafe.Sizeof(C.unum_configuration{})
+		first := (*C.unum_configuration)(a.alloc(uintptr(len(configurations)) * bytes))
+		given := unsafe.Slice(first, len(configurations))[:0]
+		for name, text := range configurations {
+			given = append(given, C.unum_configuration{
+				struct_bytes: C.size_t(bytes), function: a.text(name), text: a.text(text)})
+		}
+		var base C.unum_text
+		if directory != "" {
+			base = a.text(directory)
+		}
+		return C.unum_application_parse(
+			l.core.raw, a.text(template), first, C.size_t(len(given)), base, made)
+	})
+}
+
+func (l *Loop) newApplication(
+	load func(a *arena, made **C.unum_application) C.unum_status,
+) (*Application, error) {
 	var application *Application
 	err := l.call(func(a *arena) error {
 		made := (**C.unum_application)(a.alloc(unsafe.Sizeof(uintptr(0))))
-		err := check(C.unum_application_load(l.core.raw, a.text(directory), made))
+		*made = nil
+		err := check(load(a, made))
 		if *made != nil {
 			application = &Application{loop: l, raw: *made}
 			application.findings = stringOf(C.unum_application_findings(*made))
@@ -86,6 +118,9 @@ type RunOptions struct {
 	// Printed is called with each line that user code prints; in order, in a goroutine, and not any
 	// more once Run has returned.
 	Printed func(instance, line string)
+	Opened  *Store // instead of Store: one of the same loop, which stays open
+	// Code is the program's own for functions, by their names; the others run in worker processes.
+	Code map[string]Handler
 }
 
 // RunStatus is how a run ended.
@@ -141,14 +176,20 @@ func unumGoPrinted(instance, line C.unum_text, user C.uintptr_t) {
 }
 
 // Run runs the application in one session to its end, as the command `unum run` does; its functions
-// run in worker processes. nil options are the default ones. The process must not ignore SIGCHLD.
+// run in worker processes, but for those in the options' Code. nil options are the default ones. The process must not ignore SIGCHLD.
 func (a *Application) Run(ctx context.Context, options *RunOptions) (*RunResult, error) {
 	if options == nil {
 		options = &RunOptions{}
 	}
+	for name, handler := range options.Code {
+		if handler == nil {
+			return nil, newError(Invalid, "Unum.InvalidArgument", "code of "+name+": nil; it is what runs")
+		}
+	}
 	c, own := a.loop.core, &run{printed: options.Printed}
 	var result *RunResult
 	var lines, printed cgo.Handle
+	var code []cgo.Handle
 	err := c.do(ctx, func(memory *arena, start *C.unum_start) *C.unum_op {
 		given := (*C.unum_run_options)(memory.alloc(unsafe.Sizeof(C.unum_run_options{})))
 		*given = C.unum_run_options{
@@ -165,12 +206,21 @@ func (a *Application) Run(ctx context.Context, options *RunOptions) (*RunResult,
 			printed = c.newHandle(own)
 			C.unum_go_set_printed(given, C.uintptr_t(printed))
 		}
+		if options.Opened != nil {
+			given.opened = options.Opened.raw
+		}
+		given.code_count = C.size_t(len(options.Code))
+		given.codes, code = memory.functionCodes(ctx, c, options.Code)
 		return C.unum_application_run(a.raw, given, start)
 	}, func(op *C.unum_op) { result = runResultOf(op) }, func() {
 		c.dropHandle(lines)
 		c.dropHandle(printed)
+		for _, handle := range code {
+			c.dropHandle(handle)
+		}
 	})
 	runtime.KeepAlive(a)
+	runtime.KeepAlive(options)
 	told := make(chan struct{})
 	own.lines.add(func() { close(told) })
 	<-told
@@ -178,6 +228,22 @@ func (a *Application) Run(ctx context.Context, options *RunOptions) (*RunResult,
 		return result, newError(Bug, "Panic", fmt.Sprint(own.panicked))
 	}
 	return result, err
+}
+
+// functionCodes makes the codes of C, and the handles that their callbacks need.
+func (a *arena) functionCodes(
+	ctx context.Context, c *core, handlers map[string]Handler,
+) (*C.unum_function_code, []cgo.Handle) {
+	bytes := unsafe.Sizeof(C.unum_function_code{})
+	first := (*C.unum_function_code)(a.alloc(uintptr(len(handlers)) * bytes))
+	codes, handles := unsafe.Slice(first, len(handlers))[:0], make([]cgo.Handle, 0, len(handlers))
+	for name, handler := range handlers {
+		handle := c.newHandle(&step{core: c, ctx: ctx, handler: handler})
+		handles = append(handles, handle)
+		codes = append(codes, C.unum_function_code{
+			struct_bytes: C.size_t(bytes), function: a.text(name), code: a.code(handle)})
+	}
+	return first, handles
 }
 
 func runResultOf(op *C.unum_op) *RunResult {

@@ -18,6 +18,7 @@ type Function struct {
 	loop *Loop
 	raw  *C.unum_function
 	name string
+	text string
 }
 
 // ParseFunction reads a function's configuration, the text of unum_config.json; source names it in
@@ -38,6 +39,7 @@ func (l *Loop) ParseFunction(configuration, source string) (*Function, error) {
 // functionOf owns a handle. On the thread.
 func (l *Loop) functionOf(raw *C.unum_function) *Function {
 	function := &Function{loop: l, raw: raw, name: stringOf(C.unum_function_name(raw))}
+	function.text = stringOf(C.unum_function_configuration(raw))
 	runtime.SetFinalizer(function, func(function *Function) {
 		function.loop.free(func() { C.unum_function_free(raw) })
 	})
@@ -46,6 +48,10 @@ func (l *Loop) functionOf(raw *C.unum_function) *Function {
 
 // Name returns its name.
 func (f *Function) Name() string { return f.name }
+
+// Configuration returns its configuration as JSON text, linked if it is: what a deployment of this
+// one function needs. ParseFunction makes an equal function of it.
+func (f *Function) Configuration() string { return f.text }
 
 // IdentifyPayload returns the session and the instance that a payload is for.
 func (f *Function) IdentifyPayload(payload []byte) (session, instance string, err error) {
@@ -82,12 +88,20 @@ type Call struct {
 // the name of its type, and a panic is the failure "Panic".
 type Handler func(ctx context.Context, call *Call) ([]byte, error)
 
-// step is what the callbacks of a step use.
+// step is what the callbacks of a step use, or those of a function of a run.
 type step struct {
 	core     *core
 	ctx      context.Context
 	handler  Handler
-	platform *platform
+	platform *platform // of a step; a run has one of its own
+}
+
+// code makes the user code of C, whose callbacks need the handle.
+func (a *arena) code(handle cgo.Handle) *C.unum_code {
+	code := (*C.unum_code)(a.alloc(unsafe.Sizeof(C.unum_code{})))
+	*code = C.unum_code{struct_bytes: C.size_t(unsafe.Sizeof(*code))}
+	C.unum_go_set_code(code, C.uintptr_t(handle))
+	return code
 }
 
 //export unumGoCall
@@ -363,10 +377,8 @@ func (r *Runtime) Step(
 	}
 	own := &step{core: r.store.loop.core, ctx: ctx, handler: handler, platform: r.platform}
 	return r.do(ctx, own, func(a *arena, user cgo.Handle, start *C.unum_start) *C.unum_op {
-		code := (*C.unum_code)(a.alloc(unsafe.Sizeof(C.unum_code{})))
-		*code = C.unum_code{struct_bytes: C.size_t(unsafe.Sizeof(*code))}
-		C.unum_go_set_code(code, C.uintptr_t(user))
-		return C.unum_runtime_step(r.raw, function.raw, a.bytes(payload), C.int32_t(attempt), code, start)
+		return C.unum_runtime_step(
+			r.raw, function.raw, a.bytes(payload), C.int32_t(attempt), a.code(user), start)
 	}, function)
 }
 

@@ -53,15 +53,7 @@ func TestAMapAndItsFanInRunInGoroutines(t *testing.T) {
 				return []byte("[1,2,3,4,5,6,7,8,9,10]"), nil
 			}
 			if call.Function == "Sum" {
-				var numbers []int
-				if err := json.Unmarshal(call.Input, &numbers); err != nil {
-					return nil, err
-				}
-				sum := 0
-				for _, number := range numbers {
-					sum += number
-				}
-				return json.Marshal(sum)
+				return sum(background, call)
 			}
 			return call.Input, nil
 		}
@@ -310,6 +302,89 @@ func TestAnApplicationIsCheckedLinkedAndRun(t *testing.T) {
 	options.Printed = func(string, string) { panic("oh") }
 	if _, err := application.Run(background, options); !errors.Is(err, Bug) {
 		t.Error(err)
+	}
+}
+
+const sumsTemplate = `
+Globals: {ApplicationName: sums}
+Functions:
+  Map: {Properties: {CodeUri: map/, Runtime: python3.11, Start: true}}
+  Branch: {Properties: {CodeUri: branch/, Runtime: python3.11}}
+  Sum: {Properties: {CodeUri: sum/, Runtime: python3.11}}
+`
+
+func sum(_ context.Context, call *Call) ([]byte, error) {
+	var numbers []int
+	if err := json.Unmarshal(call.Input, &numbers); err != nil {
+		return nil, err
+	}
+	sum := 0
+	for _, number := range numbers {
+		sum += number
+	}
+	return json.Marshal(sum)
+}
+
+func TestAnApplicationInMemoryRunsByHandlersOfTheProgram(t *testing.T) {
+	loop := newLoop(t)
+	store := memory(t, loop)
+	configurations := map[string]string{"Map": mapConfig, "Branch": branchConfig, "Sum": sumConfig}
+	application, err := loop.ParseApplication(sumsTemplate, configurations, "")
+	must(t, err)
+	functions, err := application.Functions()
+	must(t, err)
+	for _, function := range functions {
+		if again := parse(t, loop, function.Configuration()); again.Configuration() != function.Configuration() {
+			t.Error(function.Configuration(), again.Configuration())
+		}
+	}
+	options := &RunOptions{Input: []byte("[1,2,3,4,5,6,7,8,9,10]"), Opened: store, Code: map[string]Handler{
+		"Map": func(_ context.Context, call *Call) ([]byte, error) { return call.Input, nil },
+		"Branch": func(ctx context.Context, call *Call) ([]byte, error) {
+			// Something to wait for: the answer comes later, and in a goroutine of its own.
+			if _, err := loop.CreateStore(ctx, "memory", "branches"); err != nil {
+				return nil, err
+			}
+			var number int
+			if err := json.Unmarshal(call.Input, &number); err != nil {
+				return nil, err
+			}
+			return json.Marshal(2 * number)
+		},
+		"Sum": sum,
+	}}
+	result, err := application.Run(background, options)
+	must(t, err)
+	if result.Status != RunSucceeded || string(result.Result) != "110" || result.UserCodeRuns != 12 {
+		t.Errorf("%+v", result)
+	}
+	if sessions, err := store.ListSessions(background); err != nil || sessions[0] != result.Session {
+		t.Error(sessions, err)
+	}
+	options.Input = []byte(`[1, "two"]`)
+	failed, err := application.Run(background, options)
+	must(t, err)
+	if failed.Status != RunFailed || failed.Failures[0].Error != "UnmarshalTypeError" {
+		t.Errorf("%+v", failed)
+	}
+	must(t, loop.call(func(*arena) error {
+		if len(loop.core.calls) > 0 || len(loop.core.handles) > 0 {
+			return fmt.Errorf("%d calls, %d handles", len(loop.core.calls), len(loop.core.handles))
+		}
+		return nil
+	}))
+	options.Opened = memory(t, newLoop(t))
+	if _, err := application.Run(background, options); !errors.Is(err, Bug) {
+		t.Error(err)
+	}
+	options.Code["Sum"] = nil
+	if _, err := application.Run(background, options); !errors.Is(err, Invalid) {
+		t.Error(err)
+	}
+	delete(configurations, "Sum")
+	refused, err := loop.ParseApplication(sumsTemplate, configurations, "")
+	if !errors.Is(err, Invalid) || !strings.Contains(refused.Findings(), `"severity":"error"`) {
+		t.Error(refused, err)
 	}
 }
 

@@ -7,8 +7,10 @@ use std::rc::Rc;
 use crate::core::Core;
 use crate::error::{bytes_of, string_of, text, Error, Result};
 use crate::event_loop::Loop;
+use crate::function::Function;
 use crate::op::Op;
-use crate::runtime::Function;
+use crate::runtime::{Handler, StepKeep};
+use crate::store::Store;
 use crate::store_options::{StoreCallbacks, StoreOptions};
 use crate::sys;
 
@@ -67,9 +69,49 @@ impl Loop {
         let loaded = Error::check(unsafe {
             sys::unum_application_load(self.core.raw(), text(directory.as_bytes()), &mut raw)
         });
+        self.application_of(raw, loaded)
+    }
+
+    /// The same for an application that is text in memory: what is in its `unum-template.yaml`, and
+    /// the name and the configuration of each function. Reads no file. `directory` is where a
+    /// relative CodeUri or data store begins in a run; `None`: nowhere.
+    pub fn parse_application(
+        &self,
+        template_yaml: &str,
+        configurations: &[(&str, &str)],
+        directory: Option<&str>,
+    ) -> std::result::Result<Application, LoadError> {
+        let structs: Vec<_> = configurations
+            .iter()
+            .map(|(function, configuration)| sys::unum_configuration {
+                struct_bytes: std::mem::size_of::<sys::unum_configuration>(),
+                function: text(function.as_bytes()),
+                text: text(configuration.as_bytes()),
+            })
+            .collect();
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: as above.
+        let parsed = Error::check(unsafe {
+            sys::unum_application_parse(
+                self.core.raw(),
+                text(template_yaml.as_bytes()),
+                structs.as_ptr(),
+                structs.len(),
+                optional(directory.map(str::as_bytes)),
+                &mut raw,
+            )
+        });
+        self.application_of(raw, parsed)
+    }
+
+    fn application_of(
+        &self,
+        raw: *mut sys::unum_application,
+        checked: Result<()>,
+    ) -> std::result::Result<Application, LoadError> {
         let core = Rc::clone(&self.core);
         let application = Application { handle: Rc::new(ApplicationHandle { core, raw }) };
-        match loaded {
+        match checked {
             Ok(()) => Ok(application),
             Err(error) if raw.is_null() => Err(LoadError { error, findings: String::new() }),
             Err(error) => Err(LoadError { error, findings: application.findings() }),
@@ -96,6 +138,10 @@ pub struct RunOptions {
     pub accept_changes: bool,
     /// Called with the instance and each line that user code prints.
     pub printed: Option<Printed>,
+    /// Instead of `store`: one of the same loop, which stays open.
+    pub opened: Option<Store>,
+    /// The functions that are the program's own; the others run in worker processes.
+    pub codes: Vec<(String, Handler)>,
 }
 
 /// Told an instance and a line that it printed.
@@ -151,6 +197,7 @@ struct RunKeep {
     core: *const Core,
     printed: Option<Printed>,
     _store: Box<StoreCallbacks>,
+    _steps: Vec<Box<StepKeep>>,
 }
 
 unsafe extern "C" fn on_printed(instance: sys::unum_text, line: sys::unum_text, user: *mut c_void) {
@@ -200,12 +247,30 @@ impl Application {
     }
 
     /// Runs it in one session to its end, as `unum run` does; its functions run in worker
-    /// processes. The process must not ignore SIGCHLD.
+    /// processes, but for those in the options' `codes`. The process must not ignore SIGCHLD.
     pub fn run(&self, options: RunOptions) -> Op<RunResult> {
         let core = &self.handle.core;
         let (store_options, callbacks) = options.store_options.into_c(core);
         let has_printed = options.printed.is_some();
-        let keep = Box::new(RunKeep { core: &**core, printed: options.printed, _store: callbacks });
+        let (names, handlers): (Vec<_>, Vec<_>) = options.codes.into_iter().unzip();
+        let steps: Vec<_> =
+            handlers.into_iter().map(|handler| StepKeep::of_run(core, handler)).collect();
+        let codes: Vec<_> = steps.iter().map(|step| step.code()).collect();
+        let function_codes: Vec<_> = names
+            .iter()
+            .zip(&codes)
+            .map(|(name, code)| sys::unum_function_code {
+                struct_bytes: std::mem::size_of::<sys::unum_function_code>(),
+                function: text(name.as_bytes()),
+                code,
+            })
+            .collect();
+        let keep = Box::new(RunKeep {
+            core: &**core,
+            printed: options.printed,
+            _store: callbacks,
+            _steps: steps,
+        });
         let wanted = sys::unum_run_options {
             struct_bytes: std::mem::size_of::<sys::unum_run_options>(),
             input: optional(options.input.as_deref()),
@@ -218,11 +283,18 @@ impl Application {
             reserved: 0,
             printed: if has_printed { Some(on_printed) } else { None },
             user: &*keep as *const RunKeep as *mut c_void,
+            opened: options.opened.as_ref().map_or(std::ptr::null_mut(), Store::raw_or_refused),
+            codes: function_codes.as_ptr(),
+            code_count: function_codes.len(),
         };
         let raw = self.raw();
         let state = core
             .begin(Some(keep), |start| unsafe { sys::unum_application_run(raw, &wanted, start) });
-        Op::new(core, state, |_, _, op| run_result_of(op))
+        let op = Op::new(core, state, |_, _, op| run_result_of(op));
+        match options.opened {
+            Some(store) => op.needing(Rc::new(store)),
+            None => op,
+        }
     }
 }
 

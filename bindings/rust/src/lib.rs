@@ -18,6 +18,7 @@ mod application;
 mod core;
 mod error;
 mod event_loop;
+mod function;
 mod log;
 mod op;
 mod runtime;
@@ -31,11 +32,11 @@ pub use crate::application::{
 };
 pub use crate::error::{Delivery, Error, Kind, Result};
 pub use crate::event_loop::{Backend, Driver, Loop, LoopOptions, LoopWaker, Spawned};
+pub use crate::function::Function;
 pub use crate::log::{set_log, set_log_levels, LogEvent};
 pub use crate::op::Op;
 pub use crate::runtime::{
-    Call, Failure, Function, Handler, Invocation, Invoker, Report, Runtime, RuntimeOptions,
-    StepStatus,
+    Call, Failure, Handler, Invocation, Invoker, Report, Runtime, RuntimeOptions, StepStatus,
 };
 pub use crate::store::{Commit, FanIn, FanInState, Item, ItemKind, Store, Written};
 pub use crate::store_options::{Line, StoreOptions};

@@ -12,72 +12,10 @@ use std::time::Duration;
 use crate::application::Application;
 use crate::core::{milliseconds, Core, OpState};
 use crate::error::{bytes_of, panic_text, string_of, text, Error, Kind, Result};
-use crate::event_loop::Loop;
+use crate::function::Function;
 use crate::op::Op;
 use crate::store::Store;
 use crate::sys;
-
-// --- Functions ----------------------------------------------------------------------------------
-
-struct FunctionHandle {
-    /// Keeps the loop.
-    _core: Rc<Core>,
-    raw: *mut sys::unum_function,
-}
-
-impl Drop for FunctionHandle {
-    fn drop(&mut self) {
-        // SAFETY: it is on the loop's thread; a stale handle is refused.
-        unsafe { sys::unum_function_free(self.raw) };
-    }
-}
-
-/// A function's configuration. Clones are the same.
-#[derive(Clone)]
-pub struct Function {
-    handle: Rc<FunctionHandle>,
-}
-
-impl Loop {
-    /// Reads a function's configuration, the text of `unum_config.json`; `source` names it in
-    /// errors. Fails with [`Kind::Invalid`], naming the field, if it is wrong.
-    pub fn parse_function(&self, configuration: &str, source: &str) -> Result<Function> {
-        let mut raw = std::ptr::null_mut();
-        // SAFETY: arguments are copied before the call returns.
-        Error::check(unsafe {
-            sys::unum_function_parse(
-                self.core.raw(),
-                text(configuration.as_bytes()),
-                text(source.as_bytes()),
-                &mut raw,
-            )
-        })?;
-        Ok(Function::of(&self.core, raw))
-    }
-}
-
-impl Function {
-    pub(crate) fn of(core: &Rc<Core>, raw: *mut sys::unum_function) -> Function {
-        Function { handle: Rc::new(FunctionHandle { _core: Rc::clone(core), raw }) }
-    }
-
-    /// Its name; empty after the loop was closed.
-    pub fn name(&self) -> String {
-        // SAFETY: a stale handle is refused, and the text copied.
-        unsafe { string_of(sys::unum_function_name(self.handle.raw)) }
-    }
-
-    /// The session and the instance that a payload is for.
-    pub fn identify_payload(&self, payload: impl AsRef<[u8]>) -> Result<(String, String)> {
-        let mut names = sys::unum_context::default();
-        let payload = text(payload.as_ref());
-        // SAFETY: as above.
-        unsafe {
-            Error::check(sys::unum_identify_payload(self.handle.raw, payload, &mut names))?;
-            Ok((string_of(names.session), string_of(names.instance)))
-        }
-    }
-}
 
 // --- User code ----------------------------------------------------------------------------------
 
@@ -226,11 +164,28 @@ impl<T> Future for Caught<T> {
     }
 }
 
-/// What a step's callbacks use. The runtime's invoker is called by its steps alone.
-struct StepKeep {
+/// What the callbacks of a step, or of a run's function, use. The runtime's invoker is called by its
+/// steps alone; a run has one of its own.
+pub(crate) struct StepKeep {
     core: *const Core,
     handler: Option<Handler>,
-    _runtime: Rc<Platform>,
+    _runtime: Option<Rc<Platform>>,
+}
+
+impl StepKeep {
+    pub(crate) fn of_run(core: &Rc<Core>, handler: Handler) -> Box<StepKeep> {
+        Box::new(StepKeep { core: &**core, handler: Some(handler), _runtime: None })
+    }
+
+    /// The handler as the library calls it, for as long as this is kept.
+    pub(crate) fn code(&self) -> sys::unum_code {
+        sys::unum_code {
+            struct_bytes: std::mem::size_of::<sys::unum_code>(),
+            call: Some(on_call),
+            cancel: Some(on_cancel),
+            user: self as *const StepKeep as *mut c_void,
+        }
+    }
 }
 
 unsafe extern "C" fn on_call(raw: *mut sys::unum_call, user: *mut c_void) {
@@ -350,7 +305,7 @@ impl Drop for InvocationGuard {
     }
 }
 
-struct Platform {
+pub(crate) struct Platform {
     core: *const Core,
     invoker: Invoker,
 }
@@ -499,7 +454,7 @@ impl Store {
 impl Runtime {
     fn keep(&self, handler: Option<Handler>) -> Box<StepKeep> {
         let core: *const Core = &**self.handle.store.core();
-        Box::new(StepKeep { core, handler, _runtime: Rc::clone(&self.handle.platform) })
+        Box::new(StepKeep { core, handler, _runtime: Some(Rc::clone(&self.handle.platform)) })
     }
 
     /// Processes delivery number `attempt` (from 1) of a payload to a function. If it ends well,
@@ -512,16 +467,11 @@ impl Runtime {
         handler: &Handler,
     ) -> Op<Report> {
         let keep = self.keep(Some(handler.clone()));
-        let code = sys::unum_code {
-            struct_bytes: std::mem::size_of::<sys::unum_code>(),
-            call: Some(on_call),
-            cancel: Some(on_cancel),
-            user: &*keep as *const StepKeep as *mut c_void,
-        };
+        let code = keep.code();
         let (raw, payload) = (self.handle.raw, text(payload.as_ref()));
         // SAFETY: arguments are copied before the call returns; what callbacks use is kept.
         self.begin(keep, |start| unsafe {
-            sys::unum_runtime_step(raw, function.handle.raw, payload, attempt, &code, start)
+            sys::unum_runtime_step(raw, function.raw(), payload, attempt, &code, start)
         })
     }
 
@@ -540,7 +490,7 @@ impl Runtime {
         let (error, cause) = (text(error.as_bytes()), text(cause.as_bytes()));
         // SAFETY: as above.
         self.begin(self.keep(None), |start| unsafe {
-            let function = function.handle.raw;
+            let function = function.raw();
             sys::unum_runtime_give_up(raw, function, payload, attempt, error, cause, start)
         })
     }

@@ -259,6 +259,15 @@ impl Store {
         self.handle.raw.get()
     }
 
+    /// Where NULL means that there is none: a store that was closed is no handle, and refused.
+    pub(crate) fn raw_or_refused(&self) -> *mut sys::unum_store {
+        let raw = self.raw();
+        if raw.is_null() {
+            return std::ptr::NonNull::dangling().as_ptr();
+        }
+        raw
+    }
+
     fn begin<T: 'static>(
         &self,
         begin: impl FnOnce(*const sys::unum_start) -> *mut sys::unum_op,

@@ -208,7 +208,8 @@ structs! {
         user_code_ran: i32,
         disagreements: unum_text,
     }
-    unum_function_code { struct_bytes: usize, function: unum_text, code: unum_code }
+    unum_configuration { struct_bytes: usize, function: unum_text, text: unum_text }
+    unum_function_code { struct_bytes: usize, function: unum_text, code: *const unum_code }
     unum_run_options {
         struct_bytes: usize,
         input: unum_text,
@@ -221,6 +222,9 @@ structs! {
         reserved: i32,
         printed: unum_printed,
         user: *mut c_void,
+        opened: *mut unum_store,
+        codes: *const unum_function_code,
+        code_count: usize,
     }
     unum_run_result {
         struct_bytes: usize,
@@ -393,6 +397,7 @@ extern "C" {
     ) -> unum_status;
     pub fn unum_function_free(function: *mut unum_function) -> unum_status;
     pub fn unum_function_name(function: *mut unum_function) -> unum_text;
+    pub fn unum_function_configuration(function: *mut unum_function) -> unum_text;
     pub fn unum_invocation_info(invocation: *mut unum_invocation)
         -> *const unum_invocation_details;
     pub fn unum_invocation_accepted(invocation: *mut unum_invocation) -> unum_status;
@@ -443,6 +448,14 @@ extern "C" {
 
     pub fn unum_application_load(
         r#loop: *mut unum_loop,
+        directory: unum_text,
+        application: *mut *mut unum_application,
+    ) -> unum_status;
+    pub fn unum_application_parse(
+        r#loop: *mut unum_loop,
+        template_yaml: unum_text,
+        configurations: *const unum_configuration,
+        count: usize,
         directory: unum_text,
         application: *mut *mut unum_application,
     ) -> unum_status;

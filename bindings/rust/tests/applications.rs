@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
-use unum_workflows::{Kind, Loop, RunOptions, RunStatus};
+use unum_workflows::{Failure, Handler, Kind, Loop, RunOptions, RunStatus};
 
 mod common;
-use common::Scratch;
+use common::{memory, Scratch};
 
 fn failing() -> Scratch {
     let scratch = Scratch::new();
@@ -64,6 +64,91 @@ fn an_application_that_is_refused_says_why() {
         "Globals: {ApplicationName: broken}\nFunctions:\n  F: {Properties: {CodeUri: no/}}\n",
     );
     let refused = unum.load_application(&scratch.join(".")).err().unwrap();
+    assert_eq!((refused.error.kind, &*refused.error.code), (Kind::Invalid, "Unum.Refused"));
+    assert!(refused.findings.contains(r#""severity":"error""#), "{}", refused.findings);
+}
+
+const SUMS: &str = "
+Globals: {ApplicationName: sums}
+Functions:
+  Map: {Properties: {CodeUri: map/, Runtime: python3.11, Start: true}}
+  Branch: {Properties: {CodeUri: branch/, Runtime: python3.11}}
+  Sum: {Properties: {CodeUri: sum/, Runtime: python3.11}}
+";
+
+const CONFIGURATIONS: [(&str, &str); 3] = [
+    ("Map", r#"{"Name": "Map", "Start": true, "Next": {"Name": "Branch", "InputType": "Map"}}"#),
+    (
+        "Branch",
+        r#"{"Name": "Branch", "Next": {"Name": "Sum", "InputType":
+            {"Fan-in": {"Values": ["Branch-unumIndex-*"]}}, "Payload Modifiers": ["Pop"]}}"#,
+    ),
+    ("Sum", r#"{"Name": "Sum"}"#),
+];
+
+fn sum(input: &[u8]) -> Result<String, Failure> {
+    let list = std::str::from_utf8(input)?.trim_matches(|letter| letter == '[' || letter == ']');
+    let mut sum = 0;
+    for number in list.split(',') {
+        sum += number.trim().parse::<u64>()?;
+    }
+    Ok(sum.to_string())
+}
+
+/// `Map` and `Sum` answer at once; `Branch` doubles its number later.
+fn codes(unum: &Loop) -> Vec<(String, Handler)> {
+    let inner = unum.clone();
+    let branch = Handler::future(move |call| {
+        let unum = inner.clone();
+        async move {
+            // Something to wait for, which the loop has to go on for.
+            unum.create_store("memory", "branches").await?;
+            let number: u64 = std::str::from_utf8(&call.input)?.parse()?;
+            Ok::<_, Failure>((2 * number).to_string())
+        }
+    });
+    vec![
+        ("Map".into(), Handler::new(|call| Ok(call.input))),
+        ("Branch".into(), branch),
+        ("Sum".into(), Handler::new(|call| sum(&call.input))),
+    ]
+}
+
+#[test]
+fn an_application_in_memory_runs_by_handlers_of_the_program() {
+    let unum = Loop::new().unwrap();
+    let store = memory(&unum);
+    let application = unum.parse_application(SUMS, &CONFIGURATIONS, None).unwrap();
+    for function in application.functions().unwrap() {
+        let again = unum.parse_function(&function.configuration(), "linked").unwrap();
+        assert_eq!(again.name(), function.name());
+        assert_eq!(again.configuration(), function.configuration());
+    }
+    let run = |input: &str, opened, codes| {
+        let (input, opened) = (Some(input.into()), Some(opened));
+        application.run(RunOptions { input, opened, codes, ..RunOptions::default() }).wait()
+    };
+    let result = run("[1,2,3,4,5,6,7,8,9,10]", store.clone(), codes(&unum)).unwrap();
+    assert_eq!((result.status, &result.failures), (RunStatus::Succeeded, &vec![]));
+    assert_eq!(result.result.as_deref(), Some(&b"110"[..]));
+    assert_eq!((result.instances, result.user_code_runs), (12, 12));
+    assert_eq!(store.list_sessions().wait().unwrap(), [result.session]);
+
+    let failed = run(r#"[1, "two"]"#, store.clone(), codes(&unum)).unwrap();
+    assert_eq!(failed.status, RunStatus::Failed);
+    let failures: Vec<_> = failed.failures.iter().map(|f| (&*f.instance, &*f.error)).collect();
+    assert!(failures.contains(&("Branch-unumIndex-1", "ParseIntError")), "{failures:?}");
+
+    let elsewhere = memory(&Loop::new().unwrap());
+    assert_eq!(run("[1]", elsewhere, codes(&unum)).unwrap_err().kind, Kind::Bug);
+    store.close().wait().unwrap();
+    assert_eq!(run("[1]", store, codes(&unum)).unwrap_err().kind, Kind::Bug);
+}
+
+#[test]
+fn an_application_in_memory_that_lacks_a_configuration_is_refused() {
+    let unum = Loop::new().unwrap();
+    let refused = unum.parse_application(SUMS, &CONFIGURATIONS[..2], None).err().unwrap();
     assert_eq!((refused.error.kind, &*refused.error.code), (Kind::Invalid, "Unum.Refused"));
     assert!(refused.findings.contains(r#""severity":"error""#), "{}", refused.findings);
 }

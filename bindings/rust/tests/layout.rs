@@ -50,9 +50,10 @@ fn layouts() -> Vec<Layout> {
         unum_code { struct_bytes call cancel user }
         unum_report { struct_bytes status attempt session instance error cause result result_bytes
             invocations not_before adopted user_code_ran disagreements }
+        unum_configuration { struct_bytes function text }
         unum_function_code { struct_bytes function code }
         unum_run_options { struct_bytes input session store store_options workers resume
-            accept_changes reserved printed user }
+            accept_changes reserved printed user opened codes code_count }
         unum_run_result { struct_bytes status reserved session result instances user_code_runs }
         unum_failure { struct_bytes instance error cause }
     }
