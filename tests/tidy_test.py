@@ -227,6 +227,23 @@ class Tidy(unittest.TestCase):
                         wrong.append(f"{name} includes {included}")
         self.expect_none(wrong, "an installed header finds only installed headers")
 
+    def test_no_two_types_have_one_name(self):
+        """Whatever the headers: two types of one name in one namespace are one to the linker, which then takes the
+        inline functions of either (std::optional<Failure>, say) for both."""
+        places, seen = {}, 0
+        for name, text in self.cpp.items():
+            if not name.startswith(("src/", "include/")) or not name.endswith(".hpp"):
+                continue
+            for namespace, body in re.findall(r"^namespace (unum[\w:]*) \{\n(.*?)^\}  // namespace \1", text,
+                                              re.MULTILINE | re.DOTALL):
+                definition = r"^(?:struct|class|enum class) (?:UNUM_API )?(\w+)\b(?!::)[^;{]*\{"
+                for type_name in re.findall(definition, body, re.MULTILINE):
+                    seen += 1
+                    places.setdefault(f"{namespace}::{type_name}", set()).add(name)
+        self.assertGreater(seen, 200)
+        twice = [f"{name}: {', '.join(sorted(where))}" for name, where in places.items() if len(where) > 1]
+        self.expect_none(twice, "a type has one definition")
+
     def test_headers_are_guarded_and_keep_namespaces_closed(self):
         for name, text in self.cpp.items():
             if name.endswith((".hpp", ".hpp.in")) and not name.startswith("tests/pch/"):

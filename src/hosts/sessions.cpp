@@ -60,7 +60,7 @@ bool may_be_caught(const InstanceSummary& instance, const Catching& catching) {
   return known != catching->end() && (known->second || instance.bytes <= kFailureBytesMax);
 }
 
-std::string first_line_of(const Failure& failure) {
+std::string first_line_of(const StoredFailure& failure) {
   return failure.error + ": " + failure.cause.substr(0, failure.cause.find('\n'));
 }
 
@@ -79,7 +79,7 @@ Task<void> find_caught(Store& store, const SessionContext& context, Instances& f
     const ItemId outcome{read[i]->instance, ItemKind::outcome};
     const std::optional<std::string> value = co_await store.get(context, outcome, wait);
     if (value && *value == kTombstone) read[i]->state = InstanceState::collected;
-    const std::optional<Failure> failure = value ? caught_failure(*value) : std::nullopt;
+    const std::optional<StoredFailure> failure = value ? caught_failure(*value) : std::nullopt;
     if (!failure) co_return;
     read[i]->state = InstanceState::caught;
     read[i]->detail = first_line_of(*failure);

@@ -58,7 +58,7 @@ Task<std::optional<json::Text>> input_of(Store& store, const SessionContext& con
   co_return co_await joined_inputs(store, context, std::move(*graph.inputs), wait);
 }
 
-InstanceFailure failure_of(const Failure& failure, bool caught) {
+InstanceFailure failure_of(const StoredFailure& failure, bool caught) {
   return {failure.error, failure.cause, caught};
 }
 
@@ -81,7 +81,8 @@ Task<InstanceValues> show_instance(Store& store, std::string_view session,
   if (has(ItemKind::outcome)) {
     const ItemId item{name, ItemKind::outcome};
     const std::optional<std::string> stored = co_await store.get(context, item, wait);
-    const StoredOutcome outcome = StoredOutcome::read(stored.value_or(""), name);
+    const std::string text = stored.value_or("");
+    const StoredOutcome outcome = StoredOutcome::read(text, name);
     if (outcome.kind == StoredOutcome::Kind::result) {
       values.state = InstanceState::done;
       values.result = json::Text(outcome.value);

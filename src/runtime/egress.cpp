@@ -153,7 +153,7 @@ Task<void> Runtime::Step::adopt(std::string stored) {
   Plan plan;
   if (outcome.kind == StoredOutcome::Kind::caught_failure) {
     report.status = StepReport::Status::caught;
-    Failure failure = read_failure(outcome.value);
+    StoredFailure failure = read_failure(outcome.value);
     report.error = std::move(failure.error);
     report.cause = std::move(failure.cause);
     plan = make_failure_plan(ir(), payload.frames, outcome.value);

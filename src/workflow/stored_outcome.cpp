@@ -88,25 +88,25 @@ json::Text failure_alone(json::View failure) {
   return json::Text::trusted(std::move(out));
 }
 
-Failure read_failure(json::View object) {
+StoredFailure read_failure(json::View object) {
   const auto text_of = [&](std::string_view key) {
     const auto value = json::member(object, key);
     const bool is_text = value && json::type_of(*value) == json::Type::string;
     return is_text ? json::readable_value(*value) : std::string();
   };
-  Failure failure{text_of("Error"), text_of("Cause")};
+  StoredFailure failure{text_of("Error"), text_of("Cause")};
   if (failure.error.empty()) failure.error = kUnnamedFailure;
   if (failure.cause.empty()) failure.cause = "what is stored of this failure does not say why";
   return failure;
 }
 
-Failure read_report(std::string_view stored) {
+StoredFailure read_report(std::string_view stored) {
   const std::optional<json::View> object = object_in(stored);
   if (!object) return {std::string(kUnnamedFailure), std::string(kNotJson)};
   return read_failure(*object);
 }
 
-std::optional<Failure> caught_failure(std::string_view stored) {
+std::optional<StoredFailure> caught_failure(std::string_view stored) {
   if (!stored.starts_with(kCaught)) return std::nullopt;
   return read_report(stored.substr(1));
 }

@@ -30,7 +30,7 @@ json::View stored_json(std::string_view stored, std::string_view what);
 std::string stored_failure(json::View failure);
 
 /// A failure of an outcome that was caught, or of a report.
-struct Failure {
+struct StoredFailure {
   std::string error;
   std::string cause;
 };
@@ -48,11 +48,11 @@ json::Text failure_with_input(json::View failure, json::View input);
 json::Text failure_alone(json::View failure);
 /// Reads an object of that form; other members are ignored, and absent ones have a text that says
 /// so.
-Failure read_failure(json::View object);
+StoredFailure read_failure(json::View object);
 /// The same of a report that is stored, which may be damaged.
-Failure read_report(std::string_view stored);
+StoredFailure read_report(std::string_view stored);
 /// The failure of a stored outcome; nothing if it is none that was caught. The text of a result is
 /// not looked at.
-std::optional<Failure> caught_failure(std::string_view stored);
+std::optional<StoredFailure> caught_failure(std::string_view stored);
 
 }  // namespace unum

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "fuzz.hpp"
 #include "unum.h"
@@ -58,7 +59,7 @@ enum Function : unsigned char {
 
 constexpr std::size_t kCallsMax = 400;
 
-unum_text text(const std::string& from) { return {from.data(), from.size()}; }
+unum_text text(std::string_view from) { return {from.data(), from.size()}; }
 
 /// What the callbacks share with the calls. A handle may be of any kind, and of any age.
 struct World {
