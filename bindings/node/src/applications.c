@@ -45,8 +45,8 @@ static napi_value parse_application(napi_env env, napi_callback_info info) {
   for (size_t i = 0; i < count; ++i) {
     given[i] = (unum_configuration){sizeof *given, names[i], texts[i]};
   }
-  const unum_status status = unum_application_parse(call.own->loop, template_yaml, given, count,
-                                                    directory, &application);
+  const unum_status status =
+      unum_application_parse(call.own->loop, template_yaml, given, count, directory, &application);
   return leave_with_application(&call, status, application);
 }
 
