@@ -133,8 +133,8 @@ typedef struct unum_loop_options {
 /* Makes a loop that belongs to this thread. Fails with UNUM_DENIED or UNUM_NOT_FOUND if the kernel
  * has no such backend, UNUM_EXHAUSTED if descriptors ran out or there are 4,096 loops. */
 UNUM_C_API unum_status unum_loop_new(const unum_loop_options* options, unum_loop** loop);
-/* Cancels the loop's ops and waits until they have ended, without a call of their callbacks; then
- * frees everything of the loop. Calls and invocations that were not answered are forgotten. */
+/* Cancels the loop's ops and waits until they have ended, without a call of their `done` (`cancel`
+ * of a call may come); then frees everything of the loop. What was not answered is forgotten. */
 UNUM_C_API unum_status unum_loop_free(unum_loop* loop);
 /* "io_uring (...)" or "epoll: why"; NULL on failure. Valid as long as the loop. */
 UNUM_C_API const char* unum_loop_backend(unum_loop* loop);
@@ -183,8 +183,8 @@ UNUM_C_API unum_status unum_op_wait(unum_op* op, int64_t timeout_ms);
 /* Asks the op to end early. It still ends by itself, with UNUM_CANCELLED, or well, if it was done.
  */
 UNUM_C_API unum_status unum_op_cancel(unum_op* op);
-/* Frees the op with all that it gave. One that has not ended is cancelled, and its callback is not
- * called any more. */
+/* Frees the op with all that it gave. One that has not ended is cancelled, and its `done` is not
+ * called. What its other callbacks use must stay until it has ended, which only `done` tells. */
 UNUM_C_API unum_status unum_op_free(unum_op* op);
 
 /* What an op gave, once it ended with UNUM_OK; each function below says which of these it is. For

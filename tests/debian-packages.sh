@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds the Debian packages from a copy of the sources, looks at them with lintian, installs them and
-# uses each: the command, a program in C, a program in C++.
+# uses each: the command, a program in C, in C++ and in Python.
 #
 # Usage: tests/fresh-machine.sh 12|13 tests/debian-packages.sh
 # It installs packages on the machine that it runs on, hence that.
@@ -48,4 +48,6 @@ unum store create "fs:$work/store"
 expect 332833500 "$work/plain" fs "$work/store" 1000
 c++ -std=c++20 queue/queue.cpp $(pkg-config --cflags --libs unum-cpp) -o "$work/queue"
 expect 332833500 "$work/queue" fs "$work/store" 1000
+cp "$OLDPWD/bindings/python/examples/fan_in.py" "$work/fan_in.py"
+expect "the sum of 1,000 squares is 332,833,500" python3 "$work/fan_in.py"
 echo "The packages work."

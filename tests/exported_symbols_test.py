@@ -96,6 +96,16 @@ class ExportedSymbols(unittest.TestCase):
         self.assertGreater(len(declared), 60)
         self.assertEqual(sorted(name + "@@UNUM_1" for name in declared), exported_c())
 
+    def test_the_c_library_runs_with_glibc_2_34(self):
+        """Built with 2.36 at most: a later one gives new versions to functions that had older ones."""
+        listed = subprocess.run(["nm", "-D", "--undefined-only", os.environ["UNUM_TEST_CAPI"]], check=True,
+                                capture_output=True, text=True).stdout
+        needed = {tuple(map(int, match)) for match in re.findall(r"@GLIBC_(\d+)\.(\d+)", listed)}
+        self.assertGreater(len(needed), 3)
+        built_with = tuple(map(int, os.confstr("CS_GNU_LIBC_VERSION").split()[1].split(".")))
+        if built_with <= (2, 36):
+            self.assertLessEqual(max(needed), (2, 34), listed)
+
     def test_a_program_that_uses_every_header_runs_with_the_shared_library_alone(self):
         with open(os.path.join(SOURCE, "include", "unum", "unum.hpp"), encoding="utf-8") as file:
             included = set(re.findall(r'#include "unum/(.+)"', file.read()))

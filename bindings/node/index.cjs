@@ -5,7 +5,7 @@ const { native, count } = require('./lib/native.cjs');
 const { UnumError, CallLost } = require('./lib/errors.cjs');
 const { Store, openStore, createStore } = require('./lib/store.cjs');
 const { UnumFunction, Runtime, parseFunction, entryPayload } = require('./lib/runtime.cjs');
-const { Application, loadApplication } = require('./lib/application.cjs');
+const { Application, loadApplication, parseApplication } = require('./lib/application.cjs');
 
 const BACKENDS = ['automatic', 'uring', 'epoll'];
 
@@ -46,6 +46,7 @@ exports.parseFunction = parseFunction;
 exports.entryPayload = entryPayload;
 exports.Application = Application;
 exports.loadApplication = loadApplication;
+exports.parseApplication = parseApplication;
 exports.configureLoop = configureLoop;
 exports.loopBackend = loopBackend;
 exports.setLog = setLog;

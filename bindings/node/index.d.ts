@@ -244,6 +244,8 @@ export class Store {
 export class UnumFunction {
   private constructor();
   readonly name: string;
+  /** JSON text, linked if it is: what a deployment of this one function needs. `parseFunction` takes it. */
+  readonly configuration: string;
   /** The session and the instance that a payload is for. */
   identifyPayload(payload: Value): Context;
   /** Frees it now; otherwise the garbage collector does. */
@@ -380,6 +382,10 @@ export interface RunOptions extends CallOptions {
   acceptChanges?: boolean;
   /** A line that user code printed. */
   onPrinted?: (instance: string, line: string) => void;
+  /** Instead of `store`: an open one, which stays open. */
+  openStore?: Store;
+  /** The functions that are the program's own, by name; the others run in worker processes. */
+  code?: { [name: string]: Code };
 }
 
 export interface Run {
@@ -404,8 +410,8 @@ export class Application {
   /** Its functions, sorted by name, linked: each knows what depends on the others' edges. */
   functions(): UnumFunction[];
   /**
-   * Runs it in one session to its end, as `unum run` does; its functions run in worker processes.
-   * A workflow that fails is a result, not an error.
+   * Runs it in one session to its end, as `unum run` does; its functions run in worker processes, but
+   * for those in `code`. A workflow that fails is a result, not an error.
    */
   run(options?: RunOptions): Promise<Run>;
   /** Frees it now; otherwise the garbage collector does. */
@@ -417,3 +423,11 @@ export class Application {
  * One that is refused throws a UnumError of kind `invalid` with `findings`.
  */
 export function loadApplication(directory: string): Application;
+
+/**
+ * The same for an application that is text in memory: what is in its unum-template.yaml, and each
+ * function's configuration by its name, as JSON text or the object that it says. Reads no file.
+ * `directory` is where a relative CodeUri or data store begins in a run; default: nowhere.
+ */
+export function parseApplication(template: Value, configurations: { [name: string]: Value | object },
+                                 directory?: string): Application;

@@ -3,5 +3,5 @@ import unum from './index.cjs';
 
 export const {
   version, UnumError, CallLost, Store, openStore, createStore, UnumFunction, Runtime, parseFunction, entryPayload,
-  Application, loadApplication, configureLoop, loopBackend, setLog,
+  Application, loadApplication, parseApplication, configureLoop, loopBackend, setLog,
 } = unum;

@@ -39,9 +39,14 @@ use_bare() {
   sed '/^# tokio: what/,/^# tokio: end/d; s/^tokio = .*$/tokio = []/' whole.toml >bare.toml
   cmp -s bare.toml Cargo.toml || { cp bare.toml Cargo.toml && rm -f Cargo.lock; }
 }
+# The tokio that cargo takes is the newest, which wants a newer compiler than this crate does.
+minor=$("$cargo" --version | sed 's/^cargo 1\.\([0-9]*\).*/\1/')
 features=""
 use_whole
-if "$cargo" fetch --offline -q 2>/dev/null || CARGO_NET_RETRY=0 timeout 30 "$cargo" fetch -q 2>fetch.txt; then
+if [ "$minor" -lt 80 ] && [ "${UNUM_TEST_TOKIO:-}" != 1 ]; then
+  echo "cargo 1.$minor is too old for the newest tokio: its tests are left out"
+  use_bare
+elif "$cargo" fetch --offline -q 2>/dev/null || CARGO_NET_RETRY=0 timeout 30 "$cargo" fetch -q 2>fetch.txt; then
   features="--features tokio"
 elif [ "${UNUM_TEST_TOKIO:-}" = 1 ]; then
   cat fetch.txt

@@ -1,7 +1,7 @@
 // unum below an event loop of somebody else's: here poll(2), which waits for lines on stdin and for
 // the reactor. Each line is the input of a workflow of its own; all of them run side by side.
 //
-//   c++ -std=c++20 foreign_loop.cpp $(pkg-config --cflags --libs unum) -o foreign_loop
+//   c++ -std=c++20 foreign_loop.cpp $(pkg-config --cflags --libs unum-cpp) -o foreign_loop
 //   printf '[1,2,3]\n[4]\n' | ./foreign_loop
 #include <unum/unum.hpp>
 

@@ -1,7 +1,7 @@
 // An application whose functions are this program: text in memory for the workflow, coroutines on
 // the reactor for the code. It counts the lines of files, all of them at once on one thread.
 //
-//   c++ -std=c++20 handlers.cpp $(pkg-config --cflags --libs unum) -o handlers
+//   c++ -std=c++20 handlers.cpp $(pkg-config --cflags --libs unum-cpp) -o handlers
 //   ./handlers fs /path/of/an/existing/store SESSION FILE...
 #include <unum/unum.hpp>
 

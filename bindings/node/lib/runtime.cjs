@@ -27,6 +27,10 @@ class UnumFunction {
     collected.register(this, () => freely(native.freeFunction, handle), this);
   }
 
+  get configuration() {
+    return native.functionConfiguration(handleOf(this, UnumFunction));
+  }
+
   identifyPayload(payload) {
     return native.identifyPayload(handleOf(this, UnumFunction), payload);
   }
@@ -37,10 +41,13 @@ class UnumFunction {
   }
 }
 
+/// What the addon takes for a configuration: text, or the object that it says.
+function configurationText(given) {
+  return typeof given === 'string' || given instanceof Uint8Array ? given : JSON.stringify(given);
+}
+
 function parseFunction(configuration, source = 'unum_config.json') {
-  const isText = typeof configuration === 'string' || configuration instanceof Uint8Array;
-  const text = isText ? configuration : JSON.stringify(configuration);
-  return new UnumFunction(MAKING, native.parseFunction(text, source));
+  return new UnumFunction(MAKING, native.parseFunction(configurationText(configuration), source));
 }
 
 function entryPayload(input, session = '') {
@@ -76,7 +83,7 @@ function describe(error) {
 
 // --- Code ---------------------------------------------------------------------------------------
 
-/// The calls of one step's code: each is answered once, whatever the code does.
+/// The calls of one step's code, or of one function's in a run: each is answered once, whatever the code does.
 class Calls {
   #run;
   #running = new Map();
@@ -111,6 +118,12 @@ class Calls {
     if (error instanceof CallLost) return native.callLost(handle, error.message || 'the call was lost');
     return native.callFail(handle, nameOf(error), describe(error));
   }
+}
+
+/// The number of a new receiver of calls.
+function receiveCalls(code, name) {
+  if (typeof code === 'function') return receivers.add(new Calls(code));
+  throw Object.assign(new TypeError(`${name} must be a function`), { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
 // --- The platform -------------------------------------------------------------------------------
@@ -178,10 +191,7 @@ class Runtime {
   }
 
   async step(fn, payload, code, options = {}) {
-    if (typeof code !== 'function') {
-      throw Object.assign(new TypeError('code must be a function'), { code: 'ERR_INVALID_ARG_TYPE' });
-    }
-    const id = receivers.add(new Calls(code));
+    const id = receiveCalls(code, 'code');
     ++this.#steps;
     try {
       return reportOf(await begin(options, (timeoutMs) => native.step(this, handleOf(this, Runtime),
@@ -220,4 +230,6 @@ function attemptOf(options) {
   return options.attempt === undefined ? 1 : count(options.attempt, 'attempt', 0x7fffffff);
 }
 
-module.exports = { UnumFunction, parseFunction, entryPayload, Runtime, freely, collected };
+module.exports = {
+  UnumFunction, parseFunction, configurationText, entryPayload, Runtime, receiveCalls, freely, collected,
+};

@@ -190,6 +190,11 @@ void report_thrown(napi_env env);
 void on_warning(unum_text line, void* user);
 void on_waiting(unum_text line, void* user);
 
+/* --- runtimes.c --- */
+
+/* Code whose calls the receiver of this number gets. */
+unum_code code_of(uint32_t id);
+
 /* --- What JavaScript sees --- */
 
 typedef struct exported {

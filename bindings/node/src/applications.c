@@ -1,19 +1,53 @@
-/* Applications: loading, what the check says, and runs. */
+/* Applications: loading, from a directory or from texts, what the check says, and runs. */
 #include "addon.h"
+
+static napi_value leave_with_application(entry* call, unum_status status,
+                                         unum_application* application) {
+  napi_env env = call->env;
+  napi_value object = NULL;
+  napi_create_object(env, &object);
+  if (status != UNUM_OK) set_field(env, object, "error", js_error(call->own, unum_last_error()));
+  if (application != NULL) set_field(env, object, "handle", js_handle(env, application));
+  return leave(call, object);
+}
 
 /* (directory) => {handle or undefined, error or undefined}: one that is refused has both. */
 static napi_value load_application(napi_env env, napi_callback_info info) {
   entry call;
   unum_text directory;
   unum_application* application = NULL;
-  napi_value object = NULL;
   if (!enter(env, info, &call) || !need_loop(&call)) return NULL;
   if (!text_at(&call, 0, "directory", &directory)) return leave(&call, NULL);
   const unum_status status = unum_application_load(call.own->loop, directory, &application);
-  napi_create_object(env, &object);
-  if (status != UNUM_OK) set_field(env, object, "error", js_error(call.own, unum_last_error()));
-  if (application != NULL) set_field(env, object, "handle", js_handle(env, application));
-  return leave(&call, object);
+  return leave_with_application(&call, status, application);
+}
+
+/* (template, names of functions, their configurations, directory or undefined): the same */
+static napi_value parse_application(napi_env env, napi_callback_info info) {
+  entry call;
+  unum_text template_yaml;
+  unum_text directory;
+  unum_text* names = NULL;
+  unum_text* texts = NULL;
+  size_t count = 0;
+  size_t text_count = 0;
+  unum_application* application = NULL;
+  if (!enter(env, info, &call) || !need_loop(&call)) return NULL;
+  if (!text_at(&call, 0, "template", &template_yaml) ||
+      !texts_at(&call, 1, "names of functions", &names, &count) ||
+      !texts_at(&call, 2, "configurations", &texts, &text_count) ||
+      !optional_text_at(&call, 3, "directory", &directory)) {
+    return leave(&call, NULL);
+  }
+  if (text_count < count) count = text_count;
+  unum_configuration* given = memory_of(&call, (count + 1) * sizeof *given);
+  if (given == NULL) return leave(&call, NULL);
+  for (size_t i = 0; i < count; ++i) {
+    given[i] = (unum_configuration){sizeof *given, names[i], texts[i]};
+  }
+  const unum_status status =
+      unum_application_parse(call.own->loop, template_yaml, given, count, directory, &application);
+  return leave_with_application(&call, status, application);
 }
 
 static bool enter_application(napi_env env, napi_callback_info info, entry* call, size_t place,
@@ -78,22 +112,46 @@ static void on_printed(unum_text instance, unum_text line, void* user) {
   if (turning != NULL) queue_event(turning, EVENT_LINE, id, 2, NULL, NULL, line, instance);
 }
 
+/* From two arguments: names of functions, and the ids of their code. */
+static bool codes_at(entry* call, size_t place, unum_run_options* options) {
+  unum_text* names = NULL;
+  size_t count = 0;
+  if (!texts_at(call, place, "names of functions", &names, &count)) return false;
+  unum_code* codes = memory_of(call, (count + 1) * sizeof *codes);
+  unum_function_code* given = memory_of(call, (count + 1) * sizeof *given);
+  if (codes == NULL || given == NULL) return false;
+  for (size_t i = 0; i < count; ++i) {
+    napi_value element = NULL;
+    uint32_t id = 0;
+    napi_get_element(call->env, call->arguments[place + 1], (uint32_t)i, &element);
+    napi_get_value_uint32(call->env, element, &id);
+    codes[i] = code_of(id);
+    given[i] = (unum_function_code){sizeof *given, names[i], &codes[i]};
+  }
+  options->codes = given;
+  options->code_count = count;
+  return true;
+}
+
 /* (self, application, input, session, store, store options, workers, resume, acceptChanges,
- * printed lines' id, timeout) */
+ * printed lines' id, timeout, open store, names of functions, ids of their code) */
 static napi_value run_application(napi_env env, napi_callback_info info) {
   entry call;
   unum_application* application;
   unum_store_options store_options;
   unum_run_options options = {0};
+  void* opened = NULL;
   if (!enter_application(env, info, &call, 1, &application)) return NULL;
   options.struct_bytes = sizeof options;
   if (!optional_text_at(&call, 2, "input", &options.input) ||
       !optional_text_at(&call, 3, "session", &options.session) ||
       !optional_text_at(&call, 4, "store", &options.store) ||
-      !store_options_at(&call, 5, &store_options)) {
+      !store_options_at(&call, 5, &store_options) ||
+      (is_given(&call, 11) && !handle_at(&call, 11, &opened)) || !codes_at(&call, 12, &options)) {
     return leave(&call, NULL);
   }
   options.store_options = &store_options;
+  options.opened = opened;
   options.workers = (uint32_t)number_at(&call, 6);
   options.resume = number_at(&call, 7) != 0;
   options.accept_changes = number_at(&call, 8) != 0;
@@ -105,6 +163,7 @@ static napi_value run_application(napi_env env, napi_callback_info info) {
 }
 
 const exported application_functions[] = {{"loadApplication", &load_application},
+                                          {"parseApplication", &parse_application},
                                           {"freeApplication", &free_application},
                                           {"applicationFindings", &application_findings},
                                           {"applicationName", &application_name},

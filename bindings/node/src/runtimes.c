@@ -19,6 +19,10 @@ static void on_cancel(unum_call* asked, void* user) {
   queue_event(turning, EVENT_CANCEL, id, 0, asked, NULL, kAbsent, kAbsent);
 }
 
+unum_code code_of(uint32_t id) {
+  return (unum_code){sizeof(unum_code), &on_call, &on_cancel, (void*)(uintptr_t)id};
+}
+
 static void on_invoke(unum_invocation* invocation, void* user) {
   const uint32_t id = (uint32_t)(uintptr_t)user;
   const bool queued = turning != NULL &&
@@ -63,13 +67,21 @@ static napi_value free_function(napi_env env, napi_callback_info info) {
   return leave_with_status(&call, unum_function_free(function));
 }
 
-static napi_value function_name(napi_env env, napi_callback_info info) {
+static napi_value function_text(napi_env env, napi_callback_info info,
+                                unum_text (*text_of_it)(unum_function* function)) {
   entry call;
   void* function;
   if (!enter_handle(env, info, &call, &function)) return NULL;
-  const unum_text name = unum_function_name(function);
-  if (name.data == NULL) return throw_last_error(&call);
-  return leave(&call, js_text(env, name, false));
+  const unum_text text = text_of_it(function);
+  if (text.data == NULL) return throw_last_error(&call);
+  return leave(&call, js_text(env, text, false));
+}
+
+static napi_value function_name(napi_env env, napi_callback_info info) {
+  return function_text(env, info, &unum_function_name);
+}
+static napi_value function_configuration(napi_env env, napi_callback_info info) {
+  return function_text(env, info, &unum_function_configuration);
 }
 
 /* (function, payload) => {session, instance} */
@@ -150,8 +162,7 @@ static napi_value step(napi_env env, napi_callback_info info) {
   }
   pending* op = new_pending(&call, SHAPE_REPORT, 6);
   if (op == NULL) return leave(&call, NULL);
-  const unum_code code = {sizeof code, &on_call, &on_cancel,
-                          (void*)(uintptr_t)(uint32_t)number_at(&call, 5)};
+  const unum_code code = code_of((uint32_t)number_at(&call, 5));
   return promise_of(&call, op,
                     unum_runtime_step(runtime, function, payload, (int32_t)number_at(&call, 4),
                                       &code, &op->start));
@@ -236,6 +247,7 @@ static napi_value invocation_refused(napi_env env, napi_callback_info info) {
 const exported runtime_functions[] = {{"parseFunction", &parse_function},
                                       {"freeFunction", &free_function},
                                       {"functionName", &function_name},
+                                      {"functionConfiguration", &function_configuration},
                                       {"identifyPayload", &identify_payload},
                                       {"entryPayload", &entry_payload},
                                       {"newRuntime", &new_runtime},

@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { Application, loadApplication, openStore, createStore, setLog, UnumError } from 'unum-workflows';
-import { repository, scratch } from './support.mjs';
+import {
+  Application, createStore, loadApplication, openStore, parseApplication, parseFunction, setLog, UnumError,
+} from 'unum-workflows';
+import { openScratch, repository, scratch } from './support.mjs';
 
 /// An application of one function.
 function write(directory, source, runtime = 'nodejs20.x') {
@@ -76,6 +78,55 @@ test('an application that is refused says why', async (t) => {
   });
   assert.throws(() => loadApplication(path.join(directory, 'nowhere')), { kind: 'invalid' });
   assert.throws(() => new Application(), TypeError);
+});
+
+const sums = {
+  Map: { Name: 'Map', Start: true, Next: { Name: 'Branch', InputType: 'Map' } },
+  Branch: JSON.stringify({ Name: 'Branch', Next: { Name: 'Sum',
+    InputType: { 'Fan-in': { Values: ['Branch-unumIndex-*'] } }, 'Payload Modifiers': ['Pop'] } }),
+  Sum: Buffer.from('{"Name": "Sum"}'),
+};
+const template = JSON.stringify({
+  Globals: { ApplicationName: 'sums' },
+  Functions: Object.fromEntries(Object.keys(sums).map((name) =>
+    [name, { Properties: { CodeUri: `${name}/`, Runtime: 'nodejs20.x', Start: name === 'Map' } }])),
+});
+
+test("an application in memory runs by the program's own code in a store that is open", async (t) => {
+  const store = await openScratch(t);
+  const application = parseApplication(template, sums);
+  for (const fn of application.functions()) {
+    assert.equal(JSON.parse(fn.configuration).Name, fn.name);
+    assert.equal(parseFunction(fn.configuration).configuration, fn.configuration);
+  }
+  const code = {
+    Map: (list) => list,
+    Branch: async (number, call) => {
+      assert.equal(call.function, 'Branch');
+      await createStore('memory', 'branches');
+      return 2 * number;
+    },
+    Sum: (numbers) => numbers.reduce((sum, number) => sum + number, 0),
+  };
+  const input = Array.from({ length: 100 }, (_, i) => i);
+  const run = await application.run({ input, openStore: store, code });
+  assert.deepEqual([run.status, run.result, run.instances, run.userCodeRuns], ['succeeded', 9900, 102, 102]);
+  assert.deepEqual(await store.listSessions(), [run.session]);
+  const failing = { ...code, Sum: () => { throw new RangeError('no'); } };
+  const failed = await application.run({ input, openStore: store, code: failing });
+  assert.deepEqual(failed.failures.map(({ instance, error }) => [instance, error]), [['Sum', 'RangeError']]);
+  await assert.rejects(application.run({ code: { Map: 7 } }), TypeError);
+  await assert.rejects(application.run({ openStore: 'memory:x', code }), TypeError);
+  await store.close();
+  await assert.rejects(application.run({ input, openStore: store, code }), { kind: 'bug' });
+});
+
+test('an application in memory that lacks a configuration is refused', () => {
+  assert.throws(() => parseApplication(template, { Map: sums.Map }), (error) => {
+    assert.deepEqual([error.kind, error.code], ['invalid', 'Unum.Refused']);
+    return error.findings.some((found) => found.severity === 'error');
+  });
+  assert.throws(() => parseApplication(7, sums), TypeError);
 });
 
 test('the functions of an example are linked and named', () => {

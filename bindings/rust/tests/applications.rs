@@ -1,6 +1,6 @@
 //! Whole applications, and the log, which belongs to the process.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
@@ -143,6 +143,54 @@ fn an_application_in_memory_runs_by_handlers_of_the_program() {
     assert_eq!(run("[1]", elsewhere, codes(&unum)).unwrap_err().kind, Kind::Bug);
     store.close().wait().unwrap();
     assert_eq!(run("[1]", store, codes(&unum)).unwrap_err().kind, Kind::Bug);
+}
+
+/// Counts the futures of a handler that were dropped.
+struct Dropped(Rc<Cell<u32>>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+#[test]
+fn a_run_that_is_cancelled_or_dropped_drops_the_futures_of_its_handlers() {
+    let unum = Loop::new().unwrap();
+    let store = memory(&unum);
+    let application = unum.parse_application(SUMS, &CONFIGURATIONS, None).unwrap();
+    let (begun, dropped) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let run = || {
+        let (begun, dropped) = (Rc::clone(&begun), Rc::clone(&dropped));
+        let never = Handler::future(move |_| {
+            begun.set(begun.get() + 1);
+            let dropped = Dropped(Rc::clone(&dropped));
+            async move {
+                std::future::pending::<()>().await;
+                drop(dropped);
+                Ok::<_, Failure>("1")
+            }
+        });
+        let mut codes = codes(&unum);
+        codes[0].1 = never;
+        let opened = Some(store.clone());
+        application.run(RunOptions { opened, codes, ..RunOptions::default() })
+    };
+    let cancelled = run();
+    while begun.get() < 1 {
+        unum.run(None).unwrap();
+    }
+    cancelled.cancel();
+    assert_eq!(cancelled.wait().unwrap().status, RunStatus::Interrupted);
+    assert_eq!(dropped.get(), 1);
+    let op = run();
+    while begun.get() < 2 {
+        unum.run(None).unwrap();
+    }
+    drop(op);
+    while dropped.get() < 2 {
+        unum.run(None).unwrap();
+    }
 }
 
 #[test]
