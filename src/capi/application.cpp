@@ -14,9 +14,6 @@
 namespace unum::capi {
 namespace {
 
-/// Functions of one application: a template has a megabyte at most.
-constexpr std::size_t kStructsMax = 100'000;
-
 void append_finding(std::string& out, const Finding& finding) {
   if (out.size() > 1) out += ',';
   const auto member = [&out](std::string_view key, std::string_view text) {
@@ -64,20 +61,6 @@ RunOptions run_options_of(const unum_run_options& wanted) {
   chosen.resume = wanted.resume != 0;
   chosen.accept_changes = wanted.accept_changes != 0;
   return chosen;
-}
-
-/// Structs of a caller's array, which may be larger than ours: the first one's size is the stride.
-template <class Struct>
-std::vector<Struct> structs_of(const Struct* from, std::size_t count, const char* name) {
-  if (from == nullptr && count > 0) refuse(name, fmt::format("NULL with a count of {}", count));
-  if (count > kStructsMax) refuse(name, fmt::format("{} are more than {}", count, kStructsMax));
-  std::vector<Struct> structs;
-  const char* at = reinterpret_cast<const char*>(from);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto* one = reinterpret_cast<const Struct*>(at + i * from->struct_bytes);
-    structs.push_back(struct_of(one, name));
-  }
-  return structs;
 }
 
 /// A run's own code and options. Its store, if it is the caller's, is kept until the run has ended.

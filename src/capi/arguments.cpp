@@ -120,4 +120,15 @@ void copy_struct(const void* from, std::size_t size, void* to, std::size_t known
   std::memcpy(to, from, size < known ? size : known);
 }
 
+void check_structs(const void* from, std::size_t count, std::size_t size, std::size_t alignment,
+                   const char* name) {
+  // A template has a megabyte at most, and so has no more functions, nor an instance more fan-ins.
+  constexpr std::size_t kStructsMax = 100'000;
+  if (from == nullptr) refuse(name, fmt::format("NULL with a count of {}", count));
+  if (count > kStructsMax) refuse(name, fmt::format("{} are more than {}", count, kStructsMax));
+  if (size % alignment != 0) {
+    refuse(name, fmt::format("struct_bytes is {}; it must be sizeof({})", size, name));
+  }
+}
+
 }  // namespace unum::capi

@@ -2,12 +2,16 @@
 // way out.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -66,6 +70,31 @@ Struct struct_of(const Struct* from, const char* name) {
   if (from != nullptr) copy_struct(from, from->struct_bytes, &known, sizeof known, name);
   known.struct_bytes = sizeof known;
   return known;
+}
+
+/// Throws `invalid` for an array of structs that cannot be one. `size` is that of the first.
+void check_structs(const void* from, std::size_t count, std::size_t size, std::size_t alignment,
+                   const char* name);
+
+/// Structs of a caller's array, which may be larger than ours: the first one's size is the stride.
+template <class Struct>
+std::vector<Struct> structs_of(const Struct* from, std::size_t count, const char* name) {
+  if (count == 0) return {};
+  check_structs(from, count, from == nullptr ? 0 : from->struct_bytes, alignof(Struct), name);
+  std::vector<Struct> structs;
+  structs.reserve(count);
+  const char* at = reinterpret_cast<const char*>(from);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto* one = reinterpret_cast<const Struct*>(at + i * from->struct_bytes);
+    structs.push_back(struct_of(one, name));
+  }
+  return structs;
+}
+
+/// A caller's time, of which no sum with a point of time overflows: a thousand years at most.
+inline std::chrono::milliseconds time_of(std::int64_t milliseconds) noexcept {
+  constexpr std::int64_t kLongest = std::int64_t{1000} * 366 * 24 * 3600 * 1000;
+  return std::chrono::milliseconds(std::min(milliseconds, kLongest));
 }
 
 /// Keeps errno as the caller had it.

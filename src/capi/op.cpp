@@ -19,12 +19,7 @@ void apply(Op& op, const unum_start* start) {
   op.done = wanted.done;
   op.user = wanted.user;
   check_not_negative(wanted.timeout_ms, "unum_start.timeout_ms");
-  // A thousand years: no sum with now() overflows.
-  constexpr std::int64_t kLongest = std::int64_t{1000} * 366 * 24 * 3600 * 1000;
-  if (wanted.timeout_ms > 0) {
-    const std::chrono::milliseconds timeout(std::min(wanted.timeout_ms, kLongest));
-    op.deadline = op.loop.reactor.now() + timeout;
-  }
+  if (wanted.timeout_ms > 0) op.deadline = op.loop.reactor.now() + time_of(wanted.timeout_ms);
 }
 
 void link(Op& op) noexcept {

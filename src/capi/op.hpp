@@ -69,9 +69,7 @@ struct Op final : Ready {
   static void on_ended(Ready& op) noexcept;
 };
 
-/// An op that is about to begin: with its handle, and the bounds of `start`.
-std::shared_ptr<Op> new_op(Loop& loop);
-/// Begins it with the task that `make(op)` returns; with an error if that throws one.
+/// Begins an op with the task that `make(op)` returns; with an error if that throws one.
 unum_op* begin_op(Loop& loop, const unum_start* start,
                   const std::function<Task<void>(Op&)>& make) noexcept;
 

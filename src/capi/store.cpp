@@ -102,15 +102,8 @@ struct FanIns {
 };
 
 FanIns fan_ins_of(const SessionContext& context, const unum_fan_in* fan_ins, std::size_t count) {
-  if (fan_ins == nullptr && count > 0) {
-    refuse("fan_ins", fmt::format("NULL with a count of {}", count));
-  }
   FanIns own;
-  const char* at = reinterpret_cast<const char*>(fan_ins);
-  for (std::size_t i = 0; i < count; ++i) {
-    // The caller's structs may be larger than ours: the first one's size is the stride.
-    const auto* given = reinterpret_cast<const unum_fan_in*>(at + i * fan_ins->struct_bytes);
-    const unum_fan_in one = struct_of(given, "unum_fan_in");
+  for (const unum_fan_in& one : structs_of(fan_ins, count, "unum_fan_in")) {
     own.lists.push_back(
         std::make_unique<ListedFanIn>(strings_of(one.instances, one.count, "instances")));
     FanIn& fan_in = own.fan_ins.emplace_back();

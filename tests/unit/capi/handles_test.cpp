@@ -185,6 +185,14 @@ TEST_CASE("texts, counts and structs that cannot be are refused by name", "[capi
           "8 is no kind of item");
   ends_in(unum_read_input_stream(store, c_text("s"), &name, 1, nullptr, nullptr, nullptr),
           UNUM_INVALID, "consume");
+  unum_fan_in fan_in{sizeof fan_in, c_text("A"), &name, 1};
+  ends_in(unum_store_join(store, context, nullptr, 2, nullptr), UNUM_INVALID,
+          "unum_fan_in: NULL with a count of 2");
+  ends_in(unum_store_join(store, context, &fan_in, kHuge, nullptr), UNUM_INVALID,
+          "unum_fan_in: 9223372036854775808 are more than 100000");
+  fan_in.struct_bytes = sizeof fan_in + 1;
+  ends_in(unum_store_join(store, context, &fan_in, 1, nullptr), UNUM_INVALID,
+          "struct_bytes is 41; it must be sizeof(unum_fan_in)");
   unum_start start{};
   ends_in(unum_store_list(store, c_text("s"), &start), UNUM_INVALID,
           "unum_start.struct_bytes: 0; it must be sizeof(unum_start)");
