@@ -189,6 +189,56 @@ CLI::App* add_step(CLI::App& app, StepArguments& arguments) {
   return command;
 }
 
+CLI::App* add_worker(CLI::App& app, WorkerArguments& arguments) {
+  CLI::App* command =
+      app.add_subcommand("worker", "Run steps from an application's queue, beside other workers");
+  command->add_option("dir", arguments.directory, "The application's directory")
+      ->capture_default_str();
+  command
+      ->add_option("--queue", arguments.queue,
+                   "The queue's server, redis:NAME (default: that of the data store)")
+      ->check(kText);
+  command->add_option("--store", arguments.store, "Data store, TYPE:NAME (default: the template's)")
+      ->check(kText);
+  add_patience(*command, arguments.store_patience_s);
+  command
+      ->add_option("--workers", arguments.workers, "Functions that run at once (default: the cores)")
+      ->check(CLI::Range(1, 4096));
+  command
+      ->add_option("--grace", arguments.grace_s,
+                   "Seconds for which functions that run may go on after SIGTERM")
+      ->check(seconds_up_to(kPatienceMax))
+      ->capture_default_str();
+  command
+      ->add_option("--lease", arguments.lease_s,
+                   "Seconds of silence after which another worker takes over what this one has")
+      ->check(CLI::Range(1.0, 3600.0))
+      ->capture_default_str();
+  command
+      ->add_option("--replicas", arguments.replicas,
+                   "With a redis data store: how many replicas must have a result before anything "
+                   "follows from it")
+      ->check(CLI::Range(0, 16));
+  command->add_flag("--accept-changes", arguments.accept_changes,
+                    "Go on in sessions that have results of functions whose IR was changed since");
+  command->add_flag("--quiet", arguments.quiet, "Only errors");
+  return command;
+}
+
+CLI::App* add_workers(CLI::App& app, WorkersArguments& arguments) {
+  CLI::App* command =
+      app.add_subcommand("workers", "Show an application's queue and who works on it");
+  command->add_option("dir", arguments.directory, "The application's directory")
+      ->capture_default_str();
+  command
+      ->add_option("--queue", arguments.queue,
+                   "The queue's server, redis:NAME (default: that of the data store)")
+      ->check(kText);
+  add_patience(*command, arguments.store_patience_s);
+  command->add_flag("--json", arguments.json, "One JSON object on stdout");
+  return command;
+}
+
 CLI::App* add_store(CLI::App& app, StoreArguments& arguments) {
   CLI::App* command = app.add_subcommand("store", "Make or examine a data store");
   command->require_subcommand(1);
@@ -234,6 +284,10 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   const CLI::App* gc_command = add_gc(app, gc_arguments);
   const CLI::App* link_command = add_link(app, link_arguments);
   const CLI::App* step_command = add_step(app, step_arguments);
+  WorkerArguments worker_arguments;
+  WorkersArguments workers_arguments;
+  const CLI::App* worker_command = add_worker(app, worker_arguments);
+  const CLI::App* workers_command = add_workers(app, workers_arguments);
   CLI::App* doctor_command =
       app.add_subcommand("doctor", "Say what this machine offers and what is used");
   int pid = 0;
@@ -260,6 +314,8 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   if (gc_command->parsed()) return gc(gc_arguments);
   if (link_command->parsed()) return link(link_arguments);
   if (step_command->parsed()) return step(step_arguments);
+  if (worker_command->parsed()) return worker(worker_arguments);
+  if (workers_command->parsed()) return workers(workers_arguments);
   if (doctor_command->parsed()) return pid != 0 ? ask_process(pid) : doctor();
   std::fputs(app.help().c_str(), stderr);
   return kUsage;

@@ -18,6 +18,10 @@
 #include "unum/reactor.hpp"
 #include "unum/store.hpp"
 
+namespace unum {
+struct StoreChoice;
+}
+
 namespace unum::cli {
 
 /// Exit codes, documented in docs/command-line.md; what they mean of `unum step`, in
@@ -87,6 +91,30 @@ struct StepArguments {
 /// Runs one step of one function.
 int step(const StepArguments& arguments);
 
+struct WorkerArguments {
+  std::string directory = ".";
+  std::string queue;  ///< redis:NAME, or empty for the data store's server.
+  std::string store;
+  double store_patience_s = kStorePatienceSeconds;
+  unsigned workers = 0;
+  double grace_s = 30;
+  double lease_s = 30;
+  unsigned replicas = 0;
+  bool accept_changes = false;
+  bool quiet = false;
+};
+/// Runs steps from the application's queue until it is told to end.
+int worker(const WorkerArguments& arguments);
+
+struct WorkersArguments {
+  std::string directory = ".";
+  std::string queue;
+  double store_patience_s = kStorePatienceSeconds;
+  bool json = false;
+};
+/// Shows the application's queue and who works on it.
+int workers(const WorkersArguments& arguments);
+
 struct InspectArguments {
   std::string session;
   std::string directory = ".";
@@ -135,6 +163,9 @@ std::string read_all(int fd, std::string_view option, std::string_view what);
 
 /// The application, loaded and checked; its errors on stderr, and its warnings unless `quiet`.
 CheckedApplication load_checked(const std::string& directory, bool quiet);
+
+/// The name of the server that "redis:NAME" says, or of a data store that is one. Throws `invalid`.
+std::string queue_name(std::string_view option, const StoreChoice& store);
 
 /// Bytes for people: "999 B", "1.5 kB", "12 MB".
 std::string readable_bytes(std::uint64_t bytes);

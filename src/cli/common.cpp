@@ -12,6 +12,7 @@
 #include "base/secrets.hpp"
 #include "base/store_types.hpp"
 #include "cli/cli.hpp"
+#include "hosts/store_choice.hpp"
 
 namespace unum::cli {
 
@@ -52,6 +53,19 @@ std::string read_all(int fd, std::string_view option, std::string_view what) {
                   fmt::format("{}: cannot read {}: {}", option, what, std::strerror(errno)));
     }
   }
+}
+
+std::string queue_name(std::string_view option, const StoreChoice& store) {
+  const StoreChoice choice = option.empty() ? store : parse_store(option);
+  if (choice.type == "redis") return choice.name;
+  throw Error(
+      ErrorKind::invalid, "cli", "queue",
+      option.empty()
+          ? fmt::format("the data store is {}, which keeps no queue; name a Redis server with "
+                        "--queue redis:HOST:PORT",
+                        shown_store(choice.type, choice.name))
+          : fmt::format("--queue {} is no Redis server; write redis:HOST:PORT",
+                        shown_store(choice.type, choice.name)));
 }
 
 std::chrono::milliseconds patience_of(double seconds) {

@@ -449,6 +449,11 @@ Client::Command Client::call(std::string_view key, Arguments arguments, const Wa
   return {*this, slot_of(key), arguments, wait, Command::Errors::thrown};
 }
 
+Task<std::shared_ptr<Connection>> Client::connection(std::string_view key, Wait wait) {
+  check_open();
+  return connect(node_of(slot_of(key)), wait);
+}
+
 Task<void> Client::load(Script& script, Wait wait) {
   const std::array<std::string_view, 3> command{"SCRIPT", "LOAD", script.source};
   const Reply reply = co_await send(nullptr, 0, command, wait);

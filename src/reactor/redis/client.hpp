@@ -110,6 +110,11 @@ class Client {
   ///   `bug`           any other error.
   Command call(std::string_view key, Arguments arguments, const Wait& wait = {}) noexcept;
 
+  /// The connection to the server that has the key's slot, opened if there is none. For commands
+  /// that must go by one connection or fail, since what another server knows may be older. Follows
+  /// no redirect and tries once; throws what Connection::open does.
+  Task<std::shared_ptr<Connection>> connection(std::string_view key, Wait wait = {});
+
   /// Sends a read to a replica of the server that has the key's slot, the replicas in turn. Nothing
   /// where there is none, or none that answers soon: `call` says what is wrong, or asks the
   /// primary. What comes may be older than what the primary has. Only with `read_replicas`.
