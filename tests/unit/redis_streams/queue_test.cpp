@@ -226,6 +226,7 @@ TEST_CASE("a worker that leaves lets others have at once what it had, and none i
   const std::vector<Entry> entries = world.read("a");
   REQUIRE(entries.size() == 1);
   CHECK(world.take("b", 30s).empty());
+  CHECK(world.read("b").empty());
   reactor.run(world.queue->leave("a"));
   CHECK(reactor.run(world.queue->sweep(0ms)) == 1);  // b, which has none
   const std::vector<Entry> taken = world.take("c", 30s);
