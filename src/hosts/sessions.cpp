@@ -128,8 +128,13 @@ Task<bool> show_item(Store& store, const SessionContext& context, const ListedIt
       instance.state = InstanceState::failed;
       if (stored) instance.detail = first_line_of(read_report(*stored));
       co_return true;
-    case ItemKind::claim: instance.detail = "claimed"; break;
-    case ItemKind::wanted: instance.detail = "wanted"; break;
+    case ItemKind::invoked: instance.detail = "invoked"; break;
+    case ItemKind::claim:
+    case ItemKind::wanted:
+      if (instance.detail.empty()) {
+        instance.detail = item.id.kind == ItemKind::claim ? "claimed" : "wanted";
+      }
+      break;
     default: break;
   }
   co_return false;
@@ -219,6 +224,7 @@ SessionItems items_by_kind(const std::vector<ListedItem>& items) {
     if (item.id.kind == ItemKind::outcome) by_kind.outcomes.insert(item.id.name);
     if (item.id.kind == ItemKind::report) by_kind.reports.insert(item.id.name);
     if (item.id.kind == ItemKind::delayed) by_kind.delayed.insert(item.id.name);
+    if (item.id.kind == ItemKind::wanted) by_kind.wanted.insert(item.id.name);
   }
   return by_kind;
 }

@@ -56,8 +56,7 @@ redis::ClientOptions reader_options(const QueueOptions& options) {
 std::string number(std::int64_t value) { return std::to_string(value); }
 
 std::string ms_of(WallTime time) {
-  return number(
-      std::chrono::ceil<std::chrono::milliseconds>(time.time_since_epoch()).count());
+  return number(std::chrono::ceil<std::chrono::milliseconds>(time.time_since_epoch()).count());
 }
 
 /// A braced part is what a cluster hashes: it must be the whole name.
@@ -187,15 +186,17 @@ Task<void> Queue::open(Wait wait) {
 void Queue::warn_of_settings() const {
   const std::string_view policy = client_.info("maxmemory_policy");
   if (!policy.empty() && policy != "noeviction") {
-    warn(fmt::format("the queue redis:{} may be evicted when the server's memory is full "
-                     "(maxmemory-policy {}): its messages would vanish; set maxmemory-policy "
-                     "noeviction",
-                     name_, policy));
+    warn(
+        fmt::format("the queue redis:{} may be evicted when the server's memory is full "
+                    "(maxmemory-policy {}): its messages would vanish; set maxmemory-policy "
+                    "noeviction",
+                    name_, policy));
   }
   if (client_.info("aof_enabled") == "0") {
-    warn(fmt::format("the queue redis:{} keeps no append-only file (appendonly no): messages that "
-                     "are not in its last snapshot are lost when it restarts; set appendonly yes",
-                     name_));
+    warn(
+        fmt::format("the queue redis:{} keeps no append-only file (appendonly no): messages that "
+                    "are not in its last snapshot are lost when it restarts; set appendonly yes",
+                    name_));
   }
 }
 
@@ -211,10 +212,11 @@ Task<void> Queue::make_group(Wait wait) {
 }
 
 Task<void> Queue::remake_group(Wait wait) {
-  warn(fmt::format("the queue redis:{} has lost its stream {} or the group: it was emptied, or "
-                   "restarted without what it had; messages are lost, and unum resume finishes "
-                   "their sessions",
-                   name_, keys_.stream));
+  warn(
+      fmt::format("the queue redis:{} has lost its stream {} or the group: it was emptied, or "
+                  "restarted without what it had; messages are lost, and unum resume finishes "
+                  "their sessions",
+                  name_, keys_.stream));
   co_await make_group(wait);
 }
 
@@ -224,7 +226,8 @@ void Queue::close() noexcept {
   reader_.close();
 }
 
-// --- By a client that sends again ------------------------------------------------------------------
+// --- By a client that sends again
+// ------------------------------------------------------------------
 
 Task<Reply> Queue::run(const redis::Script& script, Arguments arguments, Wait wait) {
   const std::array<std::string_view, 3> keys{keys_.stream, keys_.delayed, keys_.dead};
@@ -252,8 +255,8 @@ Task<std::vector<Entry>> Queue::read(std::string_view consumer, std::size_t coun
                                      std::chrono::milliseconds block, Wait wait) {
   const std::string most = std::to_string(count);
   const std::string time = number(block.count());
-  const std::array<std::string_view, 11> command{"XREADGROUP", "GROUP", kGroup, consumer,
-                                                 "COUNT",      most,    "BLOCK", time,
+  const std::array<std::string_view, 11> command{"XREADGROUP", "GROUP",      kGroup,  consumer,
+                                                 "COUNT",      most,         "BLOCK", time,
                                                  "STREAMS",    keys_.stream, ">"};
   wait.deadline = std::min(wait.deadline, reactor_.now() + block + kReadMargin);
   std::optional<Error> failure;
@@ -284,9 +287,10 @@ Task<std::vector<Entry>> Queue::take(std::string_view consumer, std::chrono::mil
   if (reply.elements.size() < 3) co_return std::vector<Entry>();
   cursor = reply.elements[0].text;
   if (!reply.elements[2].elements.empty()) {
-    warn(fmt::format("{} messages of the queue redis:{} were removed from {} by somebody else "
-                     "while they were worked on",
-                     reply.elements[2].elements.size(), name_, keys_.stream));
+    warn(
+        fmt::format("{} messages of the queue redis:{} were removed from {} by somebody else "
+                    "while they were worked on",
+                    reply.elements[2].elements.size(), name_, keys_.stream));
   }
   co_return entries_of(reply.elements[1]);
 }
@@ -390,7 +394,8 @@ Task<QueueStatus> Queue::status(Wait wait) {
   co_return status;
 }
 
-// --- By one link -----------------------------------------------------------------------------------
+// --- By one link
+// -----------------------------------------------------------------------------------
 
 Task<Link> Queue::link(Wait wait) {
   const bool usable = link_ && link_->alive() && !link_->stalled(reactor_.now(), kLinkTimeout / 2);
@@ -472,9 +477,8 @@ Task<bool> Queue::acknowledge(const Link& link, std::string_view consumer, std::
   return settle(link, std::move(arguments), wait);
 }
 
-Task<bool> Queue::deliver_again(const Link& link, std::string_view consumer,
-                                std::string_view entry, const Message& message,
-                                WallTime not_before, Wait wait) {
+Task<bool> Queue::deliver_again(const Link& link, std::string_view consumer, std::string_view entry,
+                                const Message& message, WallTime not_before, Wait wait) {
   const std::string when = ms_of(not_before);
   const std::string text = packed(message);
   Arguments arguments{kGroup, consumer, entry, "later", when, text};

@@ -9,6 +9,28 @@ namespace {
 /// Between two looks whether there is room again.
 constexpr std::chrono::milliseconds kRoomEvery{200};
 
+/// A queue, and what sends to it.
+class QueuePlatform final : public PlatformInvoker {
+ public:
+  QueuePlatform(Reactor& reactor, std::string_view name, std::string_view application)
+      : queue_(reactor, name, application), invoker_(reactor, queue_) {}
+
+  Task<void> open(Wait wait) { return queue_.open(wait); }
+  Task<void> invoke(Invocation invocation, Wait wait) override {
+    return invoker_.invoke(std::move(invocation), wait);
+  }
+  std::size_t payload_bytes_max() const noexcept override { return invoker_.payload_bytes_max(); }
+  std::chrono::milliseconds delay_max() const noexcept override { return invoker_.delay_max(); }
+  Task<void> close() override {
+    queue_.close();
+    co_return;
+  }
+
+ private:
+  Queue queue_;
+  QueueInvoker invoker_;
+};
+
 }  // namespace
 
 Task<void> QueueInvoker::invoke(Invocation invocation, Wait wait) {
@@ -37,6 +59,16 @@ Task<void> QueueInvoker::invoke(Invocation invocation, Wait wait) {
                   "the wait for room in the queue redis:" + queue_.name() + " has ended");
     }
   }
+}
+
+Task<std::unique_ptr<PlatformInvoker>> open_queue_platform(Reactor& reactor,
+                                                           const CheckedApplication& application,
+                                                           std::string_view where, Wait wait) {
+  // Of redis://HOST the scheme was taken off.
+  const std::string name = (where.starts_with("//") ? "redis:" : "") + std::string(where);
+  auto platform = std::make_unique<QueuePlatform>(reactor, name, application.name());
+  co_await platform->open(wait);
+  co_return std::unique_ptr<PlatformInvoker>(std::move(platform));
 }
 
 }  // namespace unum::streams

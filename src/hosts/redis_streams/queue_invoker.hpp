@@ -3,6 +3,7 @@
 
 #include <cstddef>
 
+#include "hosts/platform_invoker.hpp"
 #include "hosts/redis_streams/queue.hpp"
 #include "unum/runtime.hpp"
 
@@ -37,5 +38,10 @@ class QueueInvoker final : public Invoker {
   Queue& queue_;
   const QueueInvokerOptions options_;
 };
+
+/// For `unum invoke redis:NAME`: the application's queue at the server `where`.
+Task<std::unique_ptr<PlatformInvoker>> open_queue_platform(Reactor& reactor,
+                                                           const CheckedApplication& application,
+                                                           std::string_view where, Wait wait);
 
 }  // namespace unum::streams

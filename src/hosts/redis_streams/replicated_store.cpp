@@ -28,9 +28,7 @@ Error no_replicas(std::string why) {
 }  // namespace
 
 ReplicatedStore::ReplicatedStore(Store& inner, std::string_view name, unsigned replicas)
-    : ForwardingStore(inner),
-      client_(inner.reactor(), addresses_of(name)),
-      replicas_(replicas) {}
+    : ForwardingStore(inner), client_(inner.reactor(), addresses_of(name)), replicas_(replicas) {}
 
 ReplicatedStore::~ReplicatedStore() = default;
 

@@ -2,8 +2,8 @@
 // application: [1] the stream, [2] the sorted set of delayed messages, [3] the stream of dead ones.
 //
 // An entry is settled and kept by the consumer that owns it and by nobody else: XACK and XCLAIM ask
-// for no owner, so a process that was taken for dead would otherwise acknowledge what another one is
-// working on, or take it back.
+// for no owner, so a process that was taken for dead would otherwise acknowledge what another one
+// is working on, or take it back.
 #pragma once
 
 namespace unum::streams {

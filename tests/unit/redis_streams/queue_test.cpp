@@ -176,16 +176,17 @@ TEST_CASE("a delayed message that somebody damaged is a dead letter, and holds u
   CHECK(world.read("a").size() == 1);
 }
 
-TEST_CASE("what was sent before there was a group is delivered, and a queue that was emptied is "
-          "made again and said",
-          "[redis_streams]") {
+TEST_CASE(
+    "what was sent before there was a group is delivered, and a queue that was emptied is "
+    "made again and said",
+    "[redis_streams]") {
   WITH_QUEUE(world);
   world.command({"FLUSHALL"});
   world.command({"XADD", world.queue->keys().stream, "*", "function", "F", "payload", "{}"});
   CHECK(world.read("a").empty());
   REQUIRE(world.warnings.size() == 1);
-  CHECK_THAT(world.warnings[0], ContainsSubstring("has lost its stream") &&
-                                    ContainsSubstring("unum resume"));
+  CHECK_THAT(world.warnings[0],
+             ContainsSubstring("has lost its stream") && ContainsSubstring("unum resume"));
   CHECK(world.read("a").size() == 1);
   world.command({"FLUSHALL"});
   const Link link = world.link();
@@ -218,9 +219,10 @@ TEST_CASE("a delivery's link fails with its server, and is not replaced under it
   CHECK(reactor.run(world.queue->acknowledge(after, "a", entries[0].id)));
 }
 
-TEST_CASE("a worker that leaves lets others have at once what it had, and none is removed with "
-          "entries",
-          "[redis_streams]") {
+TEST_CASE(
+    "a worker that leaves lets others have at once what it had, and none is removed with "
+    "entries",
+    "[redis_streams]") {
   WITH_QUEUE(world);
   world.send("F");
   const std::vector<Entry> entries = world.read("a");
