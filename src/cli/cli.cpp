@@ -202,7 +202,8 @@ CLI::App* add_worker(CLI::App& app, WorkerArguments& arguments) {
       ->check(kText);
   add_patience(*command, arguments.store_patience_s);
   command
-      ->add_option("--workers", arguments.workers, "Functions that run at once (default: the cores)")
+      ->add_option("--workers", arguments.workers,
+                   "Functions that run at once (default: the cores)")
       ->check(CLI::Range(1, 4096));
   command
       ->add_option("--grace", arguments.grace_s,

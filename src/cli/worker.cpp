@@ -84,8 +84,9 @@ void CommandWorker::ended(std::string_view function, const StepReport& report) {
   if (arguments_.quiet) return;
   const bool failed = report.status == StepReport::Status::failed;
   if (failed) {
-    const std::string_view cause = std::string_view(report.cause).substr(
-        0, std::min(report.cause.find('\n'), report.cause.size()));
+    const std::string_view cause =
+        std::string_view(report.cause)
+            .substr(0, std::min(report.cause.find('\n'), report.cause.size()));
     say("unum: session {}: {} failed: {}: {}\n", report.session,
         report.instance.empty() ? std::string(function) : report.instance, report.error, cause);
   }
@@ -132,8 +133,8 @@ Task<void> CommandWorker::work() {
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   const unsigned count = arguments_.workers == 0 ? cores : arguments_.workers;
   start_workers(count);
-  queue_ = std::make_unique<streams::Queue>(reactor_, queue_name_, application_.name(),
-                                            queue_options());
+  queue_ =
+      std::make_unique<streams::Queue>(reactor_, queue_name_, application_.name(), queue_options());
   co_await queue_->open(wait);
   store_ = co_await open_data_store(wait);
   std::optional<streams::ReplicatedStore> replicated;

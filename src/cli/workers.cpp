@@ -54,8 +54,8 @@ void print_json(const CheckedApplication& application, const streams::QueueStatu
     text("function", running.message.function);
     text("session", identity.session);
     text("instance", identity.instance);
-    out += fmt::format("\"deliveries\":{},\"crashes\":{},\"silent_s\":{:.3f}}}",
-                       running.deliveries, running.message.crashes, seconds(running.idle));
+    out += fmt::format("\"deliveries\":{},\"crashes\":{},\"silent_s\":{:.3f}}}", running.deliveries,
+                       running.message.crashes, seconds(running.idle));
   }
   fmt::print("{}]}}\n", out);
 }
@@ -65,9 +65,8 @@ void print_table(const CheckedApplication& application, const streams::Queue& qu
   fmt::print("queue redis:{} ({})\n", queue.name(), queue.keys().stream);
   fmt::print("  {} messages, {} of them with workers, {} delayed, {} dead", status.length,
              status.pending, status.delayed, status.dead);
-  fmt::print("{}\n", status.length == 0
-                         ? std::string()
-                         : ", oldest " + readable_seconds(seconds(status.oldest)));
+  fmt::print("{}\n", status.length == 0 ? std::string()
+                                        : ", oldest " + readable_seconds(seconds(status.oldest)));
   for (const streams::QueueStatus::Consumer& consumer : status.consumers) {
     fmt::print("worker {}: {} messages, heard of {} ago\n", consumer.name, consumer.entries,
                readable_seconds(seconds(consumer.idle)));

@@ -56,8 +56,7 @@ redis::ClientOptions reader_options(const QueueOptions& options) {
 std::string number(std::int64_t value) { return std::to_string(value); }
 
 std::string ms_of(WallTime time) {
-  return number(
-      std::chrono::ceil<std::chrono::milliseconds>(time.time_since_epoch()).count());
+  return number(std::chrono::ceil<std::chrono::milliseconds>(time.time_since_epoch()).count());
 }
 
 /// A braced part is what a cluster hashes: it must be the whole name.
@@ -141,11 +140,13 @@ Queue::Queue(Reactor& reactor, std::string_view name, std::string_view applicati
       options_(std::move(options)),
       client_(reactor, addresses_of(name), client_options(options_, name)),
       reader_(reactor, addresses_of(name), reader_options(options_)),
+      group_{kGroupScript},
       settle_{kSettleScript},
       beat_{kBeatScript},
       take_{kTakeScript},
       due_{kDueScript},
       submit_{kSubmitScript},
+      lengths_{kLengthsScript},
       leave_{kLeaveScript},
       sweep_{kSweepScript} {}
 
@@ -170,8 +171,8 @@ Task<void> Queue::open(Wait wait) {
                   "its version is " + std::string(client_.info("redis_version")) +
                       "; a queue needs 6.2 or newer");
     }
-    const std::array<redis::Script*, 7> scripts{&settle_, &beat_,  &take_, &due_,
-                                                &submit_, &leave_, &sweep_};
+    const std::array<redis::Script*, 9> scripts{&group_,  &settle_,  &beat_,  &take_, &due_,
+                                                &submit_, &lengths_, &leave_, &sweep_};
     for (redis::Script* script : scripts) co_await client_.load(*script, wait);
     co_await make_group(wait);
   } catch (const Error& error) {
@@ -187,34 +188,32 @@ Task<void> Queue::open(Wait wait) {
 void Queue::warn_of_settings() const {
   const std::string_view policy = client_.info("maxmemory_policy");
   if (!policy.empty() && policy != "noeviction") {
-    warn(fmt::format("the queue redis:{} may be evicted when the server's memory is full "
-                     "(maxmemory-policy {}): its messages would vanish; set maxmemory-policy "
-                     "noeviction",
-                     name_, policy));
+    warn(
+        fmt::format("the queue redis:{} may be evicted when the server's memory is full "
+                    "(maxmemory-policy {}): its messages would vanish; set maxmemory-policy "
+                    "noeviction",
+                    name_, policy));
   }
   if (client_.info("aof_enabled") == "0") {
-    warn(fmt::format("the queue redis:{} keeps no append-only file (appendonly no): messages that "
-                     "are not in its last snapshot are lost when it restarts; set appendonly yes",
-                     name_));
+    warn(
+        fmt::format("the queue redis:{} keeps no append-only file (appendonly no): messages that "
+                    "are not in its last snapshot are lost when it restarts; set appendonly yes",
+                    name_));
   }
 }
 
-/// From the beginning: what was sent before there was a group is delivered, too.
 Task<void> Queue::make_group(Wait wait) {
-  const std::array<std::string_view, 6> command{"XGROUP", "CREATE", keys_.stream,
-                                                kGroup,   "0",      "MKSTREAM"};
-  try {
-    co_await client_.call(keys_.stream, command, wait);
-  } catch (const Error& error) {
-    if (error.code() != "BUSYGROUP") throw;
-  }
+  const std::array<std::string_view, 3> keys{keys_.stream, keys_.delayed, keys_.dead};
+  const std::array<std::string_view, 1> arguments{kGroup};
+  co_await client_.run(group_, keys, arguments, wait);
 }
 
 Task<void> Queue::remake_group(Wait wait) {
-  warn(fmt::format("the queue redis:{} has lost its stream {} or the group: it was emptied, or "
-                   "restarted without what it had; messages are lost, and unum resume finishes "
-                   "their sessions",
-                   name_, keys_.stream));
+  warn(
+      fmt::format("the queue redis:{} has lost its stream {} or the group: it was emptied, or "
+                  "restarted without what it had; messages are lost, and unum resume finishes "
+                  "their sessions",
+                  name_, keys_.stream));
   co_await make_group(wait);
 }
 
@@ -224,7 +223,7 @@ void Queue::close() noexcept {
   reader_.close();
 }
 
-// --- By a client that sends again ------------------------------------------------------------------
+// --- By a client that sends again -----------------------------------------------------------
 
 Task<Reply> Queue::run(const redis::Script& script, Arguments arguments, Wait wait) {
   const std::array<std::string_view, 3> keys{keys_.stream, keys_.delayed, keys_.dead};
@@ -252,8 +251,8 @@ Task<std::vector<Entry>> Queue::read(std::string_view consumer, std::size_t coun
                                      std::chrono::milliseconds block, Wait wait) {
   const std::string most = std::to_string(count);
   const std::string time = number(block.count());
-  const std::array<std::string_view, 11> command{"XREADGROUP", "GROUP", kGroup, consumer,
-                                                 "COUNT",      most,    "BLOCK", time,
+  const std::array<std::string_view, 11> command{"XREADGROUP", "GROUP",      kGroup,  consumer,
+                                                 "COUNT",      most,         "BLOCK", time,
                                                  "STREAMS",    keys_.stream, ">"};
   wait.deadline = std::min(wait.deadline, reactor_.now() + block + kReadMargin);
   std::optional<Error> failure;
@@ -284,9 +283,10 @@ Task<std::vector<Entry>> Queue::take(std::string_view consumer, std::chrono::mil
   if (reply.elements.size() < 3) co_return std::vector<Entry>();
   cursor = reply.elements[0].text;
   if (!reply.elements[2].elements.empty()) {
-    warn(fmt::format("{} messages of the queue redis:{} were removed from {} by somebody else "
-                     "while they were worked on",
-                     reply.elements[2].elements.size(), name_, keys_.stream));
+    warn(
+        fmt::format("{} messages of the queue redis:{} were removed from {} by somebody else "
+                    "while they were worked on",
+                    reply.elements[2].elements.size(), name_, keys_.stream));
   }
   co_return entries_of(reply.elements[1]);
 }
@@ -375,22 +375,19 @@ Task<void> Queue::ask_running(QueueStatus& status, Wait wait) {
 
 Task<QueueStatus> Queue::status(Wait wait) {
   QueueStatus status;
-  const std::array<std::string_view, 2> length{"XLEN", keys_.stream};
-  const std::array<std::string_view, 2> delayed{"ZCARD", keys_.delayed};
-  const std::array<std::string_view, 2> dead{"XLEN", keys_.dead};
-  Reply reply = co_await client_.call(keys_.stream, length, wait);
-  status.length = static_cast<std::size_t>(reply.integer);
-  reply = co_await client_.call(keys_.stream, delayed, wait);
-  status.delayed = static_cast<std::size_t>(reply.integer);
-  reply = co_await client_.call(keys_.stream, dead, wait);
-  status.dead = static_cast<std::size_t>(reply.integer);
+  const Reply lengths = co_await run(lengths_, Arguments(), wait);
+  if (lengths.elements.size() == 3) {
+    status.length = static_cast<std::size_t>(lengths.elements[0].integer);
+    status.delayed = static_cast<std::size_t>(lengths.elements[1].integer);
+    status.dead = static_cast<std::size_t>(lengths.elements[2].integer);
+  }
   co_await ask_consumers(status, wait);
   co_await ask_oldest(status, wait);
   co_await ask_running(status, wait);
   co_return status;
 }
 
-// --- By one link -----------------------------------------------------------------------------------
+// --- By one link ----------------------------------------------------------------------------
 
 Task<Link> Queue::link(Wait wait) {
   const bool usable = link_ && link_->alive() && !link_->stalled(reactor_.now(), kLinkTimeout / 2);
@@ -472,9 +469,8 @@ Task<bool> Queue::acknowledge(const Link& link, std::string_view consumer, std::
   return settle(link, std::move(arguments), wait);
 }
 
-Task<bool> Queue::deliver_again(const Link& link, std::string_view consumer,
-                                std::string_view entry, const Message& message,
-                                WallTime not_before, Wait wait) {
+Task<bool> Queue::deliver_again(const Link& link, std::string_view consumer, std::string_view entry,
+                                const Message& message, WallTime not_before, Wait wait) {
   const std::string when = ms_of(not_before);
   const std::string text = packed(message);
   Arguments arguments{kGroup, consumer, entry, "later", when, text};

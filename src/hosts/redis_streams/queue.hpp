@@ -103,7 +103,7 @@ class Queue {
   const std::string& name() const noexcept { return name_; }
   const QueueKeys& keys() const noexcept { return keys_; }
 
-  // --- From outside -------------------------------------------------------------------------------
+  // --- From outside -------------------------------------------------------------------------
 
   /// Adds a message; false, and nothing is added, if `length_max` or more are there. May add it
   /// twice where the connection is lost.
@@ -112,20 +112,20 @@ class Queue {
 
   // Virtual for the tests, which put faults and known mistakes there.
 
-  // --- Taking entries -----------------------------------------------------------------------------
+  // --- Taking entries -----------------------------------------------------------------------
 
   /// Waits for up to `block` for new entries, at most `count`, on a connection of its own. One call
   /// at a time. Where the reply is lost, the entries are the consumer's all the same: `take` finds
   /// them.
   virtual Task<std::vector<Entry>> read(std::string_view consumer, std::size_t count,
-                                std::chrono::milliseconds block, Wait wait = {});
+                                        std::chrono::milliseconds block, Wait wait = {});
   /// Takes over, at most `count`, entries of which nobody told anything for `lease`. `cursor`
   /// begins as "0-0" and ends as it.
   virtual Task<std::vector<Entry>> take(std::string_view consumer, std::chrono::milliseconds lease,
-                                std::string& cursor, std::size_t count, Wait wait = {});
+                                        std::string& cursor, std::size_t count, Wait wait = {});
   /// Tells that these are worked on; returns those that are another consumer's, or nobody's.
   virtual Task<std::vector<std::string>> beat(std::string_view consumer,
-                                      std::span<const std::string> entries, Wait wait = {});
+                                              std::span<const std::string> entries, Wait wait = {});
   /// Puts messages whose time has come into the stream; returns how long until the next one's, and
   /// nothing if there is none.
   virtual Task<std::optional<std::chrono::milliseconds>> move_due(Wait wait = {});
@@ -134,25 +134,26 @@ class Queue {
   /// Removes consumers that have nothing and were silent for so long.
   Task<std::size_t> sweep(std::chrono::milliseconds silent, Wait wait = {});
 
-  // --- One delivery, by one link: each throws LinkLost ----------------------------------------------
+  // --- One delivery, by one link: each throws LinkLost --------------------------------------
 
   /// The link as it is, or a new one to the server that is the primary now.
   virtual Task<Link> link(Wait wait = {});
   /// Whether the entry is the consumer's.
   virtual Task<bool> is_mine(const Link& link, std::string_view consumer, std::string_view entry,
-                     Wait wait = {});
+                             Wait wait = {});
   /// Adds a message, to the stream or, with `not_before`, to the delayed ones.
   virtual Task<void> send(const Link& link, const Message& message, WallTime not_before = {},
-                  Wait wait = {});
+                          Wait wait = {});
   /// Acknowledges the entry; false if it is not the consumer's: nothing is done then.
-  virtual Task<bool> acknowledge(const Link& link, std::string_view consumer, std::string_view entry,
-                         Wait wait = {});
+  virtual Task<bool> acknowledge(const Link& link, std::string_view consumer,
+                                 std::string_view entry, Wait wait = {});
   /// The same, and in the same moment puts `message` among the delayed ones.
-  virtual Task<bool> deliver_again(const Link& link, std::string_view consumer, std::string_view entry,
-                           const Message& message, WallTime not_before, Wait wait = {});
+  virtual Task<bool> deliver_again(const Link& link, std::string_view consumer,
+                                   std::string_view entry, const Message& message,
+                                   WallTime not_before, Wait wait = {});
   /// The same, and puts it among the dead ones, of which the last 10,000 are kept.
   virtual Task<bool> bury(const Link& link, std::string_view consumer, std::string_view entry,
-                  const Message& message, Wait wait = {});
+                          const Message& message, Wait wait = {});
 
  private:
   using Arguments = std::vector<std::string_view>;
@@ -177,11 +178,13 @@ class Queue {
   redis::Client client_;
   redis::Client reader_;
   Link link_;
+  redis::Script group_;
   redis::Script settle_;
   redis::Script beat_;
   redis::Script take_;
   redis::Script due_;
   redis::Script submit_;
+  redis::Script lengths_;
   redis::Script leave_;
   redis::Script sweep_;
 };

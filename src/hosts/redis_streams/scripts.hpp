@@ -2,11 +2,15 @@
 // application: [1] the stream, [2] the sorted set of delayed messages, [3] the stream of dead ones.
 //
 // An entry is settled and kept by the consumer that owns it and by nobody else: XACK and XCLAIM ask
-// for no owner, so a process that was taken for dead would otherwise acknowledge what another one is
-// working on, or take it back.
+// for no owner, so a process that was taken for dead would otherwise acknowledge what another one
+// is working on, or take it back.
 #pragma once
 
 namespace unum::streams {
+
+/// Makes the stream and the group, unless they are there, from the stream's beginning: what was
+/// sent before there was a group is delivered, too. ARGV: group.
+extern const char* const kGroupScript;
 
 /// Ends a delivery. ARGV: group, consumer, entry, then one of
 ///   "done";
@@ -30,6 +34,10 @@ extern const char* const kDueScript;
 /// Adds an entry unless there are too many messages. ARGV: how many may be there, fields. Replies:
 /// the entry, or nil.
 extern const char* const kSubmitScript;
+
+/// How many messages there are, in one moment: none is between two places. Replies: [in the stream,
+/// delayed, dead].
+extern const char* const kLengthsScript;
 
 /// A consumer ends: entries it still has can be taken over at once, and without any it is removed.
 /// ARGV: group, consumer, a time in ms longer than any lease. Replies: how many it had.

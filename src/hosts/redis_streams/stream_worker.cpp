@@ -49,9 +49,9 @@ void WorkerObserver::told(std::string_view) {}
 struct StreamWorker::Delivery {
   explicit Delivery(Entry from) : entry(std::move(from)) {}
   Entry entry;
-  StopSource lost;                  ///< Another consumer has the entry.
-  StopSource code{lost.token()};    ///< The same, or this process ends.
-  bool in_code = true;              ///< User code has not ended yet.
+  StopSource lost;                ///< Another consumer has the entry.
+  StopSource code{lost.token()};  ///< The same, or this process ends.
+  bool in_code = true;            ///< User code has not ended yet.
 };
 
 /// What one delivery at a time uses. Its runtime's invoker sends by the delivery's link.
@@ -134,13 +134,12 @@ std::size_t StreamWorker::free_slots() const noexcept {
     room += static_cast<std::size_t>(std::min(ahead, static_cast<double>(kAheadMax)));
   }
   if (running_.size() >= 2 * room || store_.is_held_back()) return 0;
-  const auto in_code = static_cast<std::size_t>(
-      std::count_if(running_.begin(), running_.end(),
-                    [](const auto& each) { return each.second->in_code; }));
+  const auto in_code = static_cast<std::size_t>(std::count_if(
+      running_.begin(), running_.end(), [](const auto& each) { return each.second->in_code; }));
   return in_code >= room ? 0 : room - in_code;
 }
 
-// --- Loops ------------------------------------------------------------------------------------------
+// --- Loops ----------------------------------------------------------------------------------
 
 Task<void> StreamWorker::run(StopToken drain, StopToken stop) {
   StopSource done;
@@ -297,7 +296,7 @@ Task<void> StreamWorker::move_due(StopToken done) {
   }
 }
 
-// --- One delivery -------------------------------------------------------------------------------------
+// --- One delivery ---------------------------------------------------------------------------
 
 Task<void> StreamWorker::deliver(Entry entry) {
   Delivery delivery(std::move(entry));
@@ -393,8 +392,7 @@ Task<StreamWorker::End> StreamWorker::run_step(Slot& slot, Delivery& delivery,
   const Wait wait{kNoDeadline, delivery.lost.token()};
   const json::View payload = validate_payload(message.payload);
   const int attempt = static_cast<int>(message.crashes + delivery.entry.deliveries);
-  const StepReport report =
-      co_await slot.runtime.step(function, payload, stoppable, attempt, wait);
+  const StepReport report = co_await slot.runtime.step(function, payload, stoppable, attempt, wait);
   // Last of all, and only as the owner.
   const bool mine =
       co_await queue_.acknowledge(slot.link, options_.consumer, delivery.entry.id, wait);
@@ -420,8 +418,8 @@ Task<void> StreamWorker::settle_failure(Slot& slot, Delivery& delivery, const Fu
   ++message.crashes;
   message.error = error.code();
   message.cause = error.message().substr(0, kCauseBytesMax);
-  tell(fmt::format("{}: crash {} of {}: {}", function.name(), message.crashes,
-                   options_.crashes_max, error.message()));
+  tell(fmt::format("{}: crash {} of {}: {}", function.name(), message.crashes, options_.crashes_max,
+                   error.message()));
   if (message.crashes < options_.crashes_max) {
     co_await deliver_later(slot.link, delivery, std::chrono::milliseconds(0));
     co_return;
@@ -444,8 +442,8 @@ Task<void> StreamWorker::give_up(Slot& slot, Delivery& delivery, const Function&
   const json::View payload = validate_payload(message.payload);
   const std::string error = message.error;
   const std::string cause = message.cause;
-  const StepReport report = co_await slot.runtime.give_up(
-      function, payload, error, cause, static_cast<int>(message.crashes), wait);
+  const StepReport report = co_await slot.runtime.give_up(function, payload, error, cause,
+                                                          static_cast<int>(message.crashes), wait);
   co_await bury(slot.link, delivery, error, cause);
   if (options_.observer != nullptr) options_.observer->ended(function.name(), report);
 }
@@ -465,8 +463,7 @@ Task<void> StreamWorker::bury(const Link& link, Delivery& delivery, std::string_
   Message dead = delivery.entry.message;
   dead.error = error;
   dead.cause = cause.substr(0, kCauseBytesMax);
-  const bool mine =
-      co_await queue_.bury(link, options_.consumer, delivery.entry.id, dead, wait);
+  const bool mine = co_await queue_.bury(link, options_.consumer, delivery.entry.id, dead, wait);
   if (mine) tell(fmt::format("{}: a dead letter: {}: {}", dead.function, error, cause));
 }
 

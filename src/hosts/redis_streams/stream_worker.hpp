@@ -1,8 +1,8 @@
 // A process that runs the steps of an application's queue; any number of them share the work.
 //
-// A message is delivered to one worker at a time, which tells by heartbeats that it works on it. One
-// that was killed or cut off falls silent, and another one takes its messages over. What a worker
-// does then finds that the entry is not its own any more, and comes to nothing.
+// A message is delivered to one worker at a time, which tells by heartbeats that it works on it.
+// One that was killed or cut off falls silent, and another one takes its messages over. What a
+// worker does then finds that the entry is not its own any more, and comes to nothing.
 //
 // A delivery does all it does to the queue by one connection, in this order: outcome to the store,
 // messages that follow, acknowledgement. Where the connection is lost the delivery begins again,

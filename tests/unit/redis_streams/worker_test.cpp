@@ -88,6 +88,20 @@ class QueueUnderTest final : public Queue {
     crash.check();
     return Queue::beat(consumer, entries, wait);
   }
+  Task<std::optional<std::chrono::milliseconds>> move_due(Wait wait) override {
+    crash.check();
+    return Queue::move_due(wait);
+  }
+  Task<bool> deliver_again(const Link& link, std::string_view consumer, std::string_view entry,
+                           const Message& message, WallTime not_before, Wait wait) override {
+    crash.check();
+    return Queue::deliver_again(link, consumer, entry, message, not_before, wait);
+  }
+  Task<bool> bury(const Link& link, std::string_view consumer, std::string_view entry,
+                  const Message& message, Wait wait) override {
+    crash.check();
+    return Queue::bury(link, consumer, entry, message, wait);
+  }
   Task<void> leave(std::string_view consumer, Wait wait) override {
     crash.check();
     return Queue::leave(consumer, wait);
@@ -328,8 +342,8 @@ TEST_CASE("case 47: a message is acknowledged only when what follows was accepte
   CHECK(cluster.outcome("s", "A").has_value());
   CHECK(app.runs["M"] == 1);
   REQUIRE_FALSE(worker.lines.empty());
-  CHECK_THAT(worker.lines[0], ContainsSubstring("M: delivered again in") &&
-                                  ContainsSubstring("maxmemory"));
+  CHECK_THAT(worker.lines[0],
+             ContainsSubstring("M: delivered again in") && ContainsSubstring("maxmemory"));
 }
 
 TEST_CASE("case 6: a message that brings no session has one, however often it is delivered",
@@ -411,9 +425,10 @@ TEST_CASE("case 7: 1,000 interleaved invocations in one process do not see each 
   }
 }
 
-TEST_CASE("cases 40 and 46: a message's size does not grow with the width of its map, nor with a "
-          "result that is too large for the queue",
-          "[redis_streams]") {
+TEST_CASE(
+    "cases 40 and 46: a message's size does not grow with the width of its map, nor with a "
+    "result that is too large for the queue",
+    "[redis_streams]") {
   WITH_CLUSTER(cluster);
   const auto largest = [&](const std::string& input, const std::string& session) {
     Worker worker(reactor, cluster.server.address(), *cluster.store, session);
@@ -466,9 +481,10 @@ TEST_CASE("machines that are lost count for nothing, until there are too many", 
         (deliveries == 20 ? "0" : "1"));
 }
 
-TEST_CASE("a message that is none is a dead letter; one for a function that is not known yet comes "
-          "again",
-          "[redis_streams]") {
+TEST_CASE(
+    "a message that is none is a dead letter; one for a function that is not known yet comes "
+    "again",
+    "[redis_streams]") {
   WITH_CLUSTER(cluster);
   Worker worker(reactor, cluster.server.address(), *cluster.store, "w");
   NativeApp app = summing();
@@ -476,7 +492,8 @@ TEST_CASE("a message that is none is a dead letter; one for a function that is n
   cluster.server.command({"XADD", stream, "*", "x", "y"});
   cluster.server.command({"XADD", stream, "*", "function", "M", "payload", "{"});
   cluster.server.command({"XADD", stream, "*", "function", "F", "payload", "1"});
-  cluster.server.command({"XADD", stream, "*", "function", "Newer", "payload", "{}", "tries", "99"});
+  cluster.server.command(
+      {"XADD", stream, "*", "function", "Newer", "payload", "{}", "tries", "99"});
   cluster.begin(worker, "M", "s", "[1]");
   worker.queue.delayed_left = 1;
   reactor.run(worker.run(app));
@@ -535,9 +552,10 @@ TEST_CASE("a step whose message was taken over is cancelled, and leaves the mess
   CHECK_THAT(code.reason, ContainsSubstring("taken over"));
 }
 
-TEST_CASE("a worker that ends finishes what runs, cancels it when its time is over, and hands the "
-          "message on",
-          "[redis_streams]") {
+TEST_CASE(
+    "a worker that ends finishes what runs, cancels it when its time is over, and hands the "
+    "message on",
+    "[redis_streams]") {
   WITH_CLUSTER(cluster);
   Worker worker(reactor, cluster.server.address(), *cluster.store, "w");
   worker.options.lease = 1h;
