@@ -116,12 +116,13 @@ class Celery:
     def install(self):
         if not os.path.exists(os.path.join(self.place, "bin", "celery")):
             subprocess.run([sys.executable, "-m", "venv", self.place], check=True)
-            subprocess.run([os.path.join(self.place, "bin", "pip"), "install", "-q", "celery[redis]==5.4.0"], check=True)
+            pip = os.path.join(self.place, "bin", "pip")
+            subprocess.run([pip, "install", "-q", "celery==5.7.0", "redis==8.1.0", "packaging"], check=True)
 
     def run(self, port, workers, workflows, width):
         environment = dict(os.environ, BENCH_REDIS=f"redis://{LOOPBACK}:{port}/0", PYTHONPATH=HERE)
-        command = [os.path.join(self.place, "bin", "celery"), "-A", "celery_tasks", "worker", "-c", "1", "--without-gossip",
-                   "--without-mingle", "-l", "error"]
+        command = [os.path.join(self.place, "bin", "celery"), "-A", "celery_tasks", "worker", "-c", "1",
+                   "--without-gossip", "--without-mingle", "-l", "error"]
         with processes([[*command, "-n", f"w{number}"] for number in range(workers)], env=environment):
             driver = subprocess.run([os.path.join(self.place, "bin", "python"), "-m", "celery_tasks", str(workflows),
                                      str(width), str(workers)], env=environment, check=True, stdout=subprocess.PIPE)

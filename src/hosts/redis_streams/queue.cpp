@@ -140,11 +140,13 @@ Queue::Queue(Reactor& reactor, std::string_view name, std::string_view applicati
       options_(std::move(options)),
       client_(reactor, addresses_of(name), client_options(options_, name)),
       reader_(reactor, addresses_of(name), reader_options(options_)),
+      group_{kGroupScript},
       settle_{kSettleScript},
       beat_{kBeatScript},
       take_{kTakeScript},
       due_{kDueScript},
       submit_{kSubmitScript},
+      lengths_{kLengthsScript},
       leave_{kLeaveScript},
       sweep_{kSweepScript} {}
 
@@ -169,8 +171,8 @@ Task<void> Queue::open(Wait wait) {
                   "its version is " + std::string(client_.info("redis_version")) +
                       "; a queue needs 6.2 or newer");
     }
-    const std::array<redis::Script*, 7> scripts{&settle_, &beat_,  &take_, &due_,
-                                                &submit_, &leave_, &sweep_};
+    const std::array<redis::Script*, 9> scripts{&group_,  &settle_,  &beat_,  &take_, &due_,
+                                                &submit_, &lengths_, &leave_, &sweep_};
     for (redis::Script* script : scripts) co_await client_.load(*script, wait);
     co_await make_group(wait);
   } catch (const Error& error) {
@@ -200,15 +202,10 @@ void Queue::warn_of_settings() const {
   }
 }
 
-/// From the beginning: what was sent before there was a group is delivered, too.
 Task<void> Queue::make_group(Wait wait) {
-  const std::array<std::string_view, 6> command{"XGROUP", "CREATE", keys_.stream,
-                                                kGroup,   "0",      "MKSTREAM"};
-  try {
-    co_await client_.call(keys_.stream, command, wait);
-  } catch (const Error& error) {
-    if (error.code() != "BUSYGROUP") throw;
-  }
+  const std::array<std::string_view, 3> keys{keys_.stream, keys_.delayed, keys_.dead};
+  const std::array<std::string_view, 1> arguments{kGroup};
+  co_await client_.run(group_, keys, arguments, wait);
 }
 
 Task<void> Queue::remake_group(Wait wait) {
@@ -226,8 +223,7 @@ void Queue::close() noexcept {
   reader_.close();
 }
 
-// --- By a client that sends again
-// ------------------------------------------------------------------
+// --- By a client that sends again -----------------------------------------------------------
 
 Task<Reply> Queue::run(const redis::Script& script, Arguments arguments, Wait wait) {
   const std::array<std::string_view, 3> keys{keys_.stream, keys_.delayed, keys_.dead};
@@ -379,23 +375,19 @@ Task<void> Queue::ask_running(QueueStatus& status, Wait wait) {
 
 Task<QueueStatus> Queue::status(Wait wait) {
   QueueStatus status;
-  const std::array<std::string_view, 2> length{"XLEN", keys_.stream};
-  const std::array<std::string_view, 2> delayed{"ZCARD", keys_.delayed};
-  const std::array<std::string_view, 2> dead{"XLEN", keys_.dead};
-  Reply reply = co_await client_.call(keys_.stream, length, wait);
-  status.length = static_cast<std::size_t>(reply.integer);
-  reply = co_await client_.call(keys_.stream, delayed, wait);
-  status.delayed = static_cast<std::size_t>(reply.integer);
-  reply = co_await client_.call(keys_.stream, dead, wait);
-  status.dead = static_cast<std::size_t>(reply.integer);
+  const Reply lengths = co_await run(lengths_, Arguments(), wait);
+  if (lengths.elements.size() == 3) {
+    status.length = static_cast<std::size_t>(lengths.elements[0].integer);
+    status.delayed = static_cast<std::size_t>(lengths.elements[1].integer);
+    status.dead = static_cast<std::size_t>(lengths.elements[2].integer);
+  }
   co_await ask_consumers(status, wait);
   co_await ask_oldest(status, wait);
   co_await ask_running(status, wait);
   co_return status;
 }
 
-// --- By one link
-// -----------------------------------------------------------------------------------
+// --- By one link ----------------------------------------------------------------------------
 
 Task<Link> Queue::link(Wait wait) {
   const bool usable = link_ && link_->alive() && !link_->stalled(reactor_.now(), kLinkTimeout / 2);

@@ -103,8 +103,7 @@ class Queue {
   const std::string& name() const noexcept { return name_; }
   const QueueKeys& keys() const noexcept { return keys_; }
 
-  // --- From outside
-  // -------------------------------------------------------------------------------
+  // --- From outside -------------------------------------------------------------------------
 
   /// Adds a message; false, and nothing is added, if `length_max` or more are there. May add it
   /// twice where the connection is lost.
@@ -113,8 +112,7 @@ class Queue {
 
   // Virtual for the tests, which put faults and known mistakes there.
 
-  // --- Taking entries
-  // -----------------------------------------------------------------------------
+  // --- Taking entries -----------------------------------------------------------------------
 
   /// Waits for up to `block` for new entries, at most `count`, on a connection of its own. One call
   /// at a time. Where the reply is lost, the entries are the consumer's all the same: `take` finds
@@ -136,8 +134,7 @@ class Queue {
   /// Removes consumers that have nothing and were silent for so long.
   Task<std::size_t> sweep(std::chrono::milliseconds silent, Wait wait = {});
 
-  // --- One delivery, by one link: each throws LinkLost
-  // ----------------------------------------------
+  // --- One delivery, by one link: each throws LinkLost --------------------------------------
 
   /// The link as it is, or a new one to the server that is the primary now.
   virtual Task<Link> link(Wait wait = {});
@@ -181,11 +178,13 @@ class Queue {
   redis::Client client_;
   redis::Client reader_;
   Link link_;
+  redis::Script group_;
   redis::Script settle_;
   redis::Script beat_;
   redis::Script take_;
   redis::Script due_;
   redis::Script submit_;
+  redis::Script lengths_;
   redis::Script leave_;
   redis::Script sweep_;
 };

@@ -12,7 +12,6 @@
 namespace unum::streams {
 namespace {
 
-constexpr std::chrono::milliseconds kReplicasWait{5'000};
 constexpr std::chrono::seconds kMargin{5};
 
 std::vector<redis::Address> addresses_of(std::string_view name) {
@@ -27,8 +26,12 @@ Error no_replicas(std::string why) {
 
 }  // namespace
 
-ReplicatedStore::ReplicatedStore(Store& inner, std::string_view name, unsigned replicas)
-    : ForwardingStore(inner), client_(inner.reactor(), addresses_of(name)), replicas_(replicas) {}
+ReplicatedStore::ReplicatedStore(Store& inner, std::string_view name, unsigned replicas,
+                                 std::chrono::milliseconds time)
+    : ForwardingStore(inner),
+      client_(inner.reactor(), addresses_of(name)),
+      replicas_(replicas),
+      time_(time) {}
 
 ReplicatedStore::~ReplicatedStore() = default;
 
@@ -37,13 +40,13 @@ Task<void> ReplicatedStore::open(Wait wait) { return client_.open(wait); }
 /// One question by one connection: a write of its own, then how many replicas have it.
 Task<void> ReplicatedStore::ask(std::string key, Wait wait) {
   const std::string count = std::to_string(replicas_);
-  const std::string time = std::to_string(kReplicasWait.count());
+  const std::string time = std::to_string(time_.count());
   const std::array<std::string_view, 5> write{"SET", key, "1", "PX", "1000"};
   const std::array<std::string_view, 3> question{"WAIT", count, time};
   // The client finds out who is the primary; what follows goes by one connection or fails.
   co_await client_.call(key, write, wait);
   const std::shared_ptr<redis::Connection> connection = co_await client_.connection(key, wait);
-  wait.deadline = std::min(wait.deadline, reactor().now() + kReplicasWait + kMargin);
+  wait.deadline = std::min(wait.deadline, reactor().now() + time_ + kMargin);
   redis::Call writing = connection->call(write, wait);
   const redis::Outcome written = co_await writing;
   redis::Call waiting = connection->call(question, wait);
@@ -55,9 +58,8 @@ Task<void> ReplicatedStore::ask(std::string key, Wait wait) {
                       " did not say whether its replicas have an outcome");
   }
   if (waited.reply.integer < static_cast<std::int64_t>(replicas_)) {
-    throw no_replicas(fmt::format("{} of {} replicas of redis:{} have an outcome after {} s",
-                                  waited.reply.integer, replicas_, name(),
-                                  kReplicasWait.count() / 1000));
+    throw no_replicas(fmt::format("{} of {} replicas of redis:{} have an outcome after {} ms",
+                                  waited.reply.integer, replicas_, name(), time_.count()));
   }
 }
 

@@ -18,14 +18,15 @@ namespace unum::streams {
 class ReplicatedStore final : public ForwardingStore {
  public:
   /// `inner` is a store of type redis, which must outlive this object; `name` the one that it was
-  /// opened with. `replicas`: how many must have an outcome.
-  ReplicatedStore(Store& inner, std::string_view name, unsigned replicas);
+  /// opened with. `replicas`: how many must have an outcome, and `time`: in how long.
+  ReplicatedStore(Store& inner, std::string_view name, unsigned replicas,
+                  std::chrono::milliseconds time = std::chrono::seconds(5));
   ~ReplicatedStore() override;
   /// Connects. Throws what redis::Client does.
   Task<void> open(Wait wait = {});
 
   /// Each call that writes an outcome, or finds one that another delivery wrote, returns when the
-  /// replicas have it. Throws `timeout`, code "Unum.Replicas", if they do not in five seconds: the
+  /// replicas have it. Throws `timeout`, code "Unum.Replicas", if they do not in `time`: the
   /// outcome stands, and the delivery is to be made again.
   Task<CommitResult> commit(const SessionContext& context, std::string_view value,
                             std::span<const FanIn> fan_ins, Wait wait) override;
@@ -47,6 +48,7 @@ class ReplicatedStore final : public ForwardingStore {
 
   redis::Client client_;
   const unsigned replicas_;
+  const std::chrono::milliseconds time_;
   std::uint64_t begun_ = 0;     ///< Questions so far, on a single server,
   std::uint64_t answered_ = 0;  ///< and the last one of those that ended well.
   bool asking_ = false;

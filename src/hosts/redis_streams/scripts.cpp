@@ -3,6 +3,12 @@
 
 namespace unum::streams {
 
+const char* const kGroupScript = R"lua(
+local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
+return 1
+)lua";
+
 const char* const kSettleScript = R"lua(
 local group, consumer, id, what = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if #redis.call('XPENDING', KEYS[1], group, id, id, 1, consumer) == 0 then return 0 end
@@ -30,7 +36,8 @@ return lost
 )lua";
 
 const char* const kTakeScript = R"lua(
-local taken = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5])
+local taken = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4],
+  'COUNT', ARGV[5])
 local entries = {}
 for _, entry in ipairs(taken[2]) do
   if entry then
@@ -78,6 +85,10 @@ if redis.call('XLEN', KEYS[1]) + redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[1
   return false
 end
 return redis.call('XADD', KEYS[1], '*', unpack(ARGV, 2))
+)lua";
+
+const char* const kLengthsScript = R"lua(
+return {redis.call('XLEN', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('XLEN', KEYS[3])}
 )lua";
 
 const char* const kLeaveScript = R"lua(

@@ -8,6 +8,10 @@
 
 namespace unum::streams {
 
+/// Makes the stream and the group, unless they are there, from the stream's beginning: what was
+/// sent before there was a group is delivered, too. ARGV: group.
+extern const char* const kGroupScript;
+
 /// Ends a delivery. ARGV: group, consumer, entry, then one of
 ///   "done";
 ///   "later", when (ms since 1970), the message as packed text;
@@ -30,6 +34,10 @@ extern const char* const kDueScript;
 /// Adds an entry unless there are too many messages. ARGV: how many may be there, fields. Replies:
 /// the entry, or nil.
 extern const char* const kSubmitScript;
+
+/// How many messages there are, in one moment: none is between two places. Replies: [in the stream,
+/// delayed, dead].
+extern const char* const kLengthsScript;
 
 /// A consumer ends: entries it still has can be taken over at once, and without any it is removed.
 /// ARGV: group, consumer, a time in ms longer than any lease. Replies: how many it had.

@@ -139,8 +139,7 @@ std::size_t StreamWorker::free_slots() const noexcept {
   return in_code >= room ? 0 : room - in_code;
 }
 
-// --- Loops
-// ------------------------------------------------------------------------------------------
+// --- Loops ----------------------------------------------------------------------------------
 
 Task<void> StreamWorker::run(StopToken drain, StopToken stop) {
   StopSource done;
@@ -297,8 +296,7 @@ Task<void> StreamWorker::move_due(StopToken done) {
   }
 }
 
-// --- One delivery
-// -------------------------------------------------------------------------------------
+// --- One delivery ---------------------------------------------------------------------------
 
 Task<void> StreamWorker::deliver(Entry entry) {
   Delivery delivery(std::move(entry));

@@ -4,6 +4,7 @@
 
 #include "hosts/redis_streams/queue.hpp"
 #include "hosts/redis_streams/queue_invoker.hpp"
+#include "hosts/redis_streams/replicated_store.hpp"
 #include "support/redis_server.hpp"
 #include "unit/reactor/ports.hpp"
 
@@ -16,7 +17,8 @@ namespace {
 
 /// A server with the queue of an application, for one port of the reactor after the other.
 struct World {
-  explicit World(Reactor& reactor_in) : reactor(reactor_in), server(reactor_in) {
+  explicit World(Reactor& reactor_in)
+      : reactor(reactor_in), server(reactor_in, {"--repl-diskless-sync-delay", "0"}) {
     QueueOptions options;
     options.patience = 10s;
     options.warn = [this](std::string_view text) { warnings.emplace_back(text); };
@@ -228,7 +230,7 @@ TEST_CASE(
   const std::vector<Entry> entries = world.read("a");
   REQUIRE(entries.size() == 1);
   CHECK(world.take("b", 30s).empty());
-  CHECK(world.read("b").empty());
+  world.command({"XGROUP", "CREATECONSUMER", world.queue->keys().stream, "unum", "b"});
   reactor.run(world.queue->leave("a"));
   CHECK(reactor.run(world.queue->sweep(0ms)) == 1);  // b, which has none
   const std::vector<Entry> taken = world.take("c", 30s);
@@ -298,6 +300,46 @@ TEST_CASE("a queue of a server that is not there, or of a replica, says so", "[r
   const Error denied = test::error_of(reactor, second.open());
   CHECK(denied.kind() == ErrorKind::denied);
   CHECK_THAT(denied.message(), ContainsSubstring("name the primary"));
+}
+
+TEST_CASE("with replicas, an outcome counts when they have it, and nothing is missing before",
+          "[redis_streams]") {
+  if (!RedisServer::missing().empty()) UNUM_SKIP(RedisServer::missing());
+  Reactor reactor;
+  World world(reactor);
+  const std::unique_ptr<Store> inner =
+      reactor.run(open_store(reactor, "redis", world.server.address()));
+  ReplicatedStore store(*inner, world.server.address(), 1, 300ms);
+  reactor.run(store.open());
+  const SessionContext context = session_context("s").bound_to("F");
+  const std::vector<Pointer> missing{pointer(context, "G")};
+  // Nobody has it: it stands, and the delivery is to be made again.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const Error error = test::error_of(reactor, store.commit(context, "1", {}, {}));
+    CHECK(error.kind() == ErrorKind::timeout);
+    CHECK(error.delivery() == Delivery::again);
+  }
+  CHECK(test::error_of(reactor, store.get(context, {"F", ItemKind::outcome}, {})).code() ==
+        "Unum.Replicas");
+  CHECK(test::error_of(reactor, store.get_many(context, missing, {})).code() == "Unum.Replicas");
+  RedisServer replica(reactor, {"--replicaof", "127.0.0.1", std::to_string(world.server.port())});
+  const auto count = [&](std::string_view value) -> Task<CommitResult> {
+    for (;;) {  // until the replica has connected
+      bool failed = false;
+      try {
+        const Wait wait;
+        const std::span<const FanIn> none;
+        co_return co_await store.commit(context, value, none, wait);
+      } catch (const Error&) {
+        failed = true;
+      }
+      CHECK(failed);
+    }
+  };
+  const CommitResult result = reactor.run(count("1"));
+  CHECK(result.write.status == WriteResult::Status::already_there);
+  CHECK_FALSE(reactor.run(store.get_many(context, missing, {})).at(0).has_value());
+  CHECK(replica.command({"EXISTS", "unum:{s}:F-output"}) == "1");
 }
 
 TEST_CASE("an application's keys are in one slot of a cluster, whatever its name",

@@ -88,6 +88,20 @@ class QueueUnderTest final : public Queue {
     crash.check();
     return Queue::beat(consumer, entries, wait);
   }
+  Task<std::optional<std::chrono::milliseconds>> move_due(Wait wait) override {
+    crash.check();
+    return Queue::move_due(wait);
+  }
+  Task<bool> deliver_again(const Link& link, std::string_view consumer, std::string_view entry,
+                           const Message& message, WallTime not_before, Wait wait) override {
+    crash.check();
+    return Queue::deliver_again(link, consumer, entry, message, not_before, wait);
+  }
+  Task<bool> bury(const Link& link, std::string_view consumer, std::string_view entry,
+                  const Message& message, Wait wait) override {
+    crash.check();
+    return Queue::bury(link, consumer, entry, message, wait);
+  }
   Task<void> leave(std::string_view consumer, Wait wait) override {
     crash.check();
     return Queue::leave(consumer, wait);
