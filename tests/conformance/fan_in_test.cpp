@@ -54,7 +54,7 @@ TEST_CASE("case 10: a fan-in of 1 to 10,000, ended in random order, is claimed o
   const auto width = GENERATE(std::size_t{1}, std::size_t{2}, std::size_t{100}, std::size_t{1'000},
                               std::size_t{10'000});
   ON_EACH_STORE();
-  const std::size_t width_max = kSanitized ? 1'000 : subject.fan_in_width_max;
+  const std::size_t width_max = test::kSanitized ? 1'000 : subject.fan_in_width_max;
   if (width > width_max) return;
   const Names names("F", width);
   std::vector<std::size_t> order(width);
