@@ -132,7 +132,8 @@ TEST_CASE("an attempt that is tried again is a span of its own") {
   NativeApp app;
   int calls = 0;
   app.add(R"({"Name": "S", "Start": true,
-              "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "BackoffRate": 1, "MaxAttempts": 2}]})",
+              "Retry": [{"ErrorEquals": ["Busy"], "IntervalSeconds": 1, "BackoffRate": 1,
+                         "MaxAttempts": 2}]})",
           [&](const UserCall& call) {
             if (++calls < 3) throw CodeFailure{"Busy", "later"};
             return std::string(call.input);
