@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,6 +68,8 @@ class UNUM_API RunObserver {
   virtual void queued(std::string_view function, std::string_view instance);
   /// User code is about to be called for delivery number `attempt` of a step.
   virtual void running(std::string_view instance, int attempt);
+  /// A step failed and is tried again (`will_retry`); `delayed` is called for the same.
+  virtual void attempted(std::string_view function, const StepReport& report);
   /// A step has ended.
   virtual void ended(std::string_view function, const StepReport& report);
   /// A delivery ended in the error `why`; delivery number `attempt` follows.
@@ -106,6 +109,8 @@ struct RunOptions {
   unsigned workers = 0;
   /// Continues a session even if it has results of functions whose configuration has changed since.
   bool accept_changes = false;
+  /// As RuntimeOptions::traces: what observers then find in StepReport::trace.
+  std::optional<double> traces{};
   /// Not owned; may be null.
   RunObserver* observer = nullptr;
 };

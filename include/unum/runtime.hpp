@@ -138,6 +138,16 @@ struct FanInReport {
   std::shared_ptr<const FanInSet> set;
 };
 
+/// A step as a span of a trace (OpenTelemetry): ids in hexadecimal digits.
+struct StepTrace {
+  std::string trace_id;            ///< 32 digits.
+  std::string span_id;             ///< 16 digits; the same for every delivery of an instance.
+  std::string parent_span_id;      ///< Of whoever invoked the instance; empty: nobody is known.
+  std::vector<std::string> links;  ///< Spans of an aggregator's contributors, the first 128.
+  WallTime begun{};
+  WallTime ended{};
+};
+
 /// How a step ended.
 struct StepReport {
   enum class Status : std::uint8_t {
@@ -175,6 +185,7 @@ struct StepReport {
   std::vector<std::string> collected;  ///< The instances that this step put tombstones for.
   bool fan_in_removed = false;         ///< The state of the fan-in that it was invoked by.
   std::string collection_error;        ///< Empty: none.
+  std::optional<StepTrace> trace{};    ///< If RuntimeOptions::traces, and its trace is sampled.
 };
 
 struct RuntimeOptions {
@@ -189,6 +200,11 @@ struct RuntimeOptions {
   /// How long a claim that nobody confirmed is left to its owner, where the invoker does not keep
   /// every delivery (Invoker::keeps_every_delivery).
   std::chrono::milliseconds confirmation_patience{100};
+  /// If set, each step is a span: user code and what the step invokes get a trace context
+  /// (`traceparent`) that names it, and StepReport::trace tells it. Of the traces that begin here
+  /// this part is sampled, 0 to 1; others are as their `traceparent` says. If not set, trace
+  /// contexts are passed on as they come.
+  std::optional<double> traces{};
   /// If set, the first step of a session's entry function records it in the session before user
   /// code runs. Sessions of another application are refused, and so are those with results of
   /// functions whose digests differ. If not set, sessions are not checked.

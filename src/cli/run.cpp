@@ -7,12 +7,15 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <utility>
 
+#include "aws/settings.hpp"
 #include "base/json.hpp"
 #include "cli/cli.hpp"
 #include "cli/progress.hpp"
 #include "hosts/store_choice.hpp"
+#include "hosts/traces.hpp"
 #include "reactor/children.hpp"
 #include "reactor/signals.hpp"
 #include "unum/run.hpp"
@@ -54,6 +57,10 @@ class CommandRun final : private RunObserver {
         store_choice_(choose_store(details_of(application_), arguments.store)),
         session_(arguments.session) {
     options_.input = std::move(input_text);
+    std::optional<TraceSettings> traces = trace_settings(&aws::environment, application_.name());
+    if (!traces) return;
+    traces_ = std::make_unique<TraceExporter>(reactor_, std::move(*traces));
+    options_.traces = traces_->ratio();
   }
 
   int run() { return reactor_.run(run_all()); }
@@ -64,8 +71,12 @@ class CommandRun final : private RunObserver {
     progress_.queued(function, instance);
   }
   void running(std::string_view, int) override { any_running_ = true; }
+  void attempted(std::string_view function, const StepReport& report) override {
+    if (traces_) traces_->add(function, report);
+  }
   void ended(std::string_view function, const StepReport& report) override {
     progress_.ended(function, report);
+    if (traces_) traces_->add(function, report);
   }
   void delivered_again(std::string_view instance, int attempt, const Error& why) override {
     progress_.delivered_again(instance, attempt, why);
@@ -96,6 +107,7 @@ class CommandRun final : private RunObserver {
   Signals signals_;
   Reactor reactor_;
   Progress progress_;
+  std::unique_ptr<TraceExporter> traces_;
   const StoreChoice store_choice_;
   StopSource stop_;
   std::string session_;
@@ -189,6 +201,7 @@ Task<int> CommandRun::run_all() {
   }
   seconds_ = std::chrono::duration<double>(ended_at_ - begun).count();
   progress_.finish(!error);
+  if (traces_) co_await traces_->close();
   done.request("done");
   co_await watchers.drain();
   if (error && stop_.requested() && is_cancelled(error)) {

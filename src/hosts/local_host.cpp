@@ -236,7 +236,12 @@ Task<void> LocalHost::Impl::give_up(const Delivery& delivery, const Error& error
 
 void LocalHost::Impl::record(const Delivery& delivery, StepReport report) {
   if (report.user_code_ran) ++user_code_runs_;
-  if (report.status == StepReport::Status::will_retry) return;
+  if (report.status == StepReport::Status::will_retry) {
+    if (options_.observer != nullptr) {
+      options_.observer->attempted(delivery.entry->function.name(), report);
+    }
+    return;
+  }
   if (options_.observer != nullptr) {
     options_.observer->ended(delivery.entry->function.name(), report);
   }

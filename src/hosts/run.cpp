@@ -23,6 +23,7 @@ RunObserver::~RunObserver() = default;
 void RunObserver::began(const RunStart&) {}
 void RunObserver::queued(std::string_view, std::string_view) {}
 void RunObserver::running(std::string_view, int) {}
+void RunObserver::attempted(std::string_view, const StepReport&) {}
 void RunObserver::ended(std::string_view, const StepReport&) {}
 void RunObserver::delivered_again(std::string_view, int, const Error&) {}
 void RunObserver::delayed(std::string_view, int, std::chrono::milliseconds, std::string_view) {}
@@ -180,6 +181,7 @@ Task<RunResult> ApplicationRun::run_workflow(Store& store) {
   options.runtime.collects_garbage = application_.collects_garbage;
   options.runtime.application = checked_.identity();
   options.runtime.application->accept_changes = options_.accept_changes;
+  options.runtime.traces = options_.traces;
   LocalHost host(reactor_, store, options);
   for (Function& function : checked_.functions()) {
     const auto own = options_.code.find(function.name());

@@ -84,7 +84,7 @@ Task<void> Runtime::Step::run_and_commit(UserCode& code, json::View input, Strea
                       report.instance,
                       report.session,
                       input,
-                      payload.traceparent,
+                      traceparent,
                       payload.retry.attempt - 1 + delivery,
                       std::chrono::seconds(ir().timeout_seconds.value_or(0)),
                       stream};
@@ -215,8 +215,8 @@ Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState s
   const auto& list = static_cast<const FanInList&>(*set);
   Invocation invocation{
       *fan_in.target, fan_in.aggregator, fan_in_origin(*set),
-      payload_by_reference(store().type(), list.names(), report.session, list.frames(),
-                           payload.traceparent, gc_of_aggregator(fan_in, list.names()))};
+      payload_by_reference(store().type(), list.names(), report.session, list.frames(), traceparent,
+                           gc_of_aggregator(fan_in, list.names()))};
   co_await runtime.invoker_.invoke(std::move(invocation), wait);
   ++report.invocations;
   if (!confirms) co_return;
@@ -271,18 +271,16 @@ bool Runtime::Step::is_too_large(const PlannedChild& child) const {
 json::Text Runtime::Step::payload_of(const PlannedChild& child) const {
   const InputType type = child.edge->input_type;
   if (stored_outcome.empty() || type == InputType::error || !is_too_large(child)) {
-    return payload_by_value(child.value, report.session, child.frames, payload.traceparent,
-                            gc_of_children);
+    return payload_by_value(child.value, report.session, child.frames, traceparent, gc_of_children);
   }
   if (type == InputType::scalar) {
     return payload_by_pointer(store().type(), report.instance, report.session, child.frames,
-                              payload.traceparent, gc_of_children);
+                              traceparent, gc_of_children);
   }
   const auto offset = static_cast<std::size_t>(child.value.text().data() - stored_outcome.data());
-  return payload_by_element(store().type(), report.instance,
-                            static_cast<std::size_t>(child.frames.front().index),
-                            {offset, child.value.size()}, report.session, child.frames,
-                            payload.traceparent, gc_of_children);
+  return payload_by_element(
+      store().type(), report.instance, static_cast<std::size_t>(child.frames.front().index),
+      {offset, child.value.size()}, report.session, child.frames, traceparent, gc_of_children);
 }
 
 /// "Load, edge 2 (Map)": two edges of one instance are two ways.

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -17,9 +18,13 @@
 #include "runtime/step.hpp"
 #include "unum/scan_and_claim.hpp"
 #include "workflow/payload.hpp"
+#include "workflow/trace_context.hpp"
 
 namespace unum {
 namespace {
+
+// As many as a span may have by default (OTEL_SPAN_LINK_COUNT_LIMIT).
+constexpr std::size_t kTraceLinksMax = 128;
 
 Payload read_payload(const FunctionIr& ir, json::View text) {
   if (!ir.start) return parse_payload(text);
@@ -55,6 +60,8 @@ Runtime::Step Runtime::begin(const Function& function, const Payload& payload, i
   step.report.session = context.session();
   step.report.instance = instance;
   step.report.attempt = function.ir().retriers.empty() ? delivery : payload.retry.attempt;
+  step.traceparent = payload.traceparent;
+  if (options_.traces) step.begin_trace();
   return step;
 }
 
@@ -66,6 +73,7 @@ Task<StepReport> Runtime::step(const Function& function, json::View payload_text
   step.activity = &activity;
   log::debug(LogArea::runtime, step.about(), "step begins, attempt {}", attempt);
   co_await step.run(code);
+  step.end_trace();
   step.tell_end();
   co_return std::move(step.report);
 }
@@ -87,7 +95,39 @@ Task<StepReport> Runtime::give_up(const Function& function, json::View payload_t
     co_await step.or_report(step.fail(std::string(error), std::string(cause), nullptr));
   }
   if (step.report.collects) co_await step.collect();
+  step.end_trace();
   co_return std::move(step.report);
+}
+
+void Runtime::Step::begin_trace() {
+  std::optional<TraceContext> parent = parse_traceparent(payload.traceparent);
+  TraceContext own = parent ? *parent : trace_of_session(report.session, *runtime.options_.traces);
+  own.span_id = span_id_of(own.trace_id, report.session, report.instance);
+  if (!own.sampled) {
+    if (!parent) traceparent = to_traceparent(own);  // so that nobody else decides otherwise
+    return;
+  }
+  traceparent = to_traceparent(own);
+  StepTrace& trace = report.trace.emplace();
+  trace.trace_id = own.trace_id;
+  trace.span_id = own.span_id;
+  if (parent) trace.parent_span_id = parent->span_id;
+  trace.begun = store().reactor().wall_time();
+  if (payload.data.shape != PayloadData::Shape::list) return;
+  const std::size_t count = std::min(payload.data.names.size(), kTraceLinksMax);
+  for (std::size_t i = 0; i < count; ++i) {
+    trace.links.push_back(span_id_of(own.trace_id, report.session, payload.data.names.name(i)));
+  }
+}
+
+void Runtime::Step::end_trace() {
+  if (!report.trace) return;
+  StepTrace& trace = *report.trace;
+  trace.ended = store().reactor().wall_time();
+  // Another attempt follows, which may be the one that counts.
+  if (report.status == StepReport::Status::will_retry) {
+    trace.span_id = span_id_of(trace.trace_id, report.session, report.instance, report.attempt);
+  }
 }
 
 void Runtime::Step::tell_end() const {

@@ -37,6 +37,7 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   Wait wait;
   int delivery = 1;  ///< Of this attempt, from 1.
   StepReport report{};
+  std::string traceparent{};          ///< For user code and for what is invoked.
   std::string_view stored_outcome{};  ///< The outcome as it is stored, once it is.
   Activity* activity = nullptr;       ///< Of the call that runs it.
   Collectable collectable{};          ///< What its payload says.
@@ -92,6 +93,8 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   Task<bool> all_have_outcomes(const NameList& readers);
   Task<std::vector<std::string>> collectable_inputs();
   void finish(json::Text result);
+  void begin_trace();
+  void end_trace();
   void tell_end() const;
 };
 
