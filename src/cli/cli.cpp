@@ -110,6 +110,29 @@ CLI::App* add_resume(CLI::App& app, RunArguments& arguments) {
   return command;
 }
 
+CLI::App* add_invoke(CLI::App& app, InvokeArguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "invoke", "Begin a session on a platform where the application is deployed");
+  command->add_option("platform", arguments.where, "The platform, SCHEME:...")
+      ->required()
+      ->check(kText);
+  command->add_option("dir", arguments.directory, "The application's directory")
+      ->capture_default_str();
+  command->add_option("--input", arguments.input,
+                      "Input of the entry function: JSON, @FILE, or - for stdin (default: {})");
+  command->add_option("--session", arguments.session, "Session id (default: a new one)")
+      ->check(kText);
+  CLI::Option* wait = command->add_flag(
+      "--wait", arguments.wait, "Wait for the end, by the data store, and print the result");
+  command->add_option("--timeout", arguments.timeout_s, "With --wait: seconds until it gives up")
+      ->check(kSeconds)
+      ->needs(wait);
+  command->add_option("--store", arguments.store, "Data store, TYPE:NAME (default: the template's)")
+      ->check(kText);
+  add_patience(*command, arguments.store_patience_s);
+  return command;
+}
+
 CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
   CLI::App* command = app.add_subcommand("check", "Say what is wrong with an application");
   command->add_option("dir", arguments.directory, "The application's directory")
@@ -294,6 +317,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   GcArguments gc_arguments;
   LinkArguments link_arguments;
   StepArguments step_arguments;
+  InvokeArguments invoke_arguments;
   ServeArguments serve_arguments;
   const CLI::App* run_command = add_run(app, run_arguments);
   const CLI::App* resume_command = add_resume(app, resume_arguments);
@@ -303,6 +327,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   const CLI::App* gc_command = add_gc(app, gc_arguments);
   const CLI::App* link_command = add_link(app, link_arguments);
   const CLI::App* step_command = add_step(app, step_arguments);
+  const CLI::App* invoke_command = add_invoke(app, invoke_arguments);
   const CLI::App* serve_command = add_serve(app, serve_arguments);
   CLI::App* doctor_command =
       app.add_subcommand("doctor", "Say what this machine offers and what is used");
@@ -330,6 +355,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   if (gc_command->parsed()) return gc(gc_arguments);
   if (link_command->parsed()) return link(link_arguments);
   if (step_command->parsed()) return step(step_arguments);
+  if (invoke_command->parsed()) return invoke(invoke_arguments);
   if (serve_command->parsed()) return serve(serve_arguments);
   if (doctor_command->parsed()) return pid != 0 ? ask_process(pid) : doctor();
   std::fputs(app.help().c_str(), stderr);

@@ -177,7 +177,7 @@ HttpInvoker::HttpInvoker(Reactor& reactor, http::Client& client, Metrics& metric
     : reactor_(reactor), client_(client), metrics_(metrics), options_(std::move(options)) {}
 
 Task<void> HttpInvoker::invoke(Invocation invocation, Wait wait) {
-  wait.stop = options_.stop;
+  if (options_.stop) wait.stop = *options_.stop;
   // A delay is kept by this delivery, which is not acknowledged before it is over.
   const auto delay = invocation.not_before - reactor_.wall_time();
   if (invocation.attempt > 1 && delay > delay.zero()) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,7 +42,7 @@ struct HttpInvokerOptions {
   std::chrono::milliseconds timeout{30'000};
   /// How long an attempt of `Retry` may wait here, with its delivery unacknowledged meanwhile.
   std::chrono::milliseconds delay_max{10'000};
-  StopToken stop{};
+  std::optional<StopToken> stop{};  ///< Heard instead of each call's own.
 };
 
 /// Returns when the other end has answered with a status of 2xx. Sends again while it cannot know
