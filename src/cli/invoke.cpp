@@ -75,8 +75,8 @@ class Invoke {
     std::unique_ptr<Store> store =
         co_await open_store(reactor_, choice.type, choice.name, options, wait);
     // Throws for an application whose sessions cannot be waited for.
-    co_await session_progress(*store, arguments_.session.empty() ? "-" : arguments_.session,
-                              application_, wait);
+    const std::string session = arguments_.session.empty() ? "-" : arguments_.session;
+    co_await session_progress(*store, session, application_, wait);
     co_return store;
   }
 

@@ -1,6 +1,5 @@
 // `unum serve`: an application's functions, or one of them, behind an HTTP platform.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -14,6 +13,7 @@
 #include "base/suggest.hpp"
 #include "cli/cli.hpp"
 #include "hosts/function_code_of.hpp"
+#include "hosts/http/door.hpp"
 #include "hosts/http/http_host.hpp"
 #include "hosts/http/http_invoker.hpp"
 #include "hosts/store_choice.hpp"
@@ -25,6 +25,7 @@
 namespace unum::cli {
 namespace {
 
+using http_host::Door;
 using http_host::HttpHost;
 using http_host::HttpHostOptions;
 using http_host::HttpInvoker;
@@ -90,12 +91,18 @@ Place place_of(const ServeArguments& arguments) {
   return place;
 }
 
-LinkedApplication load(const ServeArguments& arguments) {
+/// What is served: an application of which some functions, perhaps one, are here.
+struct Loaded {
+  LinkedApplication linked;
+  std::optional<CheckedApplication> whole{};  ///< If all its functions are.
+};
+
+Loaded load(const ServeArguments& arguments) {
   if (!arguments.linked.empty()) {
     if (arguments.code.empty() || arguments.function.empty()) {
       refuse("--linked needs --function and --code DIR, the directory of the function's code");
     }
-    return read_linked_function(arguments.linked, arguments.function, arguments.code);
+    return {read_linked_function(arguments.linked, arguments.function, arguments.code)};
   }
   if (!arguments.code.empty()) refuse("--code has no effect without --linked");
   const CheckedApplication checked = load_checked(arguments.directory, true);
@@ -106,7 +113,7 @@ LinkedApplication load(const ServeArguments& arguments) {
     names.push_back(settings.name());
     loaded.digests.emplace(settings.name(), Function(settings.ir).digest());
   }
-  if (arguments.function.empty()) return loaded;
+  if (arguments.function.empty()) return {std::move(loaded), checked};
   const FunctionSettings* const found = loaded.application.find(arguments.function);
   if (found == nullptr) {
     refuse(fmt::format("{} has no function {}{}", arguments.directory, arguments.function,
@@ -114,7 +121,7 @@ LinkedApplication load(const ServeArguments& arguments) {
   }
   FunctionSettings settings = *found;
   functions.assign(1, std::move(settings));
-  return loaded;
+  return {std::move(loaded)};
 }
 
 /// What is said at the start: who delivers again what this process does not end.
@@ -140,8 +147,10 @@ std::string_view reliance(const ServeArguments& arguments) {
 class NoInvoker final : public Invoker {
  public:
   Task<void> invoke(Invocation invocation, Wait) override {
-    throw Error(ErrorKind::bug, "cli", "serve",
-                fmt::format("{} was to be invoked, and nobody said where", invocation.function));
+    throw Error(
+        ErrorKind::invalid, "http", "Unum.NoInvoker",
+        fmt::format("{} was to be invoked, and neither --invoke nor --invoke-url says where",
+                    invocation.function));
     co_return;
   }
 };
@@ -149,11 +158,12 @@ class NoInvoker final : public Invoker {
 /// The server and what its steps need, in the order in which it must die.
 class Serving {
  public:
-  Serving(const ServeArguments& arguments, LinkedApplication loaded)
+  Serving(const ServeArguments& arguments, Loaded loaded)
       : arguments_(arguments),
         place_(place_of(arguments)),
-        application_(std::move(loaded.application)),
-        digests_(std::move(loaded.digests)),
+        whole_(std::move(loaded.whole)),
+        application_(std::move(loaded.linked.application)),
+        digests_(std::move(loaded.linked.digests)),
         choice_(choose_store(application_, arguments.store)),
         // Before anything that starts threads or workers.
         signals_({SIGINT, SIGTERM, SIGHUP}) {
@@ -168,6 +178,7 @@ class Serving {
   void choose_invoker();
   void start_workers(unsigned concurrency);
   HttpHostOptions host_options(std::size_t concurrency) const;
+  Task<void> listen(http_server::Server& server, unsigned concurrency);
   Task<void> open();
   Task<void> serve();
   Task<void> close(HttpHost& host, http_server::Server& server);
@@ -177,6 +188,7 @@ class Serving {
 
   const ServeArguments& arguments_;
   Place place_;
+  const std::optional<CheckedApplication> whole_;
   const Application application_;
   const std::map<std::string, std::string, std::less<>> digests_;
   const StoreChoice choice_;
@@ -193,6 +205,8 @@ class Serving {
 void Serving::choose_invoker() {
   const bool is_named = !arguments_.invoke.empty() || !arguments_.invoke_url.empty();
   if (!is_named) {
+    invoker_ = std::make_unique<NoInvoker>();
+    if (!arguments_.socket.empty()) return;  // then the callers of the door make the invocations
     for (const FunctionSettings& settings : application_.functions) {
       if (settings.ir.edges.empty() && settings.ir.retriers.empty()) continue;
       refuse(
@@ -201,7 +215,6 @@ void Serving::choose_invoker() {
                       "'http://{{name}}.HOST/'",
                       settings.name()));
     }
-    invoker_ = std::make_unique<NoInvoker>();
     return;
   }
   http_host::HttpInvokerOptions options;
@@ -283,6 +296,25 @@ Task<void> Serving::close(HttpHost& host, http_server::Server& server) {
   co_await watchers.drain();
 }
 
+/// Listens, and returns when it is told to end.
+Task<void> Serving::listen(http_server::Server& server, unsigned concurrency) {
+  std::string names;
+  for (const FunctionSettings& settings : application_.functions) {
+    names += (names.empty() ? "" : ", ") + settings.name();
+  }
+  if (place_.socket.empty()) {
+    place_.port = server.listen_tcp(place_.host, place_.port);
+  } else {
+    server.listen_unix(place_.socket, place_.socket_mode);
+  }
+  say("unum: {} of {} at {}, {} at once, store {}\n", names, application_.name, place_.text(),
+      concurrency, shown_store(choice_.type, choice_.name));
+  say("unum: {}\n", reliance(arguments_));
+  const std::optional<int> signal = co_await signals_.next(reactor_);
+  say("unum: {}; taking nothing more, ending what runs (again: at once)\n",
+      strsignal(signal.value_or(SIGTERM)));
+}
+
 Task<void> Serving::serve() {
   choose_invoker();
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
@@ -291,32 +323,28 @@ Task<void> Serving::serve() {
   start_workers(concurrency);
   co_await open();
   std::vector<Function> functions;
-  std::vector<std::string> names;
   for (const FunctionSettings& settings : application_.functions) {
     functions.emplace_back(settings.ir);
-    names.push_back(settings.name());
   }
   HttpHostOptions options = host_options(concurrency);
   options.stop = stop_.token();
+  std::optional<Door> door;
+  if (!arguments_.socket.empty()) {
+    http_host::DoorOptions door_options{options.runtime, whole_, stop_.token()};
+    door.emplace(reactor_, *store_, *pool_, functions, std::move(door_options));
+  }
   HttpHost host(reactor_, *store_, *invoker_, *pool_, metrics_, functions, std::move(options));
   http_server::ServerOptions server_options;
   server_options.limits.body_bytes_max = arguments_.body_bytes_max;
   http_server::Server server(
-      reactor_, [&host](http_server::Request& request, Wait) { return host.handle(request); },
+      reactor_,
+      [&](http_server::Request& request, Wait) {
+        return door && Door::takes(request) ? door->handle(request) : host.handle(request);
+      },
       server_options);
   std::exception_ptr failed;
   try {
-    if (place_.socket.empty()) {
-      place_.port = server.listen_tcp(place_.host, place_.port);
-    } else {
-      server.listen_unix(place_.socket, place_.socket_mode);
-    }
-    say("unum: {} of {} at {}, {} at once, store {}\n", fmt::join(names, ", "), application_.name,
-        place_.text(), concurrency, shown_store(choice_.type, choice_.name));
-    say("unum: {}\n", reliance(arguments_));
-    const std::optional<int> signal = co_await signals_.next(reactor_);
-    say("unum: {}; taking nothing more, ending what runs (again: at once)\n",
-        strsignal(signal.value_or(SIGTERM)));
+    co_await listen(server, concurrency);
   } catch (...) {
     failed = std::current_exception();
   }

@@ -2,7 +2,6 @@
 behind a platform that delivers at least once.
 """
 
-import http.client
 import json
 import os
 import re
@@ -12,8 +11,8 @@ import threading
 import unittest
 import uuid
 
-from harness import DONE, USAGE, AppTest, Function, each, fan_in, scalar
-from http_front import Front, Server, wide
+from harness import DONE, SOURCE, USAGE, AppTest, Function, each, fan_in, read_json, scalar
+from http_front import Front, Server, unix_post, wide
 from network_stores import OnANetworkStore, RedisStore
 
 PLUS = "def lambda_handler(event, context):\n    return event + 1\n"
@@ -289,24 +288,95 @@ def free_port():
         return probe.getsockname()[1]
 
 
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
+class Door(Serving):
+    """The library over a unix socket; every request and answer is as docs/hosts/http.openapi.yaml says."""
 
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(self.path)
+    def setUp(self):
+        super().setUp()
+        self.described = read_json(os.path.join(SOURCE, "docs", "hosts", "http.openapi.yaml"))  # JSON is YAML
+        functions = {"First": Function("def lambda_handler(event, context):\n    return [event, event]\n",
+                                       each("Second")),
+                     "Second": Function(PLUS, fan_in("Third", ["Second-unumIndex-*"])), "Third": Function(),
+                     "Crash": Function(CRASH)}
+        self.socket = self.path("door")
+        self.server = self.server(self.application(functions), "--socket", self.socket)
+        self.called = set()
 
+    def call(self, name, given, code=200):
+        described = self.described["paths"]["/v1/" + name]["post"]
+        if code != 400:
+            self.expect_form(given, described["requestBody"]["content"]["application/json"]["schema"], name)
+        status, text, _ = unix_post(self.socket, "/v1/" + name, json.dumps(given), {})
+        self.assertEqual(code, status, text)
+        answer = json.loads(text)
+        self.expect_form(answer, described["responses"][str(status)]["content"]["application/json"]["schema"], name)
+        self.called.add(name)
+        return answer
 
-def unix_post(path, target, body, headers):
-    connection = UnixConnection(path)
-    connection.request("POST", target, body, headers)
-    response = connection.getresponse()
-    told = response.status, response.read().decode(), dict(response.headers)
-    connection.close()
-    told[2].pop("Date")
-    return told
+    def expect_form(self, value, schema, where):
+        """What of JSON Schema the file uses."""
+        if "$ref" in schema:
+            schema = self.described["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
+        if "type" in schema:
+            self.assertIsInstance(value, kinds[schema["type"]], where)
+        if "enum" in schema:
+            self.assertIn(value, schema["enum"], where)
+        if "minimum" in schema:
+            self.assertGreaterEqual(value, schema["minimum"], where)
+        for name in schema.get("required", ()):
+            self.assertIn(name, value, where)
+        for element in value if "items" in schema else ():
+            self.expect_form(element, schema["items"], where + "[]")
+        for name, member in value.items() if "properties" in schema else ():
+            self.assertIn(name, schema["properties"], where)
+            self.expect_form(member, schema["properties"][name], where + "." + name)
+
+    def test_a_platform_runs_a_workflow_with_every_call(self):
+        session = self.call("create-session-context", {})["session"]
+        queue, results = [{"function": "First", "payload": payload(1, session)}], []
+        while queue:
+            message = queue.pop(0)
+            asked = {"function": message["function"], "payload": message["payload"]}
+            answer = self.call("step", asked)
+            again = self.call("step", {**asked, "attempt": 2})
+            self.assertEqual(answer["invocations"], again["invocations"], "another delivery says the same")
+            queue += answer["invocations"]
+            if "result" in answer["report"]:
+                results.append(answer["report"]["result"])
+        self.assertEqual([2, 2], results[-1])
+        instances = ["Second-unumIndex-0", "Second-unumIndex-1"]
+        self.assertEqual({"values": [2, 2]}, self.call("read-input", {"session": session, "instances": instances}))
+        self.assertTrue(self.call("check-values-exist", {"session": session, "instances": instances})["exist"])
+        self.assertFalse(self.call("check-value-exist", {"session": session, "instance": "None"})["exists"])
+        missing = self.call("read-input", {"session": session, "instances": ["None"]}, 404)
+        self.assertIn("None", missing["cause"])
+        value = {"session": session, "instance": "Mine", "value": {"a": 1.50}}
+        self.assertEqual({"written": True}, self.call("write-return-value", value))
+        self.assertEqual({"written": False, "stored": {"a": 1.5}}, self.call("write-return-value", value))
+        ran = self.call("run", {"input": 1, "session": "r" + session})
+        self.assertEqual(("succeeded", [2, 2], []), (ran["status"], ran["result"], ran["failures"]))
+        failed = self.call("run", {"input": "x"})
+        self.assertEqual(("failed", "TypeError"), (failed["status"], failed["failures"][0]["error"]))
+        crashed = {"function": "Crash", "payload": payload(1, session)}
+        self.assertEqual("bounded", self.call("step", crashed, 500)["delivery"])
+        ended = self.call("give-up", {**crashed, "error": "Unum.WorkerCrashed", "cause": "it crashed", "attempt": 3})
+        self.assertEqual(("failed", "Unum.WorkerCrashed"), (ended["report"]["status"], ended["report"]["error"]))
+        self.assertEqual({path[len("/v1/"):] for path in self.described["paths"]}, self.called)
+
+    def test_what_is_wrong_with_a_request_is_named(self):
+        for name, given, says in (("step", [], "object"), ("step", {}, "function"),
+                                  ("step", {"function": "None", "payload": {}}, "None"),
+                                  ("step", {"function": "First", "payload": 1}, "Session"),
+                                  ("step", {"function": "First", "payload": payload(1), "attempt": 0}, "attempt"),
+                                  ("read-input", {"session": "s", "instances": [1]}, "instances"),
+                                  ("write-return-value", {"session": "", "instance": "a", "value": 1}, "session")):
+            with self.subTest(call=name, given=given):
+                told = self.call(name, given, 400)
+                self.assertEqual("final", told["delivery"])
+                self.assertIn(says, told["cause"])
+        self.assertEqual(404, unix_post(self.socket, "/v1/none", "{}", {})[0])
+        self.assertEqual(0o600, os.stat(self.socket).st_mode & 0o777)
 
 
 class Applications(Serving):
@@ -341,14 +411,15 @@ class Applications(Serving):
     def test_a_map_and_its_fan_in_on_three_servers(self):
         front = Front()
         self.assertEqual(820, self.run_on(front, self.map_and_fan_in(), "Fork", 40, self.session))
-        self.assertEqual((42, 42), (front.accepted, front.delivered))
+        self.assertEqual((42, 42), (front.accepted, front.delivered), "of those that were taken")
 
     def test_case_47_nothing_is_lost_and_nothing_doubled_by_duplicates_kills_and_lost_answers(self):
         rounds = 30 if wide() else 1
         kills = 0
         for number in range(rounds):
             front = Front(seed=number, twice=0.2, lost=0.1, killed=0.1, drops=True)
-            result = self.run_on(front, self.map_and_fan_in(), "Fork", 20, f"{self.session}-{number}", name=f"app-{number}")
+            session = f"{self.session}-{number}"
+            result = self.run_on(front, self.map_and_fan_in(), "Fork", 20, session, name=f"app-{number}")
             self.assertEqual(210, result)
             kills += front.kills
             self.end_everything()
@@ -372,7 +443,8 @@ class Applications(Serving):
             thread.join()
         for number in range(count):
             status, answer = told[number]
-            self.assertEqual((200, number + 1, f"{self.session}-{number}"), (status, answer["result"], answer["session"]))
+            self.assertEqual((200, number + 1), (status, answer["result"]))
+            self.assertEqual(f"{self.session}-{number}", answer["session"])
 
     def test_case_40_a_branch_s_payload_does_not_grow_with_the_map(self):
         sizes = []
@@ -393,6 +465,15 @@ class Applications(Serving):
         functions = {"First": Function(large, scalar("Second")), "Second": Function(length)}
         self.assertEqual(3000000, self.run_on(front, functions, "First", 1, self.session))
         self.assertLess(front.largest, 1000)
+
+    def test_a_session_that_is_begun_from_outside_is_waited_for_in_the_store(self):
+        front = Front()
+        self.run_on(front, self.map_and_fan_in(), "Fork", 2, self.session)
+        invoke = ["invoke", front.url, self.path("app"), "--input", "3", "--wait", *self.store_options()]
+        ended = self.unum(*invoke, code=DONE, **self.store_environment())
+        self.assertEqual("6\n", ended.out)
+        ended = self.unum("invoke", "knative:ftp://x", self.path("app"), code=USAGE)
+        self.assertIn("http://HOST:PORT", ended.err)
 
     def test_an_attempt_that_is_to_come_waits_within_its_delivery(self):
         busy = ("class Busy(Exception):\n    pass\n\ndef lambda_handler(event, context):\n"

@@ -16,22 +16,6 @@ using http_server::Response;
 
 constexpr std::string_view kRetryAfterSeconds = "1";
 
-class ObjectText {
- public:
-  std::string& key(std::string_view name) {
-    out_ += out_.size() == 1 ? "\"" : ",\"";
-    out_.append(name).append("\":");
-    return out_;
-  }
-  void text(std::string_view name, std::string_view value) {
-    if (!value.empty()) json::append_string(key(name), value);
-  }
-  std::string end() && { return std::move(out_) + "}\n"; }
-
- private:
-  std::string out_ = "{";
-};
-
 std::string_view word_of(StepReport::Status status) {
   switch (status) {
     case StepReport::Status::succeeded: return "succeeded";
@@ -42,18 +26,15 @@ std::string_view word_of(StepReport::Status status) {
   return "";
 }
 
-Response with_json(int status, std::string body) {
-  Response response;
-  response.status = status;
-  response.headers.push_back(Header{"Content-Type", "application/json"});
-  response.body = std::move(body);
-  return response;
-}
-
 }  // namespace
 
 Told told_of(const StepReport& report, std::string_view function) {
   ObjectText out;
+  add_report(out, report, function);
+  return {with_json(200, std::move(out).end()), word_of(report.status)};
+}
+
+void add_report(ObjectText& out, const StepReport& report, std::string_view function) {
   out.text("status", word_of(report.status));
   out.text("function", function);
   out.text("session", report.session);
@@ -63,7 +44,6 @@ Told told_of(const StepReport& report, std::string_view function) {
   out.text("error", report.error);
   out.text("cause", report.cause);
   if (report.result) out.key("result") += report.result->text();
-  return {with_json(200, std::move(out).end()), word_of(report.status)};
 }
 
 Told told_of(const Error& error, std::string_view function, const PayloadIdentity& about) {
@@ -82,6 +62,14 @@ Told told_of(const Error& error, std::string_view function, const PayloadIdentit
     told.response.headers.push_back(Header{"Retry-After", std::string(kRetryAfterSeconds)});
   }
   return told;
+}
+
+Response with_json(int status, std::string body) {
+  Response response;
+  response.status = status;
+  response.headers.push_back(Header{"Content-Type", "application/json"});
+  response.body = std::move(body);
+  return response;
 }
 
 Response plain(int status, std::string_view text) {

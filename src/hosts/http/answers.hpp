@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "hosts/http/object_text.hpp"
 #include "reactor/http_server/message.hpp"
 #include "unum/error.hpp"
 #include "unum/runtime.hpp"
@@ -22,6 +23,10 @@ Told told_of(const StepReport& report, std::string_view function);
 /// or what is asked for is busy, 503 with Retry-After ("again").
 Told told_of(const Error& error, std::string_view function, const PayloadIdentity& about);
 
+/// The same as members of an object.
+void add_report(ObjectText& out, const StepReport& report, std::string_view function);
+
+http_server::Response with_json(int status, std::string body);
 /// A response with a text for people and no JSON.
 http_server::Response plain(int status, std::string_view text);
 /// The same that asks the sender to come again.

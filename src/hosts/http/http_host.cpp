@@ -11,6 +11,7 @@
 #include "base/json.hpp"
 #include "base/secrets.hpp"
 #include "hosts/http/answers.hpp"
+#include "hosts/http/bounded_code.hpp"
 #include "hosts/http/cloud_events.hpp"
 #include "hosts/http/platforms.hpp"
 #include "workflow/payload.hpp"
@@ -21,23 +22,6 @@ namespace {
 using http_server::Header;
 using http_server::Request;
 using http_server::Response;
-
-/// User code hears of a stop and of the platform's deadline; the store does not, so that what was
-/// computed is still kept.
-class BoundedCode final : public UserCode {
- public:
-  BoundedCode(UserCode& code, Wait bound) : code_(code), bound_(bound) {}
-  Task<UserResult> call(const UserCall& call, Wait wait) override {
-    wait.stop = bound_.stop;
-    wait.deadline = std::min(wait.deadline, bound_.deadline);
-    return code_.call(call, wait);
-  }
-  bool streams_input() const noexcept override { return code_.streams_input(); }
-
- private:
-  UserCode& code_;
-  const Wait bound_;
-};
 
 /// A place among the deliveries that run.
 class Place {
@@ -178,6 +162,10 @@ Task<Response> HttpHost::deliver(const Function& function, Request& request) {
     Wait wait{kNoDeadline, options_.stop};
     if (options_.platform == Platform::fn) {
       wait.deadline = deadline_of(request.header("fn-deadline"), reactor_);
+      if (wait.deadline <= reactor_.now()) {
+        throw Error(ErrorKind::timeout, "http", "Unum.TooLate",
+                    "the time that Fn gave this call was over when it came");
+      }
     }
     read(delivery, request);
     const StepReport report = co_await run(delivery, wait);

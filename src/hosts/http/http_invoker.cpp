@@ -210,8 +210,8 @@ Task<void> HttpInvoker::send(const Invocation& invocation, const Wait& wait) {
   request.target = place.target;
   request.headers = headers;
   request.body = invocation.payload.text();
+  std::exception_ptr failed;  // the last answer, which says more than that the time was up
   for (unsigned failures = 0;; ++failures) {
-    std::exception_ptr failed;
     std::string retry_after;
     try {
       const http::Response response = co_await client_.send(request, wait);
@@ -225,7 +225,9 @@ Task<void> HttpInvoker::send(const Invocation& invocation, const Wait& wait) {
       const std::string& code = error.code();
       std::from_chars(code.data(), code.data() + code.size(), status);
       const bool again = status != 0 ? comes_again(status) : is_unclear(error);
-      if (!again || reactor_.now() >= wait.deadline || wait.stop.stop_requested()) throw;
+      const bool is_over = reactor_.now() >= wait.deadline || wait.stop.stop_requested();
+      if (is_over && status == 0 && failed) std::rethrow_exception(failed);
+      if (!again || is_over) throw;
       failed = std::current_exception();
     }
     metrics_.invoke_retried();

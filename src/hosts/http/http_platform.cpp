@@ -51,25 +51,29 @@ std::unique_ptr<PlatformInvoker> platform(Reactor& reactor, const CheckedApplica
 Task<std::unique_ptr<PlatformInvoker>> open_http(Reactor& reactor,
                                                  const CheckedApplication& application,
                                                  std::string_view where, Wait) {
-  co_return platform(reactor, application, target_of("http:" + std::string(where)));
+  InvokeTarget target = target_of("http:" + std::string(where));
+  co_return platform(reactor, application, std::move(target));
 }
 
 Task<std::unique_ptr<PlatformInvoker>> open_https(Reactor& reactor,
                                                   const CheckedApplication& application,
                                                   std::string_view where, Wait) {
-  co_return platform(reactor, application, target_of("https:" + std::string(where)));
+  InvokeTarget target = target_of("https:" + std::string(where));
+  co_return platform(reactor, application, std::move(target));
 }
 
 Task<std::unique_ptr<PlatformInvoker>> open_openfaas(Reactor& reactor,
                                                      const CheckedApplication& application,
                                                      std::string_view where, Wait) {
-  co_return platform(reactor, application, parse_invoke("openfaas:" + std::string(where)));
+  InvokeTarget target = parse_invoke("openfaas:" + std::string(where));
+  co_return platform(reactor, application, std::move(target));
 }
 
 Task<std::unique_ptr<PlatformInvoker>> open_knative(Reactor& reactor,
                                                     const CheckedApplication& application,
                                                     std::string_view where, Wait) {
-  co_return platform(reactor, application, parse_invoke("knative:" + std::string(where)));
+  InvokeTarget target = parse_invoke("knative:" + std::string(where));
+  co_return platform(reactor, application, std::move(target));
 }
 
 }  // namespace unum::http_host

@@ -242,7 +242,7 @@ struct RequestParser::Impl {
   /// What can be read in two ways, or is not served.
   int check_head() {
     if (parser.http_major != 1 || parser.http_minor > 1) {
-      return refuse(505, "HTTP/1.1 and HTTP/1.0 are spoken here");
+      return refuse(505, "this server speaks HTTP/1.1 and HTTP/1.0");
     }
     for (const Header& header : request.headers) {
       if (!is_token(header.name) || std::ranges::any_of(header.value, is_control)) {
