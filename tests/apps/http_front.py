@@ -206,12 +206,16 @@ class Front:
         return True
 
     def replace(self, server):
+        # One that is coming back is left alone: else it would be killed again before it served anybody.
+        if not server.lock.acquire(blocking=False):
+            return
         try:
-            with server.lock:
-                server.kill()
-                server.start()
+            server.kill()
+            server.start()
         except AssertionError as error:
             self.problems.append(repr(error))
+        finally:
+            server.lock.release()
         with self.lock:
             self.kills += 1
 
