@@ -263,6 +263,74 @@ CLI::App* add_workers(CLI::App& app, WorkersArguments& arguments) {
   return command;
 }
 
+CLI::App* add_serve(CLI::App& app, ServeArguments& arguments) {
+  CLI::App* command = app.add_subcommand("serve", "Serve functions over HTTP, behind a platform");
+  CLI::Option* dir = command->add_option("dir", arguments.directory, "The application's directory")
+                         ->capture_default_str();
+  command
+      ->add_option("--linked", arguments.linked,
+                   "Instead: the directory that unum link has written")
+      ->check(kText)
+      ->excludes(dir);
+  command
+      ->add_option("--code", arguments.code, "With --linked: the directory of the function's code")
+      ->check(CLI::ExistingDirectory);
+  command
+      ->add_option("--function", arguments.function,
+                   "Serve this one, at / (default: all, each at /NAME)")
+      ->check(kText);
+  command->add_option("--host", arguments.host,
+                      "Address to listen on (default: 0.0.0.0 where PORT is set, else 127.0.0.1)");
+  CLI::Option* port =
+      command->add_option("--port", arguments.port, "Port (default: PORT, else 8080); 0: any")
+          ->check(CLI::Range(0, 65535));
+  command->add_option("--socket", arguments.socket, "Unix socket to listen on instead")
+      ->check(kText)
+      ->excludes(port);
+  command
+      ->add_option("--concurrency", arguments.concurrency,
+                   "Deliveries at once; what is beyond is answered with 429 (default: the cores)")
+      ->check(CLI::Range(1, 4096));
+  CLI::Option* invoke =
+      command->add_option("--invoke", arguments.invoke,
+                          "Where next functions are invoked: openfaas:URL or knative:URL");
+  command
+      ->add_option("--invoke-url", arguments.invoke_url,
+                   "Where next functions are invoked: a URL with {function} or {name} in it")
+      ->excludes(invoke);
+  command
+      ->add_option("--invoke-timeout", arguments.invoke_timeout_s,
+                   "Seconds until an invocation must have been accepted")
+      ->check(kSeconds)
+      ->capture_default_str();
+  command
+      ->add_option("--payload-bytes-max", arguments.payload_bytes_max,
+                   "The largest payload that is sent; a larger one is passed as a pointer")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 62))
+      ->capture_default_str();
+  command
+      ->add_option("--body-bytes-max", arguments.body_bytes_max,
+                   "The largest request that is taken")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 30))
+      ->capture_default_str();
+  command
+      ->add_option("--delay-max", arguments.delay_max_s,
+                   "Seconds for which a delivery may be held for an attempt of Retry")
+      ->check(seconds_up_to(kSecondsMax))
+      ->capture_default_str();
+  command
+      ->add_option("--grace", arguments.grace_s,
+                   "Seconds that deliveries have to end after SIGTERM")
+      ->check(seconds_up_to(kSecondsMax))
+      ->capture_default_str();
+  command->add_option("--store", arguments.store, "Data store, TYPE:NAME (default: the template's)")
+      ->check(kText);
+  add_patience(*command, arguments.store_patience_s);
+  command->add_flag("--accept-changes", arguments.accept_changes,
+                    "Go on in a session that has results of functions whose IR was changed since");
+  return command;
+}
+
 CLI::App* add_store(CLI::App& app, StoreArguments& arguments) {
   CLI::App* command = app.add_subcommand("store", "Make or examine a data store");
   command->require_subcommand(1);
@@ -301,6 +369,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   LinkArguments link_arguments;
   StepArguments step_arguments;
   InvokeArguments invoke_arguments;
+  ServeArguments serve_arguments;
   const CLI::App* run_command = add_run(app, run_arguments);
   const CLI::App* resume_command = add_resume(app, resume_arguments);
   const CLI::App* check_command = add_check(app, check_arguments);
@@ -314,6 +383,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   const CLI::App* worker_command = add_worker(app, worker_arguments);
   const CLI::App* workers_command = add_workers(app, workers_arguments);
   const CLI::App* invoke_command = add_invoke(app, invoke_arguments);
+  const CLI::App* serve_command = add_serve(app, serve_arguments);
   CLI::App* doctor_command =
       app.add_subcommand("doctor", "Say what this machine offers and what is used");
   int pid = 0;
@@ -343,6 +413,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   if (worker_command->parsed()) return worker(worker_arguments);
   if (workers_command->parsed()) return workers(workers_arguments);
   if (invoke_command->parsed()) return invoke(invoke_arguments);
+  if (serve_command->parsed()) return serve(serve_arguments);
   if (doctor_command->parsed()) return pid != 0 ? ask_process(pid) : doctor();
   std::fputs(app.help().c_str(), stderr);
   return kUsage;

@@ -129,6 +129,29 @@ struct InvokeArguments {
 /// Begins a session on a platform.
 int invoke(const InvokeArguments& arguments);
 
+struct ServeArguments {
+  std::string directory = ".";
+  std::string linked;  ///< As of `unum step`.
+  std::string code;
+  std::string function;  ///< Empty: all of them, each under its name.
+  std::string host;      ///< Empty: by what the environment says.
+  std::optional<int> port;
+  std::string socket;
+  std::string store;
+  double store_patience_s = kStorePatienceSeconds;
+  unsigned concurrency = 0;
+  std::string invoke;      ///< TYPE:URL, see hosts/http/http_invoker.hpp; or
+  std::string invoke_url;  ///< a URL with the function's name in it.
+  double invoke_timeout_s = 30;
+  double delay_max_s = 10;
+  std::uint64_t payload_bytes_max = 512u * 1024;
+  std::uint64_t body_bytes_max = 64u * 1024 * 1024;
+  double grace_s = 8;
+  bool accept_changes = false;
+};
+/// Serves functions over HTTP until it gets a signal.
+int serve(const ServeArguments& arguments);
+
 struct InspectArguments {
   std::string session;
   std::string directory = ".";

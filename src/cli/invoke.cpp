@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/cli.hpp"
+#include "hosts/http/http_platform.hpp"
 #include "hosts/platform_invoker.hpp"
 #include "hosts/redis_streams/queue_invoker.hpp"
 #include "hosts/store_choice.hpp"
@@ -24,6 +25,10 @@ struct Scheme {
 const std::vector<Scheme>& platforms() {
   static const std::vector<Scheme> all{
       {"redis", "redis:HOST:PORT", &streams::open_queue_platform},
+      {"http", "http://HOST/{function}", http_host::open_http},
+      {"https", "https://HOST/{function}", http_host::open_https},
+      {"openfaas", "openfaas:URL", http_host::open_openfaas},
+      {"knative", "knative:URL", http_host::open_knative},
   };
   return all;
 }
@@ -72,8 +77,8 @@ class Invoke {
     std::unique_ptr<Store> store =
         co_await open_store(reactor_, choice.type, choice.name, options, wait);
     // Throws for an application whose sessions cannot be waited for.
-    co_await session_progress(*store, arguments_.session.empty() ? "-" : arguments_.session,
-                              application_, wait);
+    const std::string session = arguments_.session.empty() ? "-" : arguments_.session;
+    co_await session_progress(*store, session, application_, wait);
     co_return store;
   }
 
