@@ -73,6 +73,7 @@ constexpr std::array<OfOrigin, 24> kOrigins = {{
     {"host", kOfTheStep},
     {"ir", kOfTheStep},
     {"json", kOfTheStep},
+    {"lambda", kOfTheWay},
     {"log", kOfTheStep},
     {"payload", kOfTheStep},
     {"run", kOfTheStep},

@@ -141,6 +141,32 @@ CLI::App* add_link(CLI::App& app, LinkArguments& arguments) {
   return command;
 }
 
+CLI::App* add_build(CLI::App& app, BuildArguments& arguments) {
+  CLI::App* command = app.add_subcommand("build", "Write what is deployed to a platform");
+  command->add_option("dir", arguments.directory, "The application's directory")
+      ->capture_default_str();
+  command->add_option("--platform", arguments.platform, "The platform: aws")
+      ->required()
+      ->check(CLI::IsMember({"aws"}));
+  command
+      ->add_option("--out", arguments.out,
+                   "Directory, new or empty or of an earlier build (default: .unum/aws in DIR)")
+      ->check(kText);
+  command
+      ->add_option("--stack", arguments.stack,
+                   "Name of the stack, with which the functions' names begin (default: the "
+                   "application's)")
+      ->check(kText);
+  command->add_option("--architecture", arguments.architecture, "Of the functions")
+      ->check(CLI::IsMember({"x86_64", "arm64"}))
+      ->capture_default_str();
+  command
+      ->add_option("--command", arguments.command,
+                   "The static unum command for the layer (default: the running one)")
+      ->check(CLI::ExistingFile);
+  return command;
+}
+
 CLI::App* add_step(CLI::App& app, StepArguments& arguments) {
   CLI::App* command = app.add_subcommand(
       "step", "Run one function's step for the payload on stdin; print what to invoke next");
@@ -226,6 +252,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   GcArguments gc_arguments;
   LinkArguments link_arguments;
   StepArguments step_arguments;
+  BuildArguments build_arguments;
   const CLI::App* run_command = add_run(app, run_arguments);
   const CLI::App* resume_command = add_resume(app, resume_arguments);
   const CLI::App* check_command = add_check(app, check_arguments);
@@ -234,6 +261,9 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   const CLI::App* gc_command = add_gc(app, gc_arguments);
   const CLI::App* link_command = add_link(app, link_arguments);
   const CLI::App* step_command = add_step(app, step_arguments);
+  const CLI::App* build_command = add_build(app, build_arguments);
+  const CLI::App* lambda_command = app.add_subcommand(
+      "lambda", "Serve a function in AWS Lambda, which starts this (also as `bootstrap`)");
   CLI::App* doctor_command =
       app.add_subcommand("doctor", "Say what this machine offers and what is used");
   int pid = 0;
@@ -260,6 +290,8 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   if (gc_command->parsed()) return gc(gc_arguments);
   if (link_command->parsed()) return link(link_arguments);
   if (step_command->parsed()) return step(step_arguments);
+  if (build_command->parsed()) return build(build_arguments);
+  if (lambda_command->parsed()) return lambda();
   if (doctor_command->parsed()) return pid != 0 ? ask_process(pid) : doctor();
   std::fputs(app.help().c_str(), stderr);
   return kUsage;
@@ -295,6 +327,15 @@ int report_exception(const std::exception_ptr& exception) {
 
 int main(int argc, char** argv) {
   put_inherited_state_right();
+  // What AWS Lambda starts has this name, and no arguments that are ours.
+  const std::string_view program = argc > 0 ? argv[0] : "";
+  if (program.substr(program.rfind('/') + 1) == "bootstrap") {
+    try {
+      return lambda();
+    } catch (...) {
+      return report_exception(std::current_exception());
+    }
+  }
   CLI::App app{"unum: serverless workflows without an orchestrator", "unum"};
   app.set_version_flag("--version", std::string("unum ") + build::kVersion);
   app.footer(kExitCodes);

@@ -18,6 +18,10 @@
 #include "unum/reactor.hpp"
 #include "unum/store.hpp"
 
+namespace unum {
+struct StoreName;
+}
+
 namespace unum::cli {
 
 /// Exit codes, documented in docs/command-line.md; what they mean of `unum step`, in
@@ -86,6 +90,24 @@ struct StepArguments {
 };
 /// Runs one step of one function.
 int step(const StepArguments& arguments);
+
+/// Out of a store's name, which a deployment gets: it finds the password another way, as all that
+/// shows a store's name does. Says so.
+void drop_password(StoreName& store);
+
+struct BuildArguments {
+  std::string directory = ".";
+  std::string platform;
+  std::string out;  ///< Empty: `.unum/aws` in the application's directory.
+  std::string stack;
+  std::string architecture = "x86_64";
+  std::string command;  ///< What the layer has; empty: this one.
+};
+/// Writes what a platform's own tool deploys.
+int build(const BuildArguments& arguments);
+
+/// A function in AWS Lambda, as its environment says.
+int lambda();
 
 struct InspectArguments {
   std::string session;
