@@ -277,7 +277,8 @@ enum {
   UNUM_ITEM_WANTED = 4,      /* a fan-in that was requested, and its list */
   UNUM_ITEM_GARBAGE = 5,     /* what delivering an instance again needs */
   UNUM_ITEM_APPLICATION = 6, /* the application that the session belongs to */
-  UNUM_ITEM_DELAYED = 7      /* the next attempt of a failed step */
+  UNUM_ITEM_DELAYED = 7,     /* the next attempt of a failed step */
+  UNUM_ITEM_INVOKED = 8      /* who invoked an aggregator, once that is accepted */
 };
 
 typedef struct unum_item {
@@ -382,8 +383,7 @@ UNUM_C_API const unum_invocation_details* unum_invocation_info(unum_invocation* 
 /* The platform has it, and will deliver it at least once. The handle is none from this call on.
  * UNUM_CANCELLED: nobody waits for the answer any more; that does no harm. */
 UNUM_C_API unum_status unum_invocation_accepted(unum_invocation* invocation);
-/* The platform does not have it. The step ends in the error that `status` names
- * (UNUM_DISCONNECTED: it will be delivered again). */
+/* The platform does not have it: the step ends in `status` (UNUM_DISCONNECTED: delivered again). */
 UNUM_C_API unum_status unum_invocation_refused(unum_invocation* invocation, unum_status status,
                                                unum_text message);
 
@@ -396,6 +396,7 @@ typedef struct unum_runtime_options {
   uint32_t invocations_in_flight; /* of one step, at once; 0: 64 */
   int32_t collects_garbage;       /* 1: sessions that begin here are collected */
   unum_application* application;  /* sessions of another application are refused; NULL: none are */
+  int32_t keeps_every_delivery; /* 1: as Invoker::keeps_every_delivery of unum/runtime.hpp has it */
 } unum_runtime_options;
 
 /* A runtime on the store's loop. Fails with UNUM_INVALID without `invoke`. */

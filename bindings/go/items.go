@@ -22,6 +22,7 @@ const (
 	ItemGarbage     ItemKind = C.UNUM_ITEM_GARBAGE     // what delivering an instance again needs
 	ItemApplication ItemKind = C.UNUM_ITEM_APPLICATION // the application that the session belongs to
 	ItemDelayed     ItemKind = C.UNUM_ITEM_DELAYED     // the next attempt of a failed step
+	ItemInvoked     ItemKind = C.UNUM_ITEM_INVOKED     // who invoked an aggregator, once that is accepted
 )
 
 // Item is an item of a session, as it is listed.

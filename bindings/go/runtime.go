@@ -259,6 +259,9 @@ type RuntimeOptions struct {
 	InvocationsInFlight uint32        // of one step, at once; 0: 64
 	CollectsGarbage     bool          // sessions that begin here are collected
 	Application         *Application  // sessions of another application are refused; nil: none are
+	// The platform delivers each delivery that began again until it has ended itself, also where another one of
+	// the same invocation was acknowledged. Otherwise a fan-in stores an item more.
+	KeepsEveryDelivery bool
 }
 
 // Runtime processes deliveries.
@@ -286,6 +289,7 @@ func (s *Store) NewRuntime(invoker Invoker, options *RuntimeOptions) (*Runtime, 
 			delay_max_ms:          milliseconds(options.DelayMax),
 			invocations_in_flight: C.uint32_t(options.InvocationsInFlight),
 			collects_garbage:      number(options.CollectsGarbage),
+			keeps_every_delivery:  number(options.KeepsEveryDelivery),
 		}
 		if options.Application != nil {
 			given.application = options.Application.raw

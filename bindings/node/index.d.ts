@@ -139,7 +139,8 @@ export interface Written<T = string> {
 
 /** The kinds of items; session, name and kind are an item's key. */
 export type ItemKind =
-  | 'outcome' | 'report' | 'input' | 'claim' | 'wanted' | 'garbage' | 'application' | 'delayed';
+  | 'outcome' | 'report' | 'input' | 'claim' | 'wanted' | 'garbage' | 'application' | 'delayed'
+  | 'invoked';
 
 export interface Item {
   name: string;
@@ -287,6 +288,11 @@ export interface RuntimeOptions {
   invocationsInFlight?: number;
   /** Sessions that begin here are collected. */
   collectsGarbage?: boolean;
+  /**
+   * The platform delivers each delivery that began again until it has ended itself, also where another one of the
+   * same invocation was acknowledged. Otherwise a fan-in stores an item more.
+   */
+  keepsEveryDelivery?: boolean;
   /** Sessions of another application are refused. */
   application?: Application;
 }

@@ -58,6 +58,12 @@ class UNUM_API Invoker {
   /// The longest time for which it can keep an invocation before delivering it
   /// (`Invocation::not_before`), even if the process is killed meanwhile. 0, the default: none.
   virtual std::chrono::milliseconds delay_max() const noexcept;
+  /// Whether each delivery that began is delivered again until it has ended itself, also where
+  /// another delivery of the same invocation was acknowledged meanwhile. Queues for which they are
+  /// one message do not: false, the default. It costs an item for each fan-in: whoever invokes an
+  /// aggregator says so then, and whoever finds the fan-in claimed and nothing said invokes it,
+  /// too.
+  virtual bool keeps_every_delivery() const noexcept { return false; }
 };
 
 /// For hosts, before they run anything: throws `invalid`, code "Unum.DelayTooLong", for a function
@@ -180,6 +186,9 @@ struct RuntimeOptions {
   /// Bytes of an aggregator's inputs that are held at once, if its code `streams_input`: above,
   /// they are read while it takes them. One value is always held, and the first 64.
   std::size_t input_bytes_held_max = 16u * 1024 * 1024;
+  /// How long a claim that nobody confirmed is left to its owner, where the invoker does not keep
+  /// every delivery (Invoker::keeps_every_delivery).
+  std::chrono::milliseconds confirmation_patience{100};
   /// If set, the first step of a session's entry function records it in the session before user
   /// code runs. Sessions of another application are refused, and so are those with results of
   /// functions whose digests differ. If not set, sessions are not checked.
@@ -217,7 +226,7 @@ class UNUM_API Runtime {
 
   /// Ends a step whose deliveries all ended in `bounded` errors (a crash, a timeout): the failure
   /// `error` with its `cause` is passed to the edge for errors, or reported in the session. If the
-  /// instance has an outcome already, that is kept: the status is `failed`, and nothing is written.
+  /// instance has an outcome already, another delivery's, that is gone on from as by `step`.
   /// Returns and throws as `step` does; `Retry` applies before the edges for errors.
   Task<StepReport> give_up(const Function& function, json::View payload, std::string_view error,
                            std::string_view cause, int attempt, Wait wait = {});

@@ -46,6 +46,7 @@ enum class ItemKind : std::uint8_t {
   garbage,      ///< What a redelivery of an instance needs; `<instance>-gc`. See `with_redelivery`.
   application,  ///< The application the session belongs to; `<entry>-application`.
   delayed,      ///< The next attempt of a failed step, and its time; `<instance>-delayed`.
+  invoked,      ///< Who invoked an aggregator, once that is accepted; `<aggregator>-invoked`.
 };
 
 /// The item's name in a store, before the store's own encoding: "F-unumIndex-2-output".

@@ -59,6 +59,7 @@ RuntimeObject::RuntimeObject(Loop& loop, StorePtr store, const unum_runtime_opti
                              ? std::numeric_limits<std::size_t>::max()
                              : static_cast<std::size_t>(options.payload_bytes_max)),
       delay_max_(options.delay_max_ms),
+      keeps_every_delivery_(options.keeps_every_delivery != 0),
       runtime_(*store_->store, *this, std::move(runtime_options)) {}
 
 Task<void> RuntimeObject::invoke(Invocation invocation, Wait wait) {

@@ -73,6 +73,7 @@ class RuntimeObject final : private Invoker {
   Task<void> invoke(Invocation invocation, Wait wait) override;
   std::size_t payload_bytes_max() const noexcept override { return payload_bytes_max_; }
   std::chrono::milliseconds delay_max() const noexcept override { return delay_max_; }
+  bool keeps_every_delivery() const noexcept override { return keeps_every_delivery_; }
 
   Loop& loop_;
   const StorePtr store_;
@@ -80,6 +81,7 @@ class RuntimeObject final : private Invoker {
   void* const user_;
   const std::size_t payload_bytes_max_;
   const std::chrono::milliseconds delay_max_;
+  const bool keeps_every_delivery_;
   Runtime runtime_;
 };
 

@@ -73,7 +73,7 @@ std::vector<std::size_t> ListedFanIn::repeats(std::size_t place) const {
 namespace {
 
 ItemId item_of(unum_text name, std::int32_t kind) {
-  if (kind < UNUM_ITEM_OUTCOME || kind > UNUM_ITEM_DELAYED) {
+  if (kind < UNUM_ITEM_OUTCOME || kind > UNUM_ITEM_INVOKED) {
     refuse("kind", fmt::format("{} is no kind of item", kind));
   }
   return {string_of(name, "name"), static_cast<ItemKind>(kind)};

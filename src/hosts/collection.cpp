@@ -61,6 +61,7 @@ Task<void> LocalHost::Impl::deliver_listed() {
         }
         break;
       case ItemKind::claim:
+      case ItemKind::invoked:
       case ItemKind::wanted:
       case ItemKind::report:
       case ItemKind::garbage: collection_.items.push_back(item.id); break;

@@ -83,6 +83,7 @@ class LocalHost::Impl final : private Invoker {
 
   Task<void> invoke(Invocation invocation, Wait wait) override;
   std::size_t payload_bytes_max() const noexcept override;
+  bool keeps_every_delivery() const noexcept override { return true; }
   std::chrono::milliseconds delay_max() const noexcept override {
     return std::chrono::milliseconds::max();
   }

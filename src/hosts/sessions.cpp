@@ -128,8 +128,13 @@ Task<bool> show_item(Store& store, const SessionContext& context, const ListedIt
       instance.state = InstanceState::failed;
       if (stored) instance.detail = first_line_of(read_report(*stored));
       co_return true;
-    case ItemKind::claim: instance.detail = "claimed"; break;
-    case ItemKind::wanted: instance.detail = "wanted"; break;
+    case ItemKind::invoked: instance.detail = "invoked"; break;
+    case ItemKind::claim:
+    case ItemKind::wanted:
+      if (instance.detail.empty()) {
+        instance.detail = item.id.kind == ItemKind::claim ? "claimed" : "wanted";
+      }
+      break;
     default: break;
   }
   co_return false;

@@ -217,7 +217,8 @@ class Forgetting {
       forgotten.push_back(name);
       for (const ItemId& item : found->second) {
         // The instance's own fan-in has happened, and is not made from it.
-        if (name == instance_ && !tells_state(item)) continue;
+        const bool is_own_fan_in = item.kind == ItemKind::claim || item.kind == ItemKind::wanted;
+        if (name == instance_ && is_own_fan_in) continue;
         (item.kind == ItemKind::wanted ? records : items).push_back(item);
       }
     }

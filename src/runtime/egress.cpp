@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "base/json.hpp"
 #include "runtime/step.hpp"
 #include "unum/task_group.hpp"
 #include "workflow/stored_outcome.hpp"
@@ -202,7 +203,13 @@ Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState s
   }
   log::debug(LogArea::runtime, about(), "fan-in of {} values for {}: {}", set->size(),
              fan_in.aggregator, to_text(state.status));
-  if (state.status != FanInState::Status::claimed) co_return;
+  const bool confirms = !runtime.invoker_.keeps_every_delivery();
+  if (state.status == FanInState::Status::taken && confirms) {
+    const bool done = co_await is_confirmed(fan_in.aggregator);
+    if (done) co_return;
+  } else if (state.status != FanInState::Status::claimed) {
+    co_return;
+  }
   waits_for("the platform: an aggregator's invocation");
   // Both kinds of set are lists of this runtime's: FanInListReader made the observer's.
   const auto& list = static_cast<const FanInList&>(*set);
@@ -212,6 +219,25 @@ Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState s
                            payload.traceparent, gc_of_aggregator(fan_in, list.names()))};
   co_await runtime.invoker_.invoke(std::move(invocation), wait);
   ++report.invocations;
+  if (!confirms) co_return;
+  waits_for("the store: a fan-in's confirmation");
+  const ItemId confirmation{fan_in.aggregator, ItemKind::invoked};
+  std::string owner;
+  json::append_string(owner, report.instance);
+  co_await store().put(context, confirmation, owner, wait);
+}
+
+/// Whether the owner of a claim has said that it invoked the aggregator. It may be about to: a
+/// second look after a while spares most invocations that nobody needs.
+Task<bool> Runtime::Step::is_confirmed(const std::string& aggregator) {
+  waits_for("the store: a fan-in's confirmation");
+  const ItemId confirmation{aggregator, ItemKind::invoked};
+  std::optional<std::string> said = co_await store().get(context, confirmation, wait);
+  if (said) co_return true;
+  const Deadline second_look = store().reactor().now() + runtime.options_.confirmation_patience;
+  co_await store().reactor().sleep_until(std::min(second_look, wait.deadline), wait.stop);
+  said = co_await store().get(context, confirmation, wait);
+  co_return said.has_value();
 }
 
 Task<void> Runtime::Step::invoke_children(const Plan& plan) {

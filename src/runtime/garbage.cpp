@@ -129,6 +129,7 @@ Task<void> Runtime::Step::collect_what_it_may() {
     fan_in_ends = instances.size() == payload.data.names.size();
     if (fan_in_ends) {
       items = {own_item(ItemKind::claim), own_item(ItemKind::wanted)};
+      if (!runtime.invoker_.keeps_every_delivery()) items.push_back(own_item(ItemKind::invoked));
     }
   }
   if (!collectable.parent.empty() && !left_to_aggregator) {

@@ -80,15 +80,13 @@ Task<StepReport> Runtime::give_up(const Function& function, json::View payload_t
   log::warn(LogArea::runtime, step.about(), "given up after attempt {}: {}", attempt, error);
   std::optional<std::string> outcome =
       co_await store_.get(step.context, step.own_item(ItemKind::outcome), wait);
+  if (step.may_collect()) co_await step.begin_collecting(outcome);
   if (outcome) {
-    step.report.status = StepReport::Status::failed;
-    step.report.error = error;
-    step.report.cause = cause;
+    co_await step.or_report(step.adopt(std::move(*outcome)));
   } else {
-    co_await step.begin_collecting(outcome);
     co_await step.or_report(step.fail(std::string(error), std::string(cause), nullptr));
-    co_await step.collect();
   }
+  if (step.report.collects) co_await step.collect();
   co_return std::move(step.report);
 }
 

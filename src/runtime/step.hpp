@@ -71,6 +71,7 @@ struct [[gnu::visibility("hidden")]] Runtime::Step {
   Task<void> adopt(std::string stored);
   Task<void> follow(const Plan& plan, std::vector<FanInState> states);
   Task<void> follow_fan_in(const PlannedFanIn& fan_in, FanInState state);
+  Task<bool> is_confirmed(const std::string& aggregator);
   Task<void> invoke_children(const Plan& plan);
   std::string edge_origin(const Edge& edge) const;
   json::Text payload_of(const PlannedChild& child) const;

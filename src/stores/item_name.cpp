@@ -12,7 +12,7 @@ struct Suffix {
 };
 
 // None is the end of another, so that at most one fits.
-constexpr std::array<Suffix, 8> kSuffixes = {{
+constexpr std::array<Suffix, 9> kSuffixes = {{
     {ItemKind::outcome, "-output"},
     {ItemKind::report, "-error"},
     {ItemKind::input, "-input"},
@@ -21,6 +21,7 @@ constexpr std::array<Suffix, 8> kSuffixes = {{
     {ItemKind::garbage, "-gc"},
     {ItemKind::application, "-application"},
     {ItemKind::delayed, "-delayed"},
+    {ItemKind::invoked, "-invoked"},
 }};
 
 }  // namespace

@@ -32,6 +32,7 @@ std::string_view file_suffix(ItemKind kind) noexcept {
     case ItemKind::garbage: return "-gc";
     case ItemKind::application: return "-application.json";
     case ItemKind::delayed: return "-delayed.json";
+    case ItemKind::invoked: return "-invoked.json";
   }
   return "-gc";
 }

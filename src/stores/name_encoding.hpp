@@ -15,9 +15,9 @@
 
 namespace unum {
 
-inline constexpr std::array<ItemKind, 8> kItemKinds = {
-    ItemKind::outcome, ItemKind::report,  ItemKind::input,       ItemKind::claim,
-    ItemKind::wanted,  ItemKind::garbage, ItemKind::application, ItemKind::delayed};
+inline constexpr std::array<ItemKind, 9> kItemKinds = {
+    ItemKind::outcome, ItemKind::report,      ItemKind::input,   ItemKind::claim,  ItemKind::wanted,
+    ItemKind::garbage, ItemKind::application, ItemKind::delayed, ItemKind::invoked};
 
 /// What an item's name ends in: "-output", "-fanin", ...
 std::string_view item_suffix(ItemKind kind) noexcept;

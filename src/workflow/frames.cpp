@@ -168,8 +168,8 @@ std::optional<std::string> function_name_defect(std::string_view name) {
       return "holds \"" + std::string(marker) + "\", which parts a name from its indexes";
     }
   }
-  for (const std::string_view suffix :
-       {"-output", "-error", "-fanin", "-wanted", "-gc", "-input", "-application", "-delayed"}) {
+  for (const std::string_view suffix : {"-output", "-error", "-fanin", "-wanted", "-gc", "-input",
+                                        "-application", "-delayed", "-invoked"}) {
     if (name.ends_with(suffix)) {
       return "ends in \"" + std::string(suffix) + "\", which names in the data store end in";
     }

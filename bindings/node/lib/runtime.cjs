@@ -176,7 +176,7 @@ class Runtime {
       handle = native.newRuntime(handleOf(store, Store), id, count(options.payloadBytesMax, 'payloadBytesMax'),
         milliseconds(options.delayMaxMs, 'delayMaxMs'),
         count(options.invocationsInFlight, 'invocationsInFlight', 0xffffffff), options.collectsGarbage ? 1 : 0,
-        application);
+        application, options.keepsEveryDelivery ? 1 : 0);
     } catch (error) {
       receivers.remove(id);
       throw error;

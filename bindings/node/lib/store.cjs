@@ -7,7 +7,9 @@ const {
 const { readStream } = require('./stream.cjs');
 
 // By the numbers of unum.h.
-const ITEM_KINDS = ['outcome', 'report', 'input', 'claim', 'wanted', 'garbage', 'application', 'delayed'];
+const ITEM_KINDS = [
+  'outcome', 'report', 'input', 'claim', 'wanted', 'garbage', 'application', 'delayed', 'invoked',
+];
 const FAN_IN_STATES = ['incomplete', 'claimed', 'taken', 'mismatch'];
 
 function kindNumber(kind) {

@@ -120,7 +120,8 @@ static napi_value entry_payload(napi_env env, napi_callback_info info) {
 
 // --- Runtimes and steps -------------------------------------------------------------------------
 
-/* (store, id, payloadBytesMax, delayMaxMs, invocationsInFlight, collectsGarbage, application) */
+/* (store, id, payloadBytesMax, delayMaxMs, invocationsInFlight, collectsGarbage, application,
+ * keepsEveryDelivery) */
 static napi_value new_runtime(napi_env env, napi_callback_info info) {
   entry call;
   void* store;
@@ -137,6 +138,7 @@ static napi_value new_runtime(napi_env env, napi_callback_info info) {
       .invocations_in_flight = (uint32_t)number_at(&call, 4),
       .collects_garbage = number_at(&call, 5) != 0,
       .application = application,
+      .keeps_every_delivery = number_at(&call, 7) != 0,
   };
   if (unum_runtime_new(store, &options, &runtime) != UNUM_OK) return throw_last_error(&call);
   return leave(&call, js_handle(env, runtime));

@@ -280,7 +280,7 @@ class RuntimeHandle(Freed):
 
     def __init__(self, store: StoreHandle, invoke: Invoker, payload_bytes_max: int, delay_max: float,
                  invocations_in_flight: int, collects_garbage: bool,
-                 application: "Optional[ApplicationHandle]") -> None:
+                 application: "Optional[ApplicationHandle]", keeps_every_delivery: bool) -> None:
         if not callable(invoke):
             raise TypeError("a runtime needs a function that delivers invocations")
         engine = store.engine
@@ -290,7 +290,7 @@ class RuntimeHandle(Freed):
                                  fits(payload_bytes_max, 64, "payload_bytes_max"),
                                  to_ms(delay_max) if delay_max else 0,
                                  fits(invocations_in_flight, 32, "invocations_in_flight"), collects_garbage,
-                                 None if application is None else application.handle)
+                                 None if application is None else application.handle, keeps_every_delivery)
         status, handle = new_handle(lib.unum_runtime_new, store.handle, ctypes.byref(options))
         check(status)
         super().__init__(engine, handle, lib.unum_runtime_free)

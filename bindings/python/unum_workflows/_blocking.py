@@ -249,14 +249,17 @@ class Store:
 
     def runtime(self, invoke: Invoker, *, payload_bytes_max: int = 0, delay_max: float = 0,
                 invocations_in_flight: int = 0, collects_garbage: bool = False,
-                application: "Optional[Application]" = None) -> "Runtime":
+                application: "Optional[Application]" = None, keeps_every_delivery: bool = False) -> "Runtime":
         """A runtime on this store, whose platform is `invoke`.
 
         Results larger than `payload_bytes_max` go by reference (0: no limit). `delay_max`: the longest delay that the
         platform keeps, in seconds (0: none). `invocations_in_flight`: of one step, at once (0: 64).
-        `collects_garbage`: sessions that begin here are collected. Sessions of another application are refused."""
+        `collects_garbage`: sessions that begin here are collected. Sessions of another application are refused.
+        `keeps_every_delivery`: the platform delivers each delivery that began again until it has ended itself, also
+        where another one of the same invocation was acknowledged; otherwise a fan-in stores an item more."""
         return Runtime(RuntimeHandle(self._handle, invoke, payload_bytes_max, delay_max, invocations_in_flight,
-                                     collects_garbage, None if application is None else application._handle))
+                                     collects_garbage, None if application is None else application._handle,
+                                     keeps_every_delivery))
 
 
 class Runtime:

@@ -87,7 +87,7 @@ class InvocationStruct(Structure):
 class RuntimeOptions(Structure):
     _fields_ = [("struct_bytes", c_size_t), ("invoke", SINK), ("user", c_void_p), ("payload_bytes_max", c_uint64),
                 ("delay_max_ms", c_int64), ("invocations_in_flight", c_uint32), ("collects_garbage", c_int32),
-                ("application", c_void_p)]
+                ("application", c_void_p), ("keeps_every_delivery", c_int32)]
 
 
 class CallStruct(Structure):

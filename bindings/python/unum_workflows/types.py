@@ -33,6 +33,8 @@ class ItemKind(enum.IntEnum):
     """The application that the session belongs to."""
     DELAYED = 7
     """The next attempt of a failed step."""
+    INVOKED = 8
+    """Who invoked an aggregator, once that is accepted."""
 
 
 @dataclasses.dataclass(frozen=True)

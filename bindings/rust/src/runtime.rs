@@ -353,6 +353,9 @@ pub struct RuntimeOptions {
     pub collects_garbage: bool,
     /// Sessions of another application are refused. `None`: none are.
     pub application: Option<Application>,
+    /// The platform delivers each delivery that began again until it has ended itself, also where another one of the
+    /// same invocation was acknowledged. Otherwise a fan-in stores an item more.
+    pub keeps_every_delivery: bool,
 }
 
 /// How a step ended that ended well: acknowledge its delivery.
@@ -443,6 +446,7 @@ impl Store {
                 .application
                 .as_ref()
                 .map_or(std::ptr::null_mut(), Application::raw),
+            keeps_every_delivery: options.keeps_every_delivery.into(),
         };
         let mut raw = std::ptr::null_mut();
         // SAFETY: the options are copied; `platform` is kept by the runtime and its steps.

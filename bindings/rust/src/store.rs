@@ -50,10 +50,12 @@ pub enum ItemKind {
     Application = sys::UNUM_ITEM_APPLICATION,
     /// The next attempt of a failed step.
     Delayed = sys::UNUM_ITEM_DELAYED,
+    /// Who invoked an aggregator, once that is accepted.
+    Invoked = sys::UNUM_ITEM_INVOKED,
 }
 
 impl ItemKind {
-    const ALL: [ItemKind; 8] = [
+    const ALL: [ItemKind; 9] = [
         ItemKind::Outcome,
         ItemKind::Report,
         ItemKind::Input,
@@ -62,6 +64,7 @@ impl ItemKind {
         ItemKind::Garbage,
         ItemKind::Application,
         ItemKind::Delayed,
+        ItemKind::Invoked,
     ];
 
     fn of(number: i32) -> Option<ItemKind> {

@@ -104,6 +104,7 @@ pub const UNUM_ITEM_WANTED: i32 = 4;
 pub const UNUM_ITEM_GARBAGE: i32 = 5;
 pub const UNUM_ITEM_APPLICATION: i32 = 6;
 pub const UNUM_ITEM_DELAYED: i32 = 7;
+pub const UNUM_ITEM_INVOKED: i32 = 8;
 
 pub const UNUM_FAN_IN_INCOMPLETE: i32 = 0;
 pub const UNUM_FAN_IN_CLAIMED: i32 = 1;
@@ -179,6 +180,7 @@ structs! {
         invocations_in_flight: u32,
         collects_garbage: i32,
         application: *mut unum_application,
+        keeps_every_delivery: i32,
     }
     unum_call_details {
         struct_bytes: usize,

@@ -44,7 +44,8 @@ fn layouts() -> Vec<Layout> {
         unum_invocation_details { struct_bytes function instance origin payload attempt reserved
             not_before }
         unum_runtime_options { struct_bytes invoke user payload_bytes_max delay_max_ms
-            invocations_in_flight collects_garbage application }
+            invocations_in_flight collects_garbage application
+            keeps_every_delivery }
         unum_call_details { struct_bytes function instance session input traceparent attempt
             reserved timeout_ms }
         unum_code { struct_bytes call cancel user }
@@ -70,7 +71,7 @@ fn constants() -> Vec<(&'static str, i64)> {
         UNUM_DELIVERY_FINAL UNUM_DELIVERY_AGAIN UNUM_DELIVERY_BOUNDED
         UNUM_BACKEND_AUTOMATIC UNUM_BACKEND_URING UNUM_BACKEND_EPOLL UNUM_SESSION_BYTES
         UNUM_ITEM_OUTCOME UNUM_ITEM_REPORT UNUM_ITEM_INPUT UNUM_ITEM_CLAIM UNUM_ITEM_WANTED
-        UNUM_ITEM_GARBAGE UNUM_ITEM_APPLICATION UNUM_ITEM_DELAYED
+        UNUM_ITEM_GARBAGE UNUM_ITEM_APPLICATION UNUM_ITEM_DELAYED UNUM_ITEM_INVOKED
         UNUM_FAN_IN_INCOMPLETE UNUM_FAN_IN_CLAIMED UNUM_FAN_IN_TAKEN UNUM_FAN_IN_MISMATCH
         UNUM_STEP_SUCCEEDED UNUM_STEP_CAUGHT UNUM_STEP_FAILED UNUM_STEP_WILL_RETRY
         UNUM_RUN_SUCCEEDED UNUM_RUN_FAILED UNUM_RUN_INTERRUPTED UNUM_RUN_TIMED_OUT

@@ -54,8 +54,8 @@ FsStore::Temporary::~Temporary() {
 }
 
 bool FsStore::is_durable(ItemKind kind) const noexcept {
-  // A claim, a `wanted` or a session's application that a power loss takes away is made again by
-  // whoever comes back; so nobody waits for the disk on their account.
+  // A claim, a `wanted`, a confirmation or a session's application that a power loss takes away is
+  // made again by whoever comes back; so nobody waits for the disk on their account.
   return durable_ && (kind == ItemKind::outcome || kind == ItemKind::report ||
                       kind == ItemKind::input || kind == ItemKind::delayed);
 }

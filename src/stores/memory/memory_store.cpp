@@ -10,6 +10,7 @@
 #include "base/limits.hpp"
 #include "base/padded.hpp"
 #include "base/wall_time.hpp"
+#include "stores/name_encoding.hpp"
 #include "unum/scan_and_claim.hpp"
 
 namespace unum::memory {
@@ -24,7 +25,7 @@ struct TextHash {
 template <class Value>
 using ByName = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
-constexpr std::size_t kKinds = static_cast<std::size_t>(ItemKind::delayed) + 1;
+constexpr std::size_t kKinds = kItemKinds.size();
 
 struct Item {
   std::string value;

@@ -181,8 +181,8 @@ TEST_CASE("texts, counts and structs that cannot be are refused by name", "[capi
           "instances: NULL with a count of 3");
   const unum_text name = c_text("F");
   ends_in(unum_read_input(store, c_text("s"), &name, kHuge, nullptr), UNUM_EXHAUSTED, "1000000");
-  ends_in(unum_store_get(store, c_text("s"), name, 8, nullptr), UNUM_INVALID,
-          "8 is no kind of item");
+  ends_in(unum_store_get(store, c_text("s"), name, UNUM_ITEM_INVOKED + 1, nullptr), UNUM_INVALID,
+          "9 is no kind of item");
   ends_in(unum_read_input_stream(store, c_text("s"), &name, 1, nullptr, nullptr, nullptr),
           UNUM_INVALID, "consume");
   unum_fan_in fan_in{sizeof fan_in, c_text("A"), &name, 1};

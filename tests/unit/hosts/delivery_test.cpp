@@ -314,6 +314,30 @@ TEST_CASE("a failure that was given up goes to the edge for errors") {
                  R"({"Error":"Unum.WorkerCrashed","Cause":"it crashed"})");
 }
 
+TEST_CASE("a delivery that is given up goes on from the outcome that another one stored") {
+  struct Accepting final : Invoker {
+    Task<void> invoke(Invocation invocation, Wait) override {
+      accepted.push_back(invocation.instance);
+      co_return;
+    }
+    std::vector<std::string> accepted;
+  };
+  World world("memory");
+  NativeApp app;
+  app.add(scalar("S", "T", R"("Start": true, )"));
+  const Function& first = app.function("S");
+  const SessionContext context = session_context("s").bound_to("S");
+  world.reactor.run(write_return_value(*world.store, context, "7"));
+  Accepting platform;
+  Runtime runtime(*world.store, platform);
+  const json::Text payload = entry_payload("1", "s");
+  const StepReport report =
+      world.reactor.run(runtime.give_up(first, payload.view(), "Gone", "it burned", 3));
+  CHECK(report.status == StepReport::Status::succeeded);
+  CHECK(report.adopted);
+  CHECK(platform.accepted == std::vector<std::string>{"T"});
+}
+
 TEST_CASE("the local host delivers nothing again that is final") {
   World world("memory");
   FaultyCode code(Error(ErrorKind::invalid, "payload", "Unum.Payload", "no payload"), 100);

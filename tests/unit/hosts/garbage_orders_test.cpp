@@ -170,7 +170,8 @@ class Orders {
       if (item.id.kind == ItemKind::outcome) {
         instances.insert(item.id.name);
         if (*value != kTombstone) left.insert(item.id.name);
-      } else if (item.id.kind == ItemKind::claim || item.id.kind == ItemKind::wanted) {
+      } else if (item.id.kind == ItemKind::claim || item.id.kind == ItemKind::wanted ||
+                 item.id.kind == ItemKind::invoked) {
         left.insert(item_name(item.id.name, item.id.kind));
       }
     }
