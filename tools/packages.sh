@@ -13,6 +13,15 @@ need() {
 
 have_header() { echo "#include <$1>" | "${CXX:-c++}" -std=c++20 -E -x c++ - ; }
 have_compiler() { echo 'int main() {}' | "${CXX:-c++}" -std=c++20 -x c++ -fsyntax-only - ; }
+have_http_parser() { have_header llhttp.h || have_header http_parser.h; }
+# What Debian 12 has in place of llhttp.
+http_parser_package() {
+  if (. /etc/os-release && [ "${VERSION_ID:-}" = 12 ]); then
+    echo libhttp-parser-dev
+  else
+    echo libllhttp-dev
+  fi
+}
 have_library() { pkg-config --exists "$1"; }
 have_version() { [ "$(printf '%s\n%s\n' "$2" "$("$1" --version)" | sort -V | head -n 1)" = "$2" ]; }
 have_node() { node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)'; }
@@ -40,6 +49,7 @@ need_to_build() {
   need libssl-dev have_library libcrypto
   need libpugixml-dev have_library pugixml
   need libdeflate-dev have_library libdeflate
+  need "$(http_parser_package)" have_http_parser
 }
 
 need_to_test() {
