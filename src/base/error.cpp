@@ -67,13 +67,12 @@ struct OfOrigin {
   const ByKind& deliveries;
 };
 
-constexpr std::array<OfOrigin, 24> kOrigins = {{
+constexpr std::array<OfOrigin, 25> kOrigins = {{
     {"application", kOfTheStep},
     {"cli", kOfTheStep},
     {"host", kOfTheStep},
     {"ir", kOfTheStep},
     {"json", kOfTheStep},
-    {"lambda", kOfTheWay},
     {"log", kOfTheStep},
     {"payload", kOfTheStep},
     {"run", kOfTheStep},
@@ -88,6 +87,7 @@ constexpr std::array<OfOrigin, 24> kOrigins = {{
     {"s3", kOfAStore},
     {"aws", kOfTheWay},
     {"http", kOfTheWay},
+    {"lambda", kOfTheWay},
     {"reactor", kOfTheWay},
     {"sts", kOfTheWay},
     {"capi", kOfAProcess},

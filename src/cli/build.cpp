@@ -23,9 +23,12 @@ namespace fs = std::filesystem;
 // What AWS Lambda starts in place of a managed runtime's own program, whose command line it is
 // given. Interpreters of managed runtimes are below /var/lang.
 constexpr std::string_view kWrapper = R"(#!/bin/sh
-export UNUM_PYTHON="${UNUM_PYTHON:-/var/lang/bin/python3}"
-export UNUM_NODE="${UNUM_NODE:-/var/lang/bin/node}"
-exec /opt/bootstrap
+if [ -n "${UNUM_LAMBDA_WORKERS:-}" ]; then
+  export UNUM_PYTHON="${UNUM_PYTHON:-/var/lang/bin/python3}"
+  export UNUM_NODE="${UNUM_NODE:-/var/lang/bin/node}"
+  exec /opt/bootstrap
+fi
+exec /opt/bootstrap "$@"
 )";
 
 [[noreturn]] void refuse(std::string message) {

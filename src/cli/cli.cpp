@@ -262,8 +262,11 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   const CLI::App* link_command = add_link(app, link_arguments);
   const CLI::App* step_command = add_step(app, step_arguments);
   const CLI::App* build_command = add_build(app, build_arguments);
-  const CLI::App* lambda_command = app.add_subcommand(
+  std::vector<std::string> lambda_runtime;
+  CLI::App* lambda_command = app.add_subcommand(
       "lambda", "Serve a function in AWS Lambda, which starts this (also as `bootstrap`)");
+  lambda_command->add_option("runtime", lambda_runtime,
+                             "Behind --: the command of the function's own runtime, if it has one");
   CLI::App* doctor_command =
       app.add_subcommand("doctor", "Say what this machine offers and what is used");
   int pid = 0;
@@ -291,7 +294,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   if (link_command->parsed()) return link(link_arguments);
   if (step_command->parsed()) return step(step_arguments);
   if (build_command->parsed()) return build(build_arguments);
-  if (lambda_command->parsed()) return lambda();
+  if (lambda_command->parsed()) return lambda(lambda_runtime);
   if (doctor_command->parsed()) return pid != 0 ? ask_process(pid) : doctor();
   std::fputs(app.help().c_str(), stderr);
   return kUsage;
@@ -327,11 +330,11 @@ int report_exception(const std::exception_ptr& exception) {
 
 int main(int argc, char** argv) {
   put_inherited_state_right();
-  // What AWS Lambda starts has this name, and no arguments that are ours.
+  // What AWS Lambda starts has this name; arguments are the command of the function's own runtime.
   const std::string_view program = argc > 0 ? argv[0] : "";
   if (program.substr(program.rfind('/') + 1) == "bootstrap") {
     try {
-      return lambda();
+      return lambda({argv + 1, argv + argc});
     } catch (...) {
       return report_exception(std::current_exception());
     }

@@ -106,8 +106,9 @@ struct BuildArguments {
 /// Writes what a platform's own tool deploys.
 int build(const BuildArguments& arguments);
 
-/// A function in AWS Lambda, as its environment says.
-int lambda();
+/// A function in AWS Lambda, as its environment says. `runtime` is the command of its own runtime,
+/// which runs behind a proxy; empty: its code runs in workers.
+int lambda(std::vector<std::string> runtime);
 
 struct InspectArguments {
   std::string session;

@@ -11,6 +11,7 @@
 #include "hosts/function_code_of.hpp"
 #include "hosts/lambda/host.hpp"
 #include "hosts/lambda/runtime_api.hpp"
+#include "hosts/lambda/runtime_proxy.hpp"
 #include "hosts/lambda/settings.hpp"
 #include "reactor/signals.hpp"
 #include "unum/log.hpp"
@@ -26,9 +27,11 @@ constexpr std::chrono::seconds kOpenTime{9};
 /// The process of one function. What it needs, in the order in which it must die.
 class LambdaProcess {
  public:
-  LambdaProcess()
+  explicit LambdaProcess(std::vector<std::string> runtime)
       // Before anything that starts threads or workers.
-      : signals_({SIGTERM, SIGINT}), api_address_(lambda::runtime_api_address()) {
+      : signals_({SIGTERM, SIGINT}),
+        runtime_(std::move(runtime)),
+        api_address_(lambda::runtime_api_address()) {
     // Why a delivery failed is nowhere else to be read.
     if (std::getenv("UNUM_LOG") == nullptr) set_log_levels("host=warn");
   }
@@ -37,33 +40,49 @@ class LambdaProcess {
 
  private:
   Task<int> run_all();
+  UserCode& start_code(unsigned concurrency);
   Task<void> start();
   Task<int> start_and_serve();
   Task<void> watch_signals(StopToken done);
 
   Signals signals_;
+  const std::vector<std::string> runtime_;  ///< Of the function, behind the proxy; or empty.
   const std::string api_address_;
   Reactor reactor_;
   StopSource stop_;
   std::unique_ptr<lambda::RuntimeApi> api_;
   std::unique_ptr<lambda::Host> host_;
   std::unique_ptr<WorkerPool> pool_;
+  std::unique_ptr<lambda::RuntimeProxy> proxy_;
 };
+
+/// The function's own runtime behind the proxy, or workers of this program's.
+UserCode& LambdaProcess::start_code(unsigned concurrency) {
+  FunctionCode code = function_code_of(host_->function_settings());
+  if (!runtime_.empty()) {
+    proxy_ = std::make_unique<lambda::RuntimeProxy>(reactor_, runtime_, std::move(code),
+                                                    [this] { return host_->function_arn(); });
+    proxy_->start();
+    return *proxy_;
+  }
+  WorkerPoolOptions options;
+  options.running_max = concurrency;
+  options.fork_python = concurrency > 1;
+  options.output = [](const OutputLine& line) {
+    say("[{}] {}\n", line.instance.empty() ? line.function : line.instance, line.text);
+  };
+  pool_ = std::make_unique<WorkerPool>(reactor_, std::vector<FunctionCode>{std::move(code)},
+                                       std::move(options));
+  pool_->prepare();
+  return *pool_;
+}
 
 Task<void> LambdaProcess::start() {
   const lambda::HostSettings settings = lambda::read_settings();
   host_ = std::make_unique<lambda::Host>(reactor_, *api_, settings);
-  WorkerPoolOptions options;
-  options.running_max = settings.concurrency;
-  options.fork_python = settings.concurrency > 1;
-  options.output = [](const OutputLine& line) {
-    say("[{}] {}\n", line.instance.empty() ? line.function : line.instance, line.text);
-  };
-  std::vector<FunctionCode> codes{function_code_of(host_->function_settings())};
-  pool_ = std::make_unique<WorkerPool>(reactor_, std::move(codes), std::move(options));
-  pool_->prepare();
+  UserCode& code = start_code(settings.concurrency);
   const Wait wait{reactor_.now() + kOpenTime, stop_.token()};
-  co_await host_->open(*pool_, wait);
+  co_await host_->open(code, wait);
 }
 
 Task<int> LambdaProcess::start_and_serve() {
@@ -103,6 +122,7 @@ Task<int> LambdaProcess::run_all() {
     error = std::current_exception();
   }
   if (pool_) co_await pool_->shutdown();
+  if (proxy_) co_await proxy_->shutdown();
   if (host_) co_await host_->close();
   done.request("done");
   co_await beside.drain();
@@ -112,6 +132,6 @@ Task<int> LambdaProcess::run_all() {
 
 }  // namespace
 
-int lambda() { return LambdaProcess().run(); }
+int lambda(std::vector<std::string> runtime) { return LambdaProcess(std::move(runtime)).run(); }
 
 }  // namespace unum::cli

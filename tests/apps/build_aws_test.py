@@ -60,7 +60,8 @@ class BuildForAws(AppTest):
         return self.path(out)
 
     def lint(self, template):
-        python = install.python_module("cfn-lint[sam]", versions.CFN_LINT, "cfn-lint")
+        python = install.python_module("cfn-lint", versions.CFN_LINT, "cfn-lint",
+                                       [f"aws-sam-translator=={versions.SAM_TRANSLATOR}"])
         translated = template + ".translated.json"
         done = subprocess.run([python, "-c", LINT, template, translated], check=False, capture_output=True, text=True)
         self.assertEqual(0, done.returncode, done.stderr[-3000:])

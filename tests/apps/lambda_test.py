@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(os.environ["UNUM_SOURCE_ROOT"], "tests"))
 from harness import (DONE, UNUM, AppTest, Function, each, example_cases, fan_in, lines, log_calls, read_json, scalar)
 from lambda_front_door import FrontDoor
 from network_stores import DynamoDbStore, OnANetworkStore, RedisStore, S3Store
+from servers import install, versions
 
 WIDE = bool(os.environ.get("UNUM_TEST_WIDE"))
 SEED = int(os.environ.get("UNUM_LAMBDA_SEED", random.SystemRandom().randrange(2**32)))
@@ -27,6 +28,16 @@ LIST = "def lambda_handler(event, context):\n    return list(range(event))\n"
 SUM = "def lambda_handler(event, context):\n    return sum(event)\n"
 BIG = "def lambda_handler(event, context):\n    return [str(event) * 2000]\n"
 FIRST_LENGTH = "def lambda_handler(event, context):\n    return len(event[0])\n"
+# Amazon's context tells the instance by the client's.
+LOG_AT_AMAZON = """
+import os
+_code = lambda_handler
+
+def lambda_handler(event, context):
+    with open(os.environ["UNUM_TEST_LOG"], "a") as log:
+        log.write(context.client_context.custom["unum_instance"] + "\\n")
+    return _code(event, context)
+"""
 # Takes the whole environment with it, once.
 KILLS_ITS_ENVIRONMENT = """import os
 
@@ -63,7 +74,7 @@ class Lambdas(AppTest):
     def deploy(self, application, names=None, **options):
         """Each function in a task root of its own, the linked files in it."""
         add = {name: options.pop(name) for name in ("timeout_s", "environments_max", "concurrency") if name in options}
-        variables = options.pop("variables", {})
+        variables, runtime = options.pop("variables", {}), options.pop("runtime", [])
         if self.store_name().startswith("fs:"):
             self.unum("store", "create", self.store_name(), code=DONE)
         linked = self.path(f"linked-{uuid.uuid4().hex[:6]}")
@@ -80,7 +91,7 @@ class Lambdas(AppTest):
             root = self.path(f"task-{uuid.uuid4().hex[:6]}")
             shutil.copytree(folders[name], root)
             os.symlink(linked, os.path.join(root, "unum-linked"))
-            self.front.add((names or {}).get(name, PREFIX + name), root, [bootstrap], **add)
+            self.front.add((names or {}).get(name, PREFIX + name), root, [bootstrap, *runtime], **add)
         return self.front
 
     def folders(self, application):
@@ -279,6 +290,42 @@ class Starts(Lambdas):
     def test_outside_of_lambda_the_command_says_what_it_is_for(self):
         ended = self.unum("lambda", code=2)
         self.assertIn("AWS_LAMBDA_RUNTIME_API is not set", ended.err)
+
+
+class Proxied(Lambdas):
+    """Amazon's own client for Python, unchanged, behind unum."""
+
+    def runtime(self):
+        python = install.python_module("awslambdaric", versions.AWSLAMBDARIC, "awslambdaric")
+        return [python, "-m", "awslambdaric", "app.lambda_handler"]
+
+    def test_handlers_see_their_input_and_not_what_was_done_before(self):
+        application = self.application({"Split": Function(LIST + LOG_AT_AMAZON, each("Plus")),
+                                        "Plus": Function(PLUS + LOG_AT_AMAZON, fan_in("Sum", ["Plus-unumIndex-*"])),
+                                        "Sum": Function(SUM + LOG_AT_AMAZON)})
+        self.deploy(application, runtime=self.runtime(), variables={"UNUM_TEST_LOG": self.path("calls")})
+        session = self.run_to_its_end("Split", 4)
+        calls = lines(self.path("calls"))
+        self.assertEqual(sorted(["Split", "Sum", *(f"Plus-unumIndex-{index}" for index in range(4))]), sorted(calls))
+        self.run_to_its_end("Split", 4, session)
+        self.assertEqual(calls, lines(self.path("calls")), "an outcome that was there reached a handler")
+        self.assertEqual(10, self.result(session, application, 4))
+
+    def test_failures_of_every_kind_are_those_that_the_workflow_knows(self):
+        codes = {"ValueError": "def lambda_handler(event, context):\n    raise ValueError('no')\n",
+                 "Runtime.ImportModuleError": "import nothing_of_that_name\n",
+                 "Unum.WorkerCrashed": "import os\n\ndef lambda_handler(event, context):\n    os._exit(3)\n"}
+        for error, code in codes.items():
+            with self.subTest(error=error):
+                application = self.application(
+                    {"First": Function(code, ir={"Catch": [{"ErrorEquals": [error], "Next": "Second"}]}),
+                     "Second": Function()}, error)
+                self.deploy(application, runtime=self.runtime())
+                session = self.run_to_its_end("First", 1)
+                states = {instance["instance"]: instance["state"] for instance in
+                          self.inspect(session, application)["instances"]}
+                self.assertEqual({"First": "caught", "Second": "done"}, states, self.front.logs()[-3000:])
+                self.front.close()
 
 
 class Kills(Lambdas):

@@ -137,6 +137,7 @@ Task<void> Host::serve_in_turn(StopSource& stop) {
       // The environment may have been frozen. What the network did meanwhile is seen before
       // anything is sent on a connection that the other end has closed.
       co_await reactor_.nop();
+      function_arn_ = event.function_arn;
       co_await handle(event, stop.token());
     }
   } catch (const Error& error) {

@@ -32,6 +32,8 @@ class Host {
   const FunctionSettings& function_settings() const noexcept {
     return application_.functions.front();
   }
+  /// As the last event had it: with the alias or version that was invoked.
+  const std::string& function_arn() const noexcept { return function_arn_; }
   /// Opens the data store. `code` must outlive the host.
   Task<void> open(UserCode& code, Wait wait);
   /// Serves events, as many at once as the settings say, until `stop` is requested. Throws when the
@@ -58,6 +60,7 @@ class Host {
   LambdaInvoker invoker_;
   ApplicationIdentity identity_;
   UserCode* code_ = nullptr;
+  std::string function_arn_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Runtime> runtime_;
 };
