@@ -13,10 +13,10 @@ ROOT = os.environ.get("UNUM_SOURCE_ROOT") or os.path.dirname(HERE)
 def read_layers():
     """Each layer of meson.build with all the layers below it."""
     with open(os.path.join(ROOT, "meson.build"), encoding="utf-8") as build:
-        rows = re.findall(r"^  \['([a-z/]+)', \[([a-z/', ]*)\], \[", build.read(), re.MULTILINE)
+        rows = re.findall(r"^  \['([a-z_/]+)', \[([a-z_/', ]*)\], \[", build.read(), re.MULTILINE)
     below = {}
     for layer, needs in rows:
-        direct = re.findall(r"'([a-z/]+)'", needs)
+        direct = re.findall(r"'([a-z_/]+)'", needs)
         below[layer] = set(direct).union(*(below[name] for name in direct))
     return below
 

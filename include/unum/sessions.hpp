@@ -18,6 +18,7 @@
 #include "unum/api.hpp"
 #include "unum/application.hpp"
 #include "unum/json.hpp"
+#include "unum/run.hpp"
 #include "unum/store.hpp"
 #include "unum/task.hpp"
 #include "unum/time.hpp"
@@ -86,6 +87,37 @@ struct InstanceSummary {
 UNUM_API Task<std::vector<InstanceSummary>> inspect_session(
     Store& store, std::string_view session, const CheckedApplication* application = nullptr,
     Wait wait = {});
+
+/// How far a session is as a whole.
+struct SessionProgress {
+  enum class State : std::uint8_t {
+    running,  ///< Something is to come. That a platform has lost it is not seen.
+    failed,   ///< Nothing is to come, and something failed: see `failures`.
+    done,     ///< Nothing is to come.
+  };
+  State state = State::running;
+  /// Instances that should follow or be tried again, and have no outcome so far; sorted.
+  std::vector<std::string> to_come{};
+  /// Instances from whose outcomes nothing follows: of a session that is `done` those whose values
+  /// are its result; sorted.
+  std::vector<std::string> ends{};
+  /// What was not caught, then the aggregators that wait for it; each sorted by instance.
+  std::vector<RunFailure> failures{};
+};
+
+/// Follows the session over what is stored. A session of which nothing is stored yet is `running`.
+/// Throws `invalid`, code "Unum.NotCheckpointed", for an application with a function whose results
+/// are not stored.
+UNUM_API Task<SessionProgress> session_progress(Store& store, std::string_view session,
+                                                const CheckedApplication& application,
+                                                Wait wait = {});
+
+/// Waits until the session is done or has failed, wherever it is run: looks again after 50 ms, then
+/// less and less often, so that looking takes about a tenth of the time at most and a change is
+/// seen within 5 s or ten times what a look takes. The result has the status `timed_out` when the
+/// deadline passes first, and `interrupted` when a stop is requested.
+UNUM_API Task<RunResult> await_session(Store& store, std::string_view session,
+                                       const CheckedApplication& application, Wait wait = {});
 
 // --- One instance -------------------------------------------------------------------------------
 

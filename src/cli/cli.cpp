@@ -110,6 +110,29 @@ CLI::App* add_resume(CLI::App& app, RunArguments& arguments) {
   return command;
 }
 
+CLI::App* add_invoke(CLI::App& app, InvokeArguments& arguments) {
+  CLI::App* command = app.add_subcommand(
+      "invoke", "Begin a session on a platform where the application is deployed");
+  command->add_option("platform", arguments.where, "The platform, SCHEME:...")
+      ->required()
+      ->check(kText);
+  command->add_option("dir", arguments.directory, "The application's directory")
+      ->capture_default_str();
+  command->add_option("--input", arguments.input,
+                      "Input of the entry function: JSON, @FILE, or - for stdin (default: {})");
+  command->add_option("--session", arguments.session, "Session id (default: a new one)")
+      ->check(kText);
+  CLI::Option* wait = command->add_flag(
+      "--wait", arguments.wait, "Wait for the end, by the data store, and print the result");
+  command->add_option("--timeout", arguments.timeout_s, "With --wait: seconds until it gives up")
+      ->check(kSeconds)
+      ->needs(wait);
+  command->add_option("--store", arguments.store, "Data store, TYPE:NAME (default: the template's)")
+      ->check(kText);
+  add_patience(*command, arguments.store_patience_s);
+  return command;
+}
+
 CLI::App* add_check(CLI::App& app, CheckArguments& arguments) {
   CLI::App* command = app.add_subcommand("check", "Say what is wrong with an application");
   command->add_option("dir", arguments.directory, "The application's directory")
@@ -253,6 +276,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   LinkArguments link_arguments;
   StepArguments step_arguments;
   BuildArguments build_arguments;
+  InvokeArguments invoke_arguments;
   const CLI::App* run_command = add_run(app, run_arguments);
   const CLI::App* resume_command = add_resume(app, resume_arguments);
   const CLI::App* check_command = add_check(app, check_arguments);
@@ -267,6 +291,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
       "lambda", "Serve a function in AWS Lambda, which starts this (also as `bootstrap`)");
   lambda_command->add_option("runtime", lambda_runtime,
                              "Behind --: the command of the function's own runtime, if it has one");
+  const CLI::App* invoke_command = add_invoke(app, invoke_arguments);
   CLI::App* doctor_command =
       app.add_subcommand("doctor", "Say what this machine offers and what is used");
   int pid = 0;
@@ -295,6 +320,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   if (step_command->parsed()) return step(step_arguments);
   if (build_command->parsed()) return build(build_arguments);
   if (lambda_command->parsed()) return lambda(lambda_runtime);
+  if (invoke_command->parsed()) return invoke(invoke_arguments);
   if (doctor_command->parsed()) return pid != 0 ? ask_process(pid) : doctor();
   std::fputs(app.help().c_str(), stderr);
   return kUsage;

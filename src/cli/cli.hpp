@@ -16,6 +16,7 @@
 
 #include "unum/application.hpp"
 #include "unum/reactor.hpp"
+#include "unum/run.hpp"
 #include "unum/store.hpp"
 
 namespace unum {
@@ -110,6 +111,19 @@ int build(const BuildArguments& arguments);
 /// which runs behind a proxy; empty: its code runs in workers.
 int lambda(std::vector<std::string> runtime);
 
+struct InvokeArguments {
+  std::string where;  ///< SCHEME:..., a platform.
+  std::string directory = ".";
+  std::optional<std::string> input;
+  std::string session;
+  std::string store;
+  bool wait = false;
+  double timeout_s = 0;
+  double store_patience_s = kStorePatienceSeconds;
+};
+/// Begins a session on a platform.
+int invoke(const InvokeArguments& arguments);
+
 struct InspectArguments {
   std::string session;
   std::string directory = ".";
@@ -155,6 +169,13 @@ int report_exception(const std::exception_ptr& exception);
 /// Everything up to the end. Throws `invalid` with the option that it is for if it cannot be read,
 /// or is more than a value may have.
 std::string read_all(int fd, std::string_view option, std::string_view what);
+
+/// The text of `--input`: JSON, @FILE, or - for stdin. Throws `invalid` with what would be right.
+std::string read_input_option(const std::string& option);
+/// A line on stdout. Throws if it cannot be written.
+void print_result(const std::string& result);
+/// On stderr.
+void print_failure(const RunFailure& failure);
 
 /// The application, loaded and checked; its errors on stderr, and its warnings unless `quiet`.
 CheckedApplication load_checked(const std::string& directory, bool quiet);

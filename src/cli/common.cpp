@@ -1,4 +1,5 @@
 // What the commands share: errors, applications, stores, numbers for people.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -8,10 +9,13 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/secrets.hpp"
 #include "base/store_types.hpp"
 #include "cli/cli.hpp"
+#include "reactor/descriptor.hpp"
+#include "workflow/frames.hpp"
 
 namespace unum::cli {
 
@@ -52,6 +56,53 @@ std::string read_all(int fd, std::string_view option, std::string_view what) {
                   fmt::format("{}: cannot read {}: {}", option, what, std::strerror(errno)));
     }
   }
+}
+
+std::string read_input_option(const std::string& option) {
+  std::string text;
+  std::string what = "--input";
+  if (option == "-") {
+    what = "the input on stdin";
+    text = read_all(STDIN_FILENO, "--input", what);
+  } else if (option.starts_with('@')) {
+    what = option.substr(1);
+    if (what.empty()) {
+      throw Error(ErrorKind::invalid, "cli", "input", "--input @ needs the name of a file");
+    }
+    const Descriptor file(::open(what.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) {
+      throw Error(ErrorKind::invalid, "cli", "input",
+                  fmt::format("--input: cannot open {}: {}", what, std::strerror(errno)));
+    }
+    text = read_all(file.get(), "--input", what);
+  } else {
+    text = option;
+  }
+  try {
+    json::validate(text, what);
+  } catch (const Error& error) {
+    throw Error(ErrorKind::invalid, "cli", "input", error.message());  // one too deep, too
+  }
+  return text;
+}
+
+void print_result(const std::string& result) {
+  std::fwrite(result.data(), 1, result.size(), stdout);
+  std::fputc('\n', stdout);
+  if (std::fflush(stdout) != 0) {
+    throw system_error("cli", errno, "cannot write the result to stdout");
+  }
+}
+
+void print_failure(const RunFailure& failure) {
+  std::string who = "the run";
+  if (!failure.instance.empty()) {
+    const auto name = parse_instance_name(failure.instance);
+    who = fmt::format("{} (function {}, attempt {})", failure.instance,
+                      name ? name->function : failure.instance, failure.attempt);
+  }
+  say("unum: {} failed: {}\n{}{}", who, failure.error, failure.cause,
+      failure.cause.ends_with('\n') ? "" : "\n");
 }
 
 std::chrono::milliseconds patience_of(double seconds) {

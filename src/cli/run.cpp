@@ -1,5 +1,4 @@
 // `unum run` and `unum resume`: an application from its directory to its result.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -11,49 +10,17 @@
 #include <utility>
 
 #include "base/json.hpp"
-#include "base/limits.hpp"
 #include "cli/cli.hpp"
 #include "cli/progress.hpp"
 #include "hosts/store_choice.hpp"
 #include "reactor/children.hpp"
-#include "reactor/descriptor.hpp"
 #include "reactor/signals.hpp"
 #include "unum/run.hpp"
 #include "unum/task_group.hpp"
 #include "unum/waiting.hpp"
-#include "workflow/frames.hpp"
 
 namespace unum::cli {
 namespace {
-
-/// The text of `--input`. Throws `invalid` with what would be right.
-std::string read_input_option(const std::string& option) {
-  std::string text;
-  std::string what = "--input";
-  if (option == "-") {
-    what = "the input on stdin";
-    text = read_all(STDIN_FILENO, "--input", what);
-  } else if (option.starts_with('@')) {
-    what = option.substr(1);
-    if (what.empty()) {
-      throw Error(ErrorKind::invalid, "cli", "input", "--input @ needs the name of a file");
-    }
-    const Descriptor file(::open(what.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file) {
-      throw Error(ErrorKind::invalid, "cli", "input",
-                  fmt::format("--input: cannot open {}: {}", what, std::strerror(errno)));
-    }
-    text = read_all(file.get(), "--input", what);
-  } else {
-    text = option;
-  }
-  try {
-    json::validate(text, what);
-  } catch (const Error& error) {
-    throw Error(ErrorKind::invalid, "cli", "input", error.message());  // one too deep, too
-  }
-  return text;
-}
 
 /// As a shell takes it for one word.
 std::string shell_word(const std::string& text) {
@@ -120,9 +87,7 @@ class CommandRun final : private RunObserver {
   bool can_go_on() const {
     return began_ && (arguments_.resume || progress_.any_ended() || any_running_);
   }
-  void print_result(const RunResult& result);
   void print_json(const RunResult& result);
-  static void print_failure(const RunFailure& failure);
   std::string how_to_go_on() const;
 
   const RunArguments& arguments_;
@@ -267,7 +232,7 @@ int CommandRun::conclude(const RunResult& result) {
   if (arguments_.json) print_json(result);
   switch (result.status) {
     case RunResult::Status::succeeded:
-      if (!arguments_.json) print_result(result);
+      if (!arguments_.json) print_result(result.result);
       if (!arguments_.quiet) {
         say("done: {} instances in {}\n", result.instances, readable_seconds(seconds_));
       }
@@ -285,25 +250,6 @@ int CommandRun::conclude(const RunResult& result) {
   for (const RunFailure& failure : result.failures) print_failure(failure);
   say("unum: the workflow failed; once it is fixed, {}\n", how_to_go_on());
   return kWorkflowFailed;
-}
-
-void CommandRun::print_result(const RunResult& result) {
-  std::fwrite(result.result.data(), 1, result.result.size(), stdout);
-  std::fputc('\n', stdout);
-  if (std::fflush(stdout) != 0) {
-    throw system_error("cli", errno, "cannot write the result to stdout");
-  }
-}
-
-void CommandRun::print_failure(const RunFailure& failure) {
-  std::string who = "the run";
-  if (!failure.instance.empty()) {
-    const auto name = parse_instance_name(failure.instance);
-    who = fmt::format("{} (function {}, attempt {})", failure.instance,
-                      name ? name->function : failure.instance, failure.attempt);
-  }
-  say("unum: {} failed: {}\n{}{}", who, failure.error, failure.cause,
-      failure.cause.ends_with('\n') ? "" : "\n");
 }
 
 void CommandRun::print_json(const RunResult& result) {

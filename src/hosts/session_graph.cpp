@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "hosts/session_walk.hpp"
-#include "stores/fan_in_record.hpp"
 #include "workflow/fan_in_list.hpp"
 #include "workflow/plan.hpp"
 #include "workflow/stored_outcome.hpp"
@@ -133,13 +132,7 @@ class GraphWalk {
     for (const Observer& observer : std::exchange(observers_, {})) {
       const auto [known, is_new] = lists_.try_emplace(observer.aggregator);
       if (is_new) {
-        const ItemId item{observer.aggregator, ItemKind::wanted};
-        const std::optional<std::string> stored = co_await store_.get(context_, item, wait_);
-        const std::optional<FanInRecord> record = stored ? parse_record(*stored) : std::nullopt;
-        if (record) {
-          known->second =
-              std::dynamic_pointer_cast<const FanInList>(FanInListReader().read(record->list));
-        }
+        known->second = co_await recorded_list(store_, context_, observer.aggregator, wait_);
       }
       const std::shared_ptr<const FanInList>& list = known->second;
       if (list == nullptr || !list->place_of(observer.from)) continue;

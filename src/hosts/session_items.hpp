@@ -14,6 +14,7 @@ struct SessionItems {
   std::set<std::string, std::less<>> collected;  ///< Outcomes that are tombstones: all is done.
   std::set<std::string, std::less<>> reports;
   std::set<std::string, std::less<>> delayed;
+  std::set<std::string, std::less<>> wanted;  ///< Aggregators that have a record of their list.
 
   bool has(const std::string& instance) const {
     return outcomes.contains(instance) || reports.contains(instance) || delayed.contains(instance);

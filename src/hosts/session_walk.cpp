@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hosts/blocked_fan_ins.hpp"
+#include "stores/fan_in_record.hpp"
 #include "unum/task_group.hpp"
 #include "workflow/collectable.hpp"
 #include "workflow/plan.hpp"
@@ -26,6 +27,7 @@ class Walk {
       : store_(store), context_(context), application_(application), items_(items), wait_(wait) {}
 
   Task<SessionWalk> run() {
+    expect(application_.entry);
     visit(application_.entry, {});
     if (!items_.collected.empty()) co_await visit_uncollected();
     while (!level_.empty()) {
@@ -34,6 +36,7 @@ class Walk {
         const std::size_t count = std::min(kHeldMax, level.size() - begin);
         co_await follow_all(std::span(level).subspan(begin, count));
       }
+      if (level_.empty()) co_await follow_observers();
     }
     judge_fan_ins();
     co_return std::move(out_);
@@ -48,6 +51,13 @@ class Walk {
   struct FanInSeen {
     std::shared_ptr<const FanInList> list;
     std::vector<std::string> contributors;  ///< Those with an outcome and nothing else after it.
+  };
+
+  /// Who takes part in a requested fan-in if its recorded list says so.
+  struct Observer {
+    std::string name;
+    const std::string* target;
+    std::string aggregator;
   };
 
   const FunctionIr* ir_of(std::string_view name) const {
@@ -119,8 +129,29 @@ class Walk {
     }
   }
 
+  /// It should have an outcome or a failure some time.
+  void expect(const std::string& name) {
+    const bool ended = items_.outcomes.contains(name) || items_.reports.contains(name);
+    if (!ended || is_tried_again(name)) out_.to_come.insert(name);
+  }
+
+  bool is_tried_again(const std::string& name) const {
+    return items_.delayed.contains(name) && !items_.outcomes.contains(name);
+  }
+
   void go_on(const At& at, const Plan& plan) {
     bool went_on = items_.delayed.contains(at.name);
+    bool takes_part = false;
+    for (const PlannedChild& child : plan.children) {
+      expect(instance_name(child.edge->target, child.frames));
+    }
+    for (const PlannedFanIn& planned : plan.fan_ins) {
+      takes_part |= planned.list != nullptr;
+      if (planned.list == nullptr && items_.wanted.contains(planned.aggregator)) {
+        observers_.push_back({at.name, planned.target, planned.aggregator});
+      }
+    }
+    if (plan.children.empty() && !takes_part) out_.ends.insert(at.name);
     for (const PlannedChild& child : plan.children) {
       went_on |= items_.has(instance_name(child.edge->target, child.frames));
       visit(child.edge->target, child.frames);
@@ -142,6 +173,19 @@ class Walk {
     }
   }
 
+  Task<void> follow_observers() {
+    for (const Observer& observer : std::exchange(observers_, {})) {
+      const auto [known, is_new] = recorded_.try_emplace(observer.aggregator);
+      if (is_new) {
+        known->second = co_await recorded_list(store_, context_, observer.aggregator, wait_);
+      }
+      const std::shared_ptr<const FanInList>& list = known->second;
+      if (list == nullptr || !list->place_of(observer.name)) continue;
+      out_.ends.erase(observer.name);
+      visit(*observer.target, list->frames());
+    }
+  }
+
   void block(const At& at) {
     const auto find = [this](std::string_view name) { return ir_of(name); };
     for (BlockedFanIn& blocked : fan_ins_behind(*at.ir, at.frames, find)) {
@@ -154,6 +198,7 @@ class Walk {
   /// Those that are complete should have gone on; those that wait for a failed instance never will.
   void judge_fan_ins() {
     for (const auto& [aggregator, fan_in] : fan_ins_) {
+      expect(aggregator);
       if (items_.has(aggregator)) continue;
       std::string missing;
       std::size_t count = 0;
@@ -169,6 +214,7 @@ class Walk {
       if (count == 0) out_.stalled.insert(fan_in.contributors.begin(), fan_in.contributors.end());
       if (!blocked) continue;
       if (count > kNamedMax) missing += " and " + std::to_string(count - kNamedMax) + " more";
+      out_.to_come.erase(aggregator);
       out_.blocked.emplace(aggregator, std::move(missing));
     }
   }
@@ -189,10 +235,21 @@ class Walk {
   std::set<std::string> seen_;
   std::map<std::string, FanInSeen> fan_ins_;
   std::map<std::string, std::string> blocked_by_;
+  std::vector<Observer> observers_;
+  std::map<std::string, std::shared_ptr<const FanInList>> recorded_;
   SessionWalk out_;
 };
 
 }  // namespace
+
+Task<std::shared_ptr<const FanInList>> recorded_list(Store& store, const SessionContext& context,
+                                                     const std::string& aggregator, Wait wait) {
+  const ItemId item{aggregator, ItemKind::wanted};
+  const std::optional<std::string> stored = co_await store.get(context, item, wait);
+  const std::optional<FanInRecord> record = stored ? parse_record(*stored) : std::nullopt;
+  if (!record) co_return nullptr;
+  co_return std::dynamic_pointer_cast<const FanInList>(FanInListReader().read(record->list));
+}
 
 bool needs_outcome(const FunctionIr& ir) {
   return ir.catches() || std::any_of(ir.edges.begin(), ir.edges.end(), [](const Edge& edge) {

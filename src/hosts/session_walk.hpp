@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "hosts/session_items.hpp"
 #include "unum/store.hpp"
 #include "unum/task.hpp"
+#include "workflow/fan_in_list.hpp"
 
 namespace unum {
 
@@ -20,7 +22,15 @@ struct SessionWalk {
   std::set<std::string> stalled;
   /// Aggregators that will never start as things are, and for whom they wait, for people.
   std::map<std::string, std::string> blocked;
+  /// They should follow, or be tried again, and have neither an outcome nor a failure so far.
+  std::set<std::string> to_come;
+  /// They have an outcome from which nothing follows, and are in no fan-in that took place.
+  std::set<std::string> ends;
 };
+
+/// The list that a requested fan-in was recorded with; null if there is none that can be read.
+Task<std::shared_ptr<const FanInList>> recorded_list(Store& store, const SessionContext& context,
+                                                     const std::string& aggregator, Wait wait);
 
 /// Whether what follows from an outcome depends on more than that it is there.
 bool needs_outcome(const FunctionIr& ir);

@@ -224,6 +224,7 @@ SessionItems items_by_kind(const std::vector<ListedItem>& items) {
     if (item.id.kind == ItemKind::outcome) by_kind.outcomes.insert(item.id.name);
     if (item.id.kind == ItemKind::report) by_kind.reports.insert(item.id.name);
     if (item.id.kind == ItemKind::delayed) by_kind.delayed.insert(item.id.name);
+    if (item.id.kind == ItemKind::wanted) by_kind.wanted.insert(item.id.name);
   }
   return by_kind;
 }

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/limits.hpp"
+#include "reactor/random_text.hpp"
 #include "stores/store_checks.hpp"
 #include "unum/task_group.hpp"
 
@@ -15,23 +16,6 @@ namespace {
 // Values that a streamed read holds at once: enough to keep a network busy.
 constexpr std::size_t kStreamedAtOnce = 64;
 constexpr std::size_t kTombstonesAtOnce = 64;
-
-/// A random UUID (RFC 9562, version 4).
-std::string random_uuid(Reactor& reactor) {
-  std::array<unsigned char, 16> bytes;
-  reactor.random_bytes(std::as_writable_bytes(std::span(bytes)));
-  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0F) | 0x40);
-  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3F) | 0x80);
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(36);
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += kHex[bytes[i] >> 4];
-    text += kHex[bytes[i] & 0xF];
-  }
-  return text;
-}
 
 [[noreturn]] void throw_missing(const SessionContext& context,
                                 const std::vector<std::string_view>& missing, std::size_t asked) {

@@ -1,6 +1,7 @@
 // See stored_outcome.hpp.
 #include "workflow/stored_outcome.hpp"
 
+#include <charconv>
 #include <utility>
 
 #include "base/json.hpp"
@@ -103,7 +104,10 @@ StoredFailure read_failure(json::View object) {
 StoredFailure read_report(std::string_view stored) {
   const std::optional<json::View> object = object_in(stored);
   if (!object) return {std::string(kUnnamedFailure), std::string(kNotJson)};
-  return read_failure(*object);
+  StoredFailure failure = read_failure(*object);
+  const std::string_view text = json::member(*object, "Attempt").value_or(json::View()).text();
+  std::from_chars(text.data(), text.data() + text.size(), failure.attempt);
+  return failure;
 }
 
 std::optional<StoredFailure> caught_failure(std::string_view stored) {

@@ -33,6 +33,7 @@ std::string stored_failure(json::View failure);
 struct StoredFailure {
   std::string error;
   std::string cause;
+  int attempt = 1;  ///< Of a report; of a failure that was caught it is not kept.
 };
 /// The error of a stored failure that names none.
 inline constexpr std::string_view kUnnamedFailure = "Unum.UnnamedFailure";

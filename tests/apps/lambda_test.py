@@ -15,9 +15,10 @@ import uuid
 sys.path.insert(0, os.path.join(os.environ["UNUM_SOURCE_ROOT"], "tests"))
 
 # pylint: disable=wrong-import-position
-from harness import (DONE, UNUM, AppTest, Function, each, example_cases, fan_in, lines, log_calls, read_json, scalar)
-from lambda_front_door import FrontDoor
-from network_stores import DynamoDbStore, OnANetworkStore, RedisStore, S3Store
+from harness import (DONE, MACHINE, UNUM, AppTest, Function, each, example_cases, fan_in, lines, log_calls,
+                     read_json, scalar)
+from lambda_front_door import ACCESS_KEY, SECRET_KEY, FrontDoor
+from network_stores import AWS, DynamoDbStore, OnANetworkStore, RedisStore, S3Store
 from servers import install, versions
 
 WIDE = bool(os.environ.get("UNUM_TEST_WIDE"))
@@ -252,6 +253,16 @@ class Deliveries(Lambdas):
         self.deploy(application)
         session = self.run_to_its_end("First", 1)
         self.assertEqual(3, self.result(session, application, 1))
+
+    def test_a_session_is_begun_from_anywhere_and_waited_for(self):
+        application = self.chain()
+        front = self.deploy(application)
+        variables = {**AWS, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+                     "AWS_ENDPOINT_URL_LAMBDA": front.url}
+        ended = self.unum("invoke", f"lambda:{PREFIX}First", application, "--input", "1", "--store",
+                          self.store_name(), "--wait", code=DONE, **variables)
+        self.assertEqual("3", ended.out.strip())
+        self.refused(MACHINE, "invoke", "lambda:nobody", application, "--input", "1", says="nobody", **variables)
 
     def test_a_payload_that_is_none_is_a_failure_that_says_so(self):
         self.deploy(self.chain())

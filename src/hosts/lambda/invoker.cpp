@@ -13,8 +13,8 @@
 namespace unum::lambda {
 namespace {
 
-// As long as any function may run: the invocation's remaining time is what bounds it.
-constexpr std::chrono::minutes kPatience{90};
+// Of `unum invoke`, as its store's: somebody waits for it.
+constexpr std::chrono::seconds kPatienceOfPeople{60};
 
 // A function that is being changed or made ready, says Invoke: soon it is. (Those of status 429
 // and of 5xx are repeated whatever their code.)
@@ -32,7 +32,7 @@ LambdaInvoker::~LambdaInvoker() = default;
 Task<void> LambdaInvoker::open(Wait wait) {
   aws::ServiceOptions options;
   options.connections_max = options_.in_flight_max;
-  options.patience = kPatience;
+  options.patience = options_.patience;
   aws::OpenService opened =
       co_await aws::open_service(reactor_, "lambda", aws::Protocol::json_1_0, options, wait);
   opened.service->set_opening(false);
@@ -86,6 +86,14 @@ Task<void> LambdaInvoker::invoke(Invocation invocation, Wait wait) {
 
 Task<void> LambdaInvoker::close() {
   if (service_) co_await service_->close();
+}
+
+Task<std::unique_ptr<PlatformInvoker>> open_platform(Reactor& reactor, const CheckedApplication&,
+                                                     std::string_view where, Wait) {
+  InvokerOptions options;
+  options.patience = kPatienceOfPeople;
+  co_return std::make_unique<LambdaInvoker>(reactor, FunctionNames::always(std::string(where)),
+                                            options);
 }
 
 }  // namespace unum::lambda

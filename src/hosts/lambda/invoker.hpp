@@ -8,6 +8,7 @@
 
 #include "aws/open_service.hpp"
 #include "hosts/lambda/function_names.hpp"
+#include "hosts/platform_invoker.hpp"
 #include "unum/runtime.hpp"
 
 namespace unum::lambda {
@@ -22,13 +23,16 @@ struct InvokerOptions {
   /// The longest delay that is waited for in place, before Invoke, in the invocation that asks for
   /// it. Until it is over, the delivery is not answered, so a kill in between loses nothing.
   std::chrono::milliseconds delay_max{0};
+  /// How long a service that does not do what it is asked is asked again, where the wait of the
+  /// call does not end before. As long as any function may run.
+  std::chrono::milliseconds patience = std::chrono::minutes(90);
   /// Invokes at once.
   std::size_t in_flight_max = 64;
 };
 
 /// One client of the service. Until it is called for the first time nothing is opened: a function
 /// at the end of a workflow needs no credentials for Invoke.
-class LambdaInvoker final : public Invoker {
+class LambdaInvoker final : public PlatformInvoker {
  public:
   LambdaInvoker(Reactor& reactor, FunctionNames names, InvokerOptions options);
   ~LambdaInvoker() override;
@@ -42,7 +46,7 @@ class LambdaInvoker final : public Invoker {
   std::size_t payload_bytes_max() const noexcept override { return options_.payload_bytes_max; }
   std::chrono::milliseconds delay_max() const noexcept override { return options_.delay_max; }
 
-  Task<void> close();
+  Task<void> close() override;
 
  private:
   Task<void> open(Wait wait);
@@ -53,5 +57,10 @@ class LambdaInvoker final : public Invoker {
   const InvokerOptions options_;
   std::unique_ptr<aws::OpenService> service_;
 };
+
+/// For `unum invoke lambda:NAME`: sessions begin at the function with this name in Lambda.
+Task<std::unique_ptr<PlatformInvoker>> open_platform(Reactor& reactor,
+                                                     const CheckedApplication& application,
+                                                     std::string_view where, Wait wait);
 
 }  // namespace unum::lambda

@@ -1,6 +1,7 @@
 // Aggregators whose inputs are too large to be held all at once.
 #include <algorithm>
 
+#include "support/sanitized.hpp"
 #include "support/store_decorators.hpp"
 #include "workflow_testing.hpp"
 
@@ -267,4 +268,33 @@ TEST_CASE("a caught failure keeps a streamed input whole") {
     CHECK(app.pieces.count("A") == (streams ? 1u : 0u));
     CHECK(app.runs.at("A") == 1);
   }
+}
+
+TEST_CASE("an input that no value can hold is not kept beside its failure, and that is said") {
+  if (kSanitized) return;  // it takes 2 GB of memory
+  NativeApp app;
+  app.streams = true;
+  app.add(map_to("M", "F", R"("Start": true, )"));
+  app.add(fan_in("F", "A", R"("F-unumIndex-*")", kPop));
+  app.add(R"({"Name": "A", "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "E",
+                                       "ResultPath": "$.error"}]})",
+          [](const UserCall&) -> std::string {
+            throw CodeFailure{"Refused", "not today"};
+          });
+  app.pieces_max = 0;
+  app.add(terminal("E"));
+  World world("memory");
+  const std::string large = '"' + std::string(std::size_t{64} << 20, 'x') + '"';
+  ChangedReads reads(*world.store, [&](std::size_t, auto& values) -> Task<void> {
+    for (auto& value : values) value = large;
+    co_return;
+  });
+  const RunResult result =
+      world.reactor.run(app.run(world.reactor, reads, "s", numbers(17), streaming()));
+  REQUIRE(result.status == RunResult::Status::failed);
+  CHECK(result.failures[0].instance == "A");
+  CHECK(result.failures[0].error == "Unum.InputTooLarge");
+  CHECK_THAT(result.failures[0].cause,
+             ContainsSubstring("the input of A cannot be kept beside its failure (ResultPath): it "
+                               "has more than 1073741824 bytes"));
 }
