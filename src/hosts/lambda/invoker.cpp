@@ -92,8 +92,10 @@ Task<std::unique_ptr<PlatformInvoker>> open_platform(Reactor& reactor, const Che
                                                      std::string_view where, Wait) {
   InvokerOptions options;
   options.patience = kPatienceOfPeople;
-  co_return std::make_unique<LambdaInvoker>(reactor, FunctionNames::always(std::string(where)),
-                                            options);
+  FunctionNames names = FunctionNames::always(std::string(where));
+  std::unique_ptr<PlatformInvoker> platform =
+      std::make_unique<LambdaInvoker>(reactor, std::move(names), options);
+  co_return platform;
 }
 
 }  // namespace unum::lambda
