@@ -67,7 +67,7 @@ struct OfOrigin {
   const ByKind& deliveries;
 };
 
-constexpr std::array<OfOrigin, 24> kOrigins = {{
+constexpr std::array<OfOrigin, 25> kOrigins = {{
     {"application", kOfTheStep},
     {"cli", kOfTheStep},
     {"host", kOfTheStep},
@@ -87,6 +87,7 @@ constexpr std::array<OfOrigin, 24> kOrigins = {{
     {"s3", kOfAStore},
     {"aws", kOfTheWay},
     {"http", kOfTheWay},
+    {"lambda", kOfTheWay},
     {"reactor", kOfTheWay},
     {"sts", kOfTheWay},
     {"capi", kOfAProcess},

@@ -164,6 +164,32 @@ CLI::App* add_link(CLI::App& app, LinkArguments& arguments) {
   return command;
 }
 
+CLI::App* add_build(CLI::App& app, BuildArguments& arguments) {
+  CLI::App* command = app.add_subcommand("build", "Write what is deployed to a platform");
+  command->add_option("dir", arguments.directory, "The application's directory")
+      ->capture_default_str();
+  command->add_option("--platform", arguments.platform, "The platform: aws")
+      ->required()
+      ->check(CLI::IsMember({"aws"}));
+  command
+      ->add_option("--out", arguments.out,
+                   "Directory, new or empty or of an earlier build (default: .unum/aws in DIR)")
+      ->check(kText);
+  command
+      ->add_option("--stack", arguments.stack,
+                   "Name of the stack, with which the functions' names begin (default: the "
+                   "application's)")
+      ->check(kText);
+  command->add_option("--architecture", arguments.architecture, "Of the functions")
+      ->check(CLI::IsMember({"x86_64", "arm64"}))
+      ->capture_default_str();
+  command
+      ->add_option("--command", arguments.command,
+                   "The static unum command for the layer (default: the running one)")
+      ->check(CLI::ExistingFile);
+  return command;
+}
+
 CLI::App* add_step(CLI::App& app, StepArguments& arguments) {
   CLI::App* command = app.add_subcommand(
       "step", "Run one function's step for the payload on stdin; print what to invoke next");
@@ -368,6 +394,7 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   GcArguments gc_arguments;
   LinkArguments link_arguments;
   StepArguments step_arguments;
+  BuildArguments build_arguments;
   InvokeArguments invoke_arguments;
   ServeArguments serve_arguments;
   const CLI::App* run_command = add_run(app, run_arguments);
@@ -382,6 +409,12 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   WorkersArguments workers_arguments;
   const CLI::App* worker_command = add_worker(app, worker_arguments);
   const CLI::App* workers_command = add_workers(app, workers_arguments);
+  const CLI::App* build_command = add_build(app, build_arguments);
+  std::vector<std::string> lambda_runtime;
+  CLI::App* lambda_command = app.add_subcommand(
+      "lambda", "Serve a function in AWS Lambda, which starts this (also as `bootstrap`)");
+  lambda_command->add_option("runtime", lambda_runtime,
+                             "Behind --: the command of the function's own runtime, if it has one");
   const CLI::App* invoke_command = add_invoke(app, invoke_arguments);
   const CLI::App* serve_command = add_serve(app, serve_arguments);
   CLI::App* doctor_command =
@@ -412,6 +445,8 @@ int parse_and_run(CLI::App& app, int argc, char** argv) {
   if (step_command->parsed()) return step(step_arguments);
   if (worker_command->parsed()) return worker(worker_arguments);
   if (workers_command->parsed()) return workers(workers_arguments);
+  if (build_command->parsed()) return build(build_arguments);
+  if (lambda_command->parsed()) return lambda(lambda_runtime);
   if (invoke_command->parsed()) return invoke(invoke_arguments);
   if (serve_command->parsed()) return serve(serve_arguments);
   if (doctor_command->parsed()) return pid != 0 ? ask_process(pid) : doctor();
@@ -449,6 +484,15 @@ int report_exception(const std::exception_ptr& exception) {
 
 int main(int argc, char** argv) {
   put_inherited_state_right();
+  // What AWS Lambda starts has this name; arguments are the command of the function's own runtime.
+  const std::string_view program = argc > 0 ? argv[0] : "";
+  if (program.substr(program.rfind('/') + 1) == "bootstrap") {
+    try {
+      return lambda({argv + 1, argv + argc});
+    } catch (...) {
+      return report_exception(std::current_exception());
+    }
+  }
   CLI::App app{"unum: serverless workflows without an orchestrator", "unum"};
   app.set_version_flag("--version", std::string("unum ") + build::kVersion);
   app.footer(kExitCodes);

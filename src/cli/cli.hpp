@@ -21,6 +21,8 @@
 
 namespace unum {
 struct StoreChoice;
+
+struct StoreName;
 }
 
 namespace unum::cli {
@@ -115,6 +117,24 @@ struct WorkersArguments {
 };
 /// Shows the application's queue and who works on it.
 int workers(const WorkersArguments& arguments);
+/// Out of a store's name, which a deployment gets: it finds the password another way, as all that
+/// shows a store's name does. Says so.
+void drop_password(StoreName& store);
+
+struct BuildArguments {
+  std::string directory = ".";
+  std::string platform;
+  std::string out;  ///< Empty: `.unum/aws` in the application's directory.
+  std::string stack;
+  std::string architecture = "x86_64";
+  std::string command;  ///< What the layer has; empty: this one.
+};
+/// Writes what a platform's own tool deploys.
+int build(const BuildArguments& arguments);
+
+/// A function in AWS Lambda, as its environment says. `runtime` is the command of its own runtime,
+/// which runs behind a proxy; empty: its code runs in workers.
+int lambda(std::vector<std::string> runtime);
 
 struct InvokeArguments {
   std::string where;  ///< SCHEME:..., a platform.

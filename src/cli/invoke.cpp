@@ -7,6 +7,7 @@
 
 #include "cli/cli.hpp"
 #include "hosts/http/http_platform.hpp"
+#include "hosts/lambda/invoker.hpp"
 #include "hosts/platform_invoker.hpp"
 #include "hosts/redis_streams/queue_invoker.hpp"
 #include "hosts/store_choice.hpp"
@@ -29,6 +30,7 @@ const std::vector<Scheme>& platforms() {
       {"https", "https://HOST/{function}", http_host::open_https},
       {"openfaas", "openfaas:URL", http_host::open_openfaas},
       {"knative", "knative:URL", http_host::open_knative},
+      {"lambda", "lambda:NAME", &lambda::open_platform},
   };
   return all;
 }

@@ -9,9 +9,7 @@
 #include "cli/cli.hpp"
 
 namespace unum::cli {
-namespace {
 
-/// A deployment gets the password another way, as all that shows a store's name does.
 void drop_password(StoreName& store) {
   if (!store.named) return;
   const std::string type(to_string(store.type));
@@ -22,6 +20,8 @@ void drop_password(StoreName& store) {
       "UNUM_REDIS_PASSWORD\n");
   store.name = name;
 }
+
+namespace {
 
 void print(const std::vector<LinkedFile>& files) {
   std::string out = "{";

@@ -171,14 +171,14 @@ def maven_jars(group, artifact, version, name):
 
 # --- Python
 
-def python_module(package, version, name):
-    """The interpreter of a virtual environment that has a package."""
+def python_module(package, version, name, beside=()):
+    """The interpreter of a virtual environment that has a package, and others beside it ("name==version")."""
     release = ".".join(platform.python_version_tuple()[:2])
 
     def make(folder):
         run(required("python3", "python3"), "-m", "venv", folder)
         run(os.path.join(folder, "bin", "python"), "-m", "pip", "install", "--quiet",
-            "--disable-pip-version-check", f"{package}=={version}")
+            "--disable-pip-version-check", f"{package}=={version}", *beside)
 
     return os.path.join(cached(name, f"{version}-python{release}", make), "bin", "python")
 
