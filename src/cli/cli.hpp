@@ -23,7 +23,7 @@ namespace unum {
 struct StoreChoice;
 
 struct StoreName;
-}
+}  // namespace unum
 
 namespace unum::cli {
 
