@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "hosts/traces.hpp"
 #include "unum/application.hpp"
 #include "unum/reactor.hpp"
 #include "unum/run.hpp"
@@ -224,6 +225,9 @@ std::string read_input_option(const std::string& option);
 void print_result(const std::string& result);
 /// On stderr.
 void print_failure(const RunFailure& failure);
+
+/// What sends spans to a collector, if the environment names one; else null.
+std::unique_ptr<TraceExporter> open_traces(Reactor& reactor, std::string_view application);
 
 /// The application, loaded and checked; its errors on stderr, and its warnings unless `quiet`.
 CheckedApplication load_checked(const std::string& directory, bool quiet);

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "aws/settings.hpp"
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/secrets.hpp"
@@ -28,6 +29,12 @@ int report_error(const Error& error) {
   // ("stores") and a setting ("aws") are the user's.
   const bool place = find_store_type(error.origin()) != nullptr;
   return error.kind() == ErrorKind::invalid && !place ? kUsage : kMachine;
+}
+
+std::unique_ptr<TraceExporter> open_traces(Reactor& reactor, std::string_view application) {
+  std::optional<TraceSettings> settings = trace_settings(&aws::environment, application);
+  if (!settings) return nullptr;
+  return std::make_unique<TraceExporter>(reactor, std::move(*settings));
 }
 
 CheckedApplication load_checked(const std::string& directory, bool quiet) {

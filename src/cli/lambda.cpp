@@ -51,6 +51,7 @@ class LambdaProcess {
   Reactor reactor_;
   StopSource stop_;
   std::unique_ptr<lambda::RuntimeApi> api_;
+  std::unique_ptr<TraceExporter> traces_;
   std::unique_ptr<lambda::Host> host_;
   std::unique_ptr<WorkerPool> pool_;
   std::unique_ptr<lambda::RuntimeProxy> proxy_;
@@ -82,7 +83,8 @@ Task<void> LambdaProcess::start() {
   host_ = std::make_unique<lambda::Host>(reactor_, *api_, settings);
   UserCode& code = start_code(settings.concurrency);
   const Wait wait{reactor_.now() + kOpenTime, stop_.token()};
-  co_await host_->open(code, wait);
+  traces_ = open_traces(reactor_, settings.function);
+  co_await host_->open(code, traces_.get(), wait);
 }
 
 Task<int> LambdaProcess::start_and_serve() {
@@ -124,6 +126,7 @@ Task<int> LambdaProcess::run_all() {
   if (pool_) co_await pool_->shutdown();
   if (proxy_) co_await proxy_->shutdown();
   if (host_) co_await host_->close();
+  if (traces_) co_await traces_->close();
   done.request("done");
   co_await beside.drain();
   co_await api_->close();

@@ -10,12 +10,10 @@
 #include <memory>
 #include <utility>
 
-#include "aws/settings.hpp"
 #include "base/json.hpp"
 #include "cli/cli.hpp"
 #include "cli/progress.hpp"
 #include "hosts/store_choice.hpp"
-#include "hosts/traces.hpp"
 #include "reactor/children.hpp"
 #include "reactor/signals.hpp"
 #include "unum/run.hpp"
@@ -54,13 +52,11 @@ class CommandRun final : private RunObserver {
         // Before anything that starts threads or workers.
         signals_({SIGINT, SIGTERM, SIGHUP, SIGUSR1}),
         progress_(reactor_, ::isatty(STDERR_FILENO) != 0, arguments.quiet),
+        traces_(open_traces(reactor_, application_.name())),
         store_choice_(choose_store(details_of(application_), arguments.store)),
         session_(arguments.session) {
     options_.input = std::move(input_text);
-    std::optional<TraceSettings> traces = trace_settings(&aws::environment, application_.name());
-    if (!traces) return;
-    traces_ = std::make_unique<TraceExporter>(reactor_, std::move(*traces));
-    options_.traces = traces_->ratio();
+    if (traces_) options_.traces = traces_->ratio();
   }
 
   int run() { return reactor_.run(run_all()); }

@@ -196,6 +196,7 @@ class Serving {
   Reactor reactor_;
   StopSource stop_;  ///< User code and invocations hear of it.
   http_host::Metrics metrics_;
+  std::unique_ptr<TraceExporter> traces_;
   std::unique_ptr<WorkerPool> pool_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<http::Client> client_;
@@ -328,6 +329,9 @@ Task<void> Serving::serve() {
   }
   HttpHostOptions options = host_options(concurrency);
   options.stop = stop_.token();
+  traces_ = open_traces(reactor_, application_.name);
+  if (traces_) options.runtime.traces = traces_->ratio();
+  options.traces = traces_.get();
   std::optional<Door> door;
   if (!arguments_.socket.empty()) {
     http_host::DoorOptions door_options{options.runtime, whole_, stop_.token()};
@@ -360,6 +364,7 @@ Task<int> Serving::run_all() {
     error = std::current_exception();
   }
   if (pool_) co_await pool_->shutdown();
+  if (traces_) co_await traces_->close();
   if (client_) co_await client_->close();
   if (store_) co_await store_->close();
   co_return error ? report_exception(error) : kDone;

@@ -78,9 +78,11 @@ class CommandWorker final : private streams::WorkerObserver {
   std::unique_ptr<WorkerPool> pool_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<streams::Queue> queue_;
+  std::unique_ptr<TraceExporter> traces_;
 };
 
 void CommandWorker::ended(std::string_view function, const StepReport& report) {
+  if (traces_) traces_->add(function, report);
   if (arguments_.quiet) return;
   const bool failed = report.status == StepReport::Status::failed;
   if (failed) {
@@ -151,6 +153,8 @@ Task<void> CommandWorker::work() {
   options.runtime.application = application_.identity();
   options.runtime.application->accept_changes = arguments_.accept_changes;
   options.observer = this;
+  traces_ = open_traces(reactor_, application_.name());
+  if (traces_) options.runtime.traces = traces_->ratio();
   streams::StreamWorker worker(reactor_, *queue_, store, options);
   for (Function& function : application_.functions()) worker.add(std::move(function), *pool_);
   if (!arguments_.quiet) {
@@ -191,6 +195,7 @@ Task<int> CommandWorker::run_all() {
     error = std::current_exception();
   }
   if (pool_) co_await pool_->shutdown();
+  if (traces_) co_await traces_->close();
   if (store_) co_await store_->close();
   if (queue_) queue_->close();
   done.request("done");

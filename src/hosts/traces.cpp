@@ -22,6 +22,8 @@ using std::chrono::milliseconds;
 
 // Spans of one request (the default of OTEL_BSP_MAX_EXPORT_BATCH_SIZE).
 constexpr std::size_t kBatch = 512;
+// A span waits for others for at most so long (the default of OTEL_BSP_SCHEDULE_DELAY).
+constexpr milliseconds kDelay{5'000};
 constexpr Backoff kBackoff{milliseconds(200), milliseconds(5'000)};
 constexpr std::size_t kAnswerBytesMax = 64 * 1024;
 constexpr const char* kEndpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -275,7 +277,16 @@ void TraceExporter::add(std::string_view function, const StepReport& report) {
   }
   if (kept_.count > 0) kept_.spans += ',';
   append_span(kept_.spans, function, report);
-  if (++kept_.count >= kBatch) sending_.spawn(send(std::exchange(kept_, {})));
+  if (++kept_.count >= kBatch) {
+    sending_.spawn(send(std::exchange(kept_, {})));
+  } else if (later_.running() == 0) {
+    later_.spawn(send_later());
+  }
+}
+
+Task<void> TraceExporter::send_later() {
+  const bool is_due = co_await reactor_.sleep_until(reactor_.now() + kDelay, closing_.token());
+  if (is_due && kept_.count > 0) sending_.spawn(send(std::exchange(kept_, {})));
 }
 
 std::string TraceExporter::request_of(const Batch& batch) const {
@@ -300,7 +311,7 @@ Task<void> TraceExporter::send(Batch batch) {
         headers.emplace_back("Content-Encoding: gzip");
       }
     }
-    const Wait wait{reactor_.now() + settings_.timeout, stop_.token()};
+    const Wait wait{reactor_.now() + settings_.timeout, stop_->token()};
     for (unsigned failures = 0; !is_sent; ++failures) {
       milliseconds asked{0};
       is_sent = co_await send_once(body, headers, wait, asked);
@@ -389,12 +400,16 @@ Task<void> TraceExporter::flush(milliseconds budget) {
   while (sending_.running() > 0 && reactor_.now() < until) {
     co_await ended_.wait(reactor_, Wait{until, {}});
   }
+  if (sending_.running() == 0) co_return;
+  stop_->request("the time for traces is over");
+  co_await sending_.drain();
+  stop_.emplace();
 }
 
 Task<void> TraceExporter::close() {
+  closing_.request("the last spans are sent");
+  co_await later_.drain();
   co_await flush(settings_.timeout);
-  stop_.request("the traces' time is over");
-  co_await sending_.drain();
   co_await http_.close();
 }
 

@@ -61,7 +61,8 @@ class TraceExporter {
   double ratio() const noexcept { return settings_.ratio; }
   /// Keeps the step's span, if it has one, and sends what is kept when enough of it is.
   void add(std::string_view function, const StepReport& report);
-  /// Sends what is kept and waits for what is under way, for so long at most.
+  /// Sends what is kept, and drops what has not got through when the budget is over: nothing is
+  /// under way then, as a host that may be frozen needs it. One call at a time.
   Task<void> flush(std::chrono::milliseconds budget);
   /// The same within the settings' timeout, then closes the connections.
   Task<void> close();
@@ -74,6 +75,7 @@ class TraceExporter {
     std::string spans;
     std::size_t count = 0;
   };
+  Task<void> send_later();
   Task<void> send(Batch batch);
   Task<bool> send_once(std::string_view body, std::span<const std::string> headers, Wait wait,
                        std::chrono::milliseconds& pause);
@@ -84,10 +86,12 @@ class TraceExporter {
   Reactor& reactor_;
   const TraceSettings settings_;
   http::Client http_;
-  StopSource stop_;
+  std::optional<StopSource> stop_{std::in_place};  ///< Of what is being sent.
+  StopSource closing_;
   Batch kept_;
   std::size_t under_way_ = 0;  ///< Spans.
   TaskGroup sending_;
+  TaskGroup later_;
   detail::WaitList ended_;  ///< Who waits for a batch to be sent.
   std::uint64_t sent_ = 0;
   std::uint64_t dropped_ = 0;

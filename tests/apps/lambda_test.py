@@ -15,6 +15,7 @@ import uuid
 sys.path.insert(0, os.path.join(os.environ["UNUM_SOURCE_ROOT"], "tests"))
 
 # pylint: disable=wrong-import-position
+from collector import Collector, attributes
 from harness import (DONE, MACHINE, UNUM, AppTest, Function, each, example_cases, fan_in, lines, log_calls,
                      read_json, scalar)
 from lambda_front_door import ACCESS_KEY, SECRET_KEY, FrontDoor
@@ -146,6 +147,16 @@ class Deliveries(Lambdas):
         self.assertEqual(55, self.result(session, application, 10))
         self.assertEqual(12, len(lines(self.path("calls"))))
         self.assertTrue(all(ok for _, ok, _ in self.front.answers), self.front.answers)
+
+    def test_spans_are_sent_before_the_environment_may_be_frozen(self):
+        collector = Collector(self)
+        application = self.chain()
+        self.deploy(application, variables={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
+        session = self.run_to_its_end("First", 1)
+        self.assertEqual(3, self.result(session, application, 1))
+        spans = {attributes(span)["faas.invocation_id"]: span for span in collector.spans()}
+        self.assertEqual({"First", "Second"}, set(spans))
+        self.assertEqual(spans["First"]["spanId"], spans["Second"]["parentSpanId"])
 
     def test_cases_6_and_44_every_delivery_of_one_request_is_of_one_session(self):
         application = self.application({"First": Function(KILLS_ITS_ENVIRONMENT, scalar("Second")),

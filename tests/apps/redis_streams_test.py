@@ -15,6 +15,7 @@ import time
 import unittest
 import uuid
 
+from collector import Collector, attributes
 from harness import DONE, INTERRUPTED, USAGE, AppTest, Function, each, fan_in, lines, log_calls, read_json
 from network_stores import RedisStore
 from servers.process import LOOPBACK, running
@@ -181,6 +182,23 @@ class Kills(Streams):
 
 
 class Ends(Streams):
+    def test_spans_of_all_workers_are_one_trace_and_sent_at_the_end_at_the_latest(self):
+        collector = Collector(self)
+        self.summing()
+        server = self.server()
+        for _ in range(2):
+            self.worker(f"redis:{server.address}", OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        self.send(server.port, "s", 1)
+        self.done_sessions(1)
+        self.wait_for("the queue is empty", lambda: self.is_idle(server.port))
+        self.end_workers()
+        spans = {attributes(span)["faas.invocation_id"]: span for span in collector.spans()}
+        branches = [f"Branch-unumIndex-{place}" for place in range(WIDTH)]
+        self.assertEqual({"Split", "Sum", *branches}, set(spans))
+        self.assertEqual(1, len({span["traceId"] for span in spans.values()}))
+        self.assertEqual([spans[branch]["spanId"] for branch in branches],
+                         [link["spanId"] for link in spans["Sum"]["links"]])
+
     def held(self):
         self.summing(branch=HELD)
         server = self.server()

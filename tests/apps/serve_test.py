@@ -11,6 +11,7 @@ import threading
 import unittest
 import uuid
 
+from collector import Collector, attributes
 from harness import DONE, SOURCE, USAGE, AppTest, Function, each, fan_in, read_json, scalar
 from http_front import Front, Server, unix_post, wide
 from network_stores import OnANetworkStore, RedisStore
@@ -87,6 +88,14 @@ class Answers(Serving):
         metrics = server.request("GET", "/metrics")[2]
         self.assertIn('unum_steps_total{function="Only",status="caught"} 1\n', metrics)
         self.assertIn('unum_invocations_total{outcome="accepted"} 1\n', metrics)
+
+    def test_spans_are_sent_at_the_end_at_the_latest(self):
+        collector = Collector(self)
+        server = self.server(self.only(PLUS), OTEL_EXPORTER_OTLP_ENDPOINT=collector.url)
+        server.post("/Only", payload(1))
+        server.stop()
+        span, = collector.spans()
+        self.assertEqual(("Only", "s"), (attributes(span)["faas.invocation_id"], attributes(span)["unum.session"]))
 
     def test_places_and_methods_that_there_are_not(self):
         server = self.server(self.only(PLUS))

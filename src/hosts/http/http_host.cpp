@@ -169,6 +169,7 @@ Task<Response> HttpHost::deliver(const Function& function, Request& request) {
     }
     read(delivery, request);
     const StepReport report = co_await run(delivery, wait);
+    if (options_.traces != nullptr) options_.traces->add(function.name(), report);
     told = told_of(report, function.name());
   } catch (const Error& error) {
     told = told_of(error, function.name(), delivery.about);

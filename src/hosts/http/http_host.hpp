@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "hosts/http/metrics.hpp"
+#include "hosts/traces.hpp"
 #include "reactor/http_server/message.hpp"
 #include "unum/function.hpp"
 #include "unum/reactor.hpp"
@@ -40,6 +41,7 @@ struct HttpHostOptions {
   RuntimeOptions runtime{};
   /// Requested when user code is to end.
   StopToken stop{};
+  TraceExporter* traces = nullptr;  ///< Not owned; may be null.
   /// For people: one line without its end.
   std::function<void(std::string_view)> say{};
 };

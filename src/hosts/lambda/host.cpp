@@ -22,6 +22,8 @@ using std::chrono::milliseconds;
 
 // Deliveries of one event whose code crashes: as many as `unum run` makes.
 constexpr int kDeliveriesMax = 3;
+// So long an answer may wait for its span to get through.
+constexpr milliseconds kTraceTime{200};
 // A store that is away is waited for as long as the event's time allows.
 constexpr std::chrono::minutes kStorePatience{90};
 
@@ -106,8 +108,9 @@ Host::Host(Reactor& reactor, RuntimeApi& api, const HostSettings& settings)
 
 Host::~Host() = default;
 
-Task<void> Host::open(UserCode& code, Wait wait) {
+Task<void> Host::open(UserCode& code, TraceExporter* traces, Wait wait) {
   code_ = &code;
+  traces_ = traces;
   StoreOptions options;
   options.read_consistency = application_.read_consistency;
   options.patience = kStorePatience;
@@ -118,6 +121,7 @@ Task<void> Host::open(UserCode& code, Wait wait) {
   RuntimeOptions runtime_options;
   runtime_options.collects_garbage = application_.collects_garbage;
   runtime_options.application = identity_;
+  if (traces_ != nullptr) runtime_options.traces = traces_->ratio();
   runtime_ = std::make_unique<Runtime>(*store_, invoker_, runtime_options);
 }
 
@@ -169,6 +173,12 @@ Task<void> Host::handle(const Event& event, StopToken stop) {
   }
   for (const std::string& text : report.disagreements) {
     log::error(LogArea::host, {report.session, report.instance}, "{}", text);
+  }
+  if (traces_ != nullptr) {
+    traces_->add(function_.name(), report);
+    // Before the answer: after it the environment may be frozen. With several events at once it is
+    // not, and one call of `flush` is enough.
+    if (concurrency_ == 1) co_await traces_->flush(kTraceTime);
   }
   const std::string answer = answer_of(report);
   co_await api_.succeed(event, answer);

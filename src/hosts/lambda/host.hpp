@@ -17,6 +17,7 @@
 #include "hosts/lambda/runtime_api.hpp"
 #include "hosts/lambda/settings.hpp"
 #include "hosts/store_choice.hpp"
+#include "hosts/traces.hpp"
 #include "unum/runtime.hpp"
 
 namespace unum::lambda {
@@ -34,8 +35,8 @@ class Host {
   }
   /// As the last event had it: with the alias or version that was invoked.
   const std::string& function_arn() const noexcept { return function_arn_; }
-  /// Opens the data store. `code` must outlive the host.
-  Task<void> open(UserCode& code, Wait wait);
+  /// Opens the data store. `code` must outlive the host, and so must `traces`, which may be null.
+  Task<void> open(UserCode& code, TraceExporter* traces, Wait wait);
   /// Serves events, as many at once as the settings say, until `stop` is requested. Throws when the
   /// Runtime API has gone.
   Task<void> serve(StopToken stop);
@@ -60,6 +61,7 @@ class Host {
   LambdaInvoker invoker_;
   ApplicationIdentity identity_;
   UserCode* code_ = nullptr;
+  TraceExporter* traces_ = nullptr;
   std::string function_arn_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Runtime> runtime_;
