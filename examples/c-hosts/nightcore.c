@@ -78,7 +78,8 @@ int faas_create_func_worker(void* caller_context, faas_invoke_func_fn_t invoke_f
                                   unum_text_of(getenv("UNUM_STORE_NAME")), NULL, NULL);
   if (ended(open) != UNUM_OK) return -1;
   self->store = unum_op_store(open);
-  const unum_runtime_options options = {sizeof options, &on_invocation, self, 0, 0, 0, 0, NULL};
+  const unum_runtime_options options = {
+      .struct_bytes = sizeof options, .invoke = &on_invocation, .user = self};
   if (unum_runtime_new(self->store, &options, &self->runtime) != UNUM_OK) return -1;
   for (int i = 0; i < FUNCTION_COUNT; ++i) {
     if (strcmp(function_sources[i].name, FUNCTION) != 0) continue;
@@ -92,7 +93,7 @@ int faas_create_func_worker(void* caller_context, faas_invoke_func_fn_t invoke_f
 
 int faas_func_call(void* worker_handle, const char* input, size_t input_length) {
   worker* self = worker_handle;
-  const unum_code code = {sizeof code, &run_function, NULL, NULL};
+  const unum_code code = {.struct_bytes = sizeof code, .call = &run_function};
   const unum_text payload = {input, input_length};
   unum_op* step = unum_runtime_step(self->runtime, self->function, payload, 1, &code, NULL);
   const int failed = ended(step) != UNUM_OK;

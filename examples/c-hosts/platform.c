@@ -122,8 +122,8 @@ static void step_next(platform* own) {
     own->first = taken->next;
     if (own->first == NULL) own->end = &own->first;
     ++own->steps_in_flight;
-    const unum_code code = {sizeof code, &run_function, NULL, NULL};
-    const unum_start start = {sizeof start, 0, &on_step, taken};
+    const unum_code code = {.struct_bytes = sizeof code, .call = &run_function};
+    const unum_start start = {.struct_bytes = sizeof start, .done = &on_step, .user = taken};
     unum_op* begun;
     if (++taken->deliveries > DELIVERIES_MAX) {
       begun = unum_runtime_give_up(own->runtime, own->functions[taken->function], taken->payload,
@@ -141,7 +141,8 @@ static void step_next(platform* own) {
 }
 
 static int begin_workflow(platform* own) {
-  const unum_runtime_options options = {sizeof options, &on_invocation, own, 0, 0, 0, 0, NULL};
+  const unum_runtime_options options = {
+      .struct_bytes = sizeof options, .invoke = &on_invocation, .user = own};
   if (unum_runtime_new(own->store, &options, &own->runtime) != UNUM_OK) return 0;
   for (int i = 0; i < FUNCTION_COUNT; ++i) {
     const unum_text name = unum_text_of(function_sources[i].name);
@@ -180,7 +181,7 @@ platform* platform_begin(unum_loop* loop, const char* store_type, const char* st
   own->input = input;
   own->ended = ended;
   own->user = user;
-  const unum_start start = {sizeof start, 0, &on_open, own};
+  const unum_start start = {.struct_bytes = sizeof start, .done = &on_open, .user = own};
   const unum_op* begun =
       unum_store_open(loop, unum_text_of(store_type), unum_text_of(store_name), NULL, &start);
   if (begun == NULL) {
