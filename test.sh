@@ -128,7 +128,7 @@ UNUM_REACTOR=epoll run_tests build-test release-epoll --suite app
 step "Building with clang and its address and undefined-behaviour sanitizers, what is left of it"
 end_spare
 step "Testing with the sanitizers"
-run_with_waits build-clang asan "--no-suite chaos --timeout-multiplier 3" \
+run_with_waits build-clang asan "--no-suite chaos --no-suite network --timeout-multiplier 3" \
   "--suite programs --timeout-multiplier 3"
 
 if [ "${CI:-}" = true ]; then

@@ -115,7 +115,8 @@ class QueueUnderTest final : public Queue {
       throw Error(ErrorKind::exhausted, "redis", "OOM", "used memory > 'maxmemory'");
     }
     if (mistake == Mistake::acknowledges_first) {
-      for (const auto& [id, consumer] : held) co_await Queue::acknowledge(link, consumer, id, wait);
+      const std::map<std::string, std::string> all = held;  // which others change meanwhile
+      for (const auto& [id, owner] : all) co_await Queue::acknowledge(link, owner, id, wait);
     }
     co_await Queue::send(link, message, not_before, wait);
     crash.after_call(number);

@@ -207,5 +207,6 @@ TEST_CASE("case 22: no call of a wide fan-in carries or rewrites more than its p
   reactor.run(body());
   CHECK(field("total_net_input_bytes") - before_in < 2'000 * width);
   CHECK(field("total_net_output_bytes") - before_out < 200 * width);
-  CHECK(store->counters().requests < width + width / 20);
+  // More than one request each where a branch waits for one of the 500 that are under way.
+  CHECK(store->counters().requests < width + 500);
 }
