@@ -39,6 +39,8 @@ install_missing
 
 # ccache may use precompiled headers only when it is told that their time stamps do not matter.
 export CCACHE_SLOPPINESS=pch_defines,time_macros
+# One more than there are processors: what waits for a server leaves its own to others.
+export MESON_TESTTHREADS=$(($(nproc) + 1))
 results=$PWD/build-test/results
 step() { printf '\n== %s (%d:%02d)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
 

@@ -227,12 +227,14 @@ std::size_t lost(Shape (*make)(), bool in_one_step, Defect defect, std::uint32_t
     Shape shape = make();
     if (Trial(shape, in_one_step, defect, seed).run() > 0) continue;
     ++lost;
-    if (defect == Defect::none) UNSCOPED_INFO(shape.name << ", seed " << seed);
+    if (defect != Defect::none) break;  // that it is seen is enough
+    UNSCOPED_INFO(shape.name << ", seed " << seed);
   }
   return lost;
 }
 
-constexpr std::uint32_t kSeeds = kSanitized ? 100 : 1000;
+constexpr std::uint32_t kSeeds = kSanitized ? 50 : 1000;
+constexpr std::uint32_t kSeedsOfDefects = 1000;
 
 }  // namespace
 
@@ -247,12 +249,12 @@ TEST_CASE("no fan-in is lost where a delivery that dies may be dropped") {
 TEST_CASE("what is known to lose a fan-in is seen to lose it") {
   using enum Defect;
   for (const Defect defect : {ends_at_its_own_outcome, takes_unclear_for_accepted}) {
-    CHECK(lost(&contributors, false, defect, kSeeds) > 0);
-    CHECK(lost(&contributors, true, defect, kSeeds) > 0);
+    CHECK(lost(&contributors, false, defect, kSeedsOfDefects) > 0);
+    CHECK(lost(&contributors, true, defect, kSeedsOfDefects) > 0);
   }
   // Where checkpoint and claim are one step, the claim's owner is the one that came last, so that
   // its own next delivery invokes. These lose where they are two.
-  CHECK(lost(&contributors, false, ends_at_anothers_claim, kSeeds) > 0);
-  CHECK(lost(&contributors, false, confirms_before_it_invokes, kSeeds) > 0);
-  CHECK(lost(&forgotten, false, owner_ends_at_a_confirmation, kSeeds) > 0);
+  CHECK(lost(&contributors, false, ends_at_anothers_claim, kSeedsOfDefects) > 0);
+  CHECK(lost(&contributors, false, confirms_before_it_invokes, kSeedsOfDefects) > 0);
+  CHECK(lost(&forgotten, false, owner_ends_at_a_confirmation, kSeedsOfDefects) > 0);
 }
