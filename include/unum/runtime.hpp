@@ -64,6 +64,11 @@ class UNUM_API Invoker {
   /// aggregator says so then, and whoever finds the fan-in claimed and nothing said invokes it,
   /// too.
   virtual bool keeps_every_delivery() const noexcept { return false; }
+  /// Whether an invocation for which `invoke` has returned is accepted then. False for a step whose
+  /// invocations are handed over when it has ended, by printing them say: nothing is said of them
+  /// in the session then, and whoever finds a fan-in claimed whose aggregator has no outcome
+  /// invokes it, too.
+  virtual bool accepts_at_once() const noexcept { return true; }
 };
 
 /// For hosts, before they run anything: throws `invalid`, code "Unum.DelayTooLong", for a function
@@ -187,6 +192,9 @@ struct StepReport {
   std::string collection_error;        ///< Empty: none.
   std::optional<StepTrace> trace{};    ///< If RuntimeOptions::traces, and its trace is sampled.
 };
+
+/// "succeeded", "caught", "failed" or "will_retry".
+UNUM_API std::string_view to_string(StepReport::Status status) noexcept;
 
 struct RuntimeOptions {
   bool checkpoint_default = true;  ///< For functions whose configuration does not set it.

@@ -12,7 +12,6 @@
 #include "application/link_files.hpp"
 #include "base/json.hpp"
 #include "base/secrets.hpp"
-#include "base/suggest.hpp"
 #include "cli/cli.hpp"
 #include "hosts/function_code_of.hpp"
 #include "hosts/store_choice.hpp"
@@ -38,22 +37,7 @@ LinkedApplication load(const StepArguments& arguments) {
     return read_linked_function(arguments.linked, arguments.function, arguments.code);
   }
   if (!arguments.code.empty()) refuse("--code has no effect without --linked");
-  const CheckedApplication checked = load_checked(arguments.directory, true);
-  LinkedApplication loaded{details_of(checked), {}};
-  std::vector<FunctionSettings>& functions = loaded.application.functions;
-  std::vector<std::string_view> names;
-  for (const FunctionSettings& settings : functions) {
-    names.push_back(settings.name());
-    loaded.digests.emplace(settings.name(), Function(settings.ir).digest());
-  }
-  const FunctionSettings* const found = loaded.application.find(arguments.function);
-  if (found == nullptr) {
-    refuse(fmt::format("{} has no function {}{}", arguments.directory, arguments.function,
-                       did_you_mean(arguments.function, names)));
-  }
-  FunctionSettings settings = *found;
-  functions.assign(1, std::move(settings));
-  return loaded;
+  return with_digests(load_checked(arguments.directory, true), arguments.function);
 }
 
 /// What platforms are told, one line of JSON each.
@@ -114,16 +98,6 @@ class LineWriter {
   std::string out_;
 };
 
-std::string_view word_of(StepReport::Status status) {
-  switch (status) {
-    case StepReport::Status::succeeded: return "succeeded";
-    case StepReport::Status::caught: return "caught";
-    case StepReport::Status::failed: return "failed";
-    case StepReport::Status::will_retry: return "will_retry";
-  }
-  return "";
-}
-
 /// One delivery. What it needs, in the order in which it must die.
 class CommandStep final : private Invoker, private UserCode {
  public:
@@ -149,6 +123,7 @@ class CommandStep final : private Invoker, private UserCode {
  private:
   Task<void> invoke(Invocation invocation, Wait wait) override;
   std::size_t payload_bytes_max() const noexcept override { return arguments_.payload_bytes_max; }
+  bool accepts_at_once() const noexcept override { return false; }
   std::chrono::milliseconds delay_max() const noexcept override {
     return patience_of(arguments_.delay_max_s);
   }
@@ -283,7 +258,7 @@ Task<int> CommandStep::deliver() {
 
 void CommandStep::report(const StepReport& report) {
   LineWriter line("report");
-  line.text("status", word_of(report.status));
+  line.text("status", to_string(report.status));
   line.text("function", function_.name());
   line.text("session", report.session);
   line.text("instance", report.instance);

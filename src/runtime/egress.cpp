@@ -203,8 +203,9 @@ Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState s
   }
   log::debug(LogArea::runtime, about(), "fan-in of {} values for {}: {}", set->size(),
              fan_in.aggregator, to_text(state.status));
-  const bool confirms = !runtime.invoker_.keeps_every_delivery();
-  if (state.status == FanInState::Status::taken && confirms) {
+  const bool keeps = runtime.invoker_.keeps_every_delivery();
+  const bool confirms = !keeps && runtime.invoker_.accepts_at_once();
+  if (state.status == FanInState::Status::taken && !keeps) {
     const bool done = co_await is_confirmed(fan_in.aggregator);
     if (done) co_return;
   } else if (state.status != FanInState::Status::claimed) {
@@ -227,17 +228,19 @@ Task<void> Runtime::Step::follow_fan_in(const PlannedFanIn& fan_in, FanInState s
   co_await store().put(context, confirmation, owner, wait);
 }
 
-/// Whether the owner of a claim has said that it invoked the aggregator. It may be about to: a
-/// second look after a while spares most invocations that nobody needs.
+/// Whether the aggregator of a claim of another's is known to have been invoked: that was said, or,
+/// where nobody says it before it is true, it has an outcome. Either may be about to come: a second
+/// look after a while spares most invocations that nobody needs.
 Task<bool> Runtime::Step::is_confirmed(const std::string& aggregator) {
   waits_for("the store: a fan-in's confirmation");
-  const ItemId confirmation{aggregator, ItemKind::invoked};
-  std::optional<std::string> said = co_await store().get(context, confirmation, wait);
-  if (said) co_return true;
+  const bool is_said = runtime.invoker_.accepts_at_once();
+  const ItemId sign{aggregator, is_said ? ItemKind::invoked : ItemKind::outcome};
+  std::optional<std::string> found = co_await store().get(context, sign, wait);
+  if (found) co_return true;
   const Deadline second_look = store().reactor().now() + runtime.options_.confirmation_patience;
   co_await store().reactor().sleep_until(std::min(second_look, wait.deadline), wait.stop);
-  said = co_await store().get(context, confirmation, wait);
-  co_return said.has_value();
+  found = co_await store().get(context, sign, wait);
+  co_return found.has_value();
 }
 
 Task<void> Runtime::Step::invoke_children(const Plan& plan) {

@@ -142,6 +142,16 @@ void Runtime::Step::tell_end() const {
              report.error, report.invocations, report.fan_ins.size(), report.result_bytes);
 }
 
+std::string_view to_string(StepReport::Status status) noexcept {
+  switch (status) {
+    case StepReport::Status::succeeded: return "succeeded";
+    case StepReport::Status::caught: return "caught";
+    case StepReport::Status::failed: return "failed";
+    case StepReport::Status::will_retry: return "will_retry";
+  }
+  return "unknown";
+}
+
 UserResult UserResult::success(std::string text, std::string_view what) {
   try {
     return success(json::Text::parse(std::move(text), what));

@@ -48,7 +48,7 @@ class KeptInvocations final : public Invoker {
   std::chrono::milliseconds delay_max() const noexcept override {
     return std::chrono::milliseconds::max();
   }
-  bool keeps_every_delivery() const noexcept override { return true; }
+  bool accepts_at_once() const noexcept override { return false; }
   const std::string& text() const noexcept { return out_; }
 
  private:
@@ -59,6 +59,16 @@ int status_of(const Error& error) noexcept {
   if (error.kind() == ErrorKind::not_found && error.origin() == "stores") return 404;
   if (error.delivery() == Delivery::final) return 400;
   return error.kind() == ErrorKind::cancelled ? 503 : 500;
+}
+
+std::string told_of_step(const StepReport& report, std::string_view function,
+                         const KeptInvocations& kept) {
+  ObjectText told;
+  add_report(told, report, function);
+  ObjectText out;
+  out.key("report") += std::move(told).end();
+  out.key("invocations") += "[" + kept.text() + "]";
+  return std::move(out).end();
 }
 
 std::string_view word_of(RunResult::Status status) {
@@ -182,12 +192,7 @@ Task<std::string> Door::step(const Asked& asked) {
   const Wait wait{kNoDeadline, options_.stop};
   BoundedCode code(code_, wait);
   const StepReport report = co_await runtime.step(function, payload, code, asked.attempt());
-  ObjectText told;
-  add_report(told, report, function.name());
-  ObjectText out;
-  out.key("report") += std::move(told).end();
-  out.key("invocations") += "[" + kept.text() + "]";
-  co_return std::move(out).end();
+  co_return told_of_step(report, function.name(), kept);
 }
 
 Task<std::string> Door::give_up(const Asked& asked) {
@@ -198,12 +203,7 @@ Task<std::string> Door::give_up(const Asked& asked) {
   const std::string cause = asked.has("cause") ? asked.text("cause") : std::string();
   const StepReport report =
       co_await runtime.give_up(function, asked.value("payload"), error, cause, asked.attempt());
-  ObjectText told;
-  add_report(told, report, function.name());
-  ObjectText out;
-  out.key("report") += std::move(told).end();
-  out.key("invocations") += "[" + kept.text() + "]";
-  co_return std::move(out).end();
+  co_return told_of_step(report, function.name(), kept);
 }
 
 Task<std::string> Door::run(const Asked& asked) {

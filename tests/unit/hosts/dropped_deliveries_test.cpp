@@ -28,6 +28,7 @@ enum class Defect : std::uint8_t {
   confirms_before_it_invokes,
   takes_unclear_for_accepted,
   owner_ends_at_a_confirmation,
+  confirms_what_is_handed_over_later,
 };
 
 struct Died {};
@@ -73,8 +74,13 @@ class StoppingStore final : public InterposedStore {
 /// The platform as one delivery sees it.
 class Platform final : public Invoker {
  public:
-  Platform(Store& store, Delivering& delivering, Defect defect, std::vector<Invocation>& accepted)
-      : store_(store), delivering_(delivering), defect_(defect), accepted_(accepted) {}
+  Platform(Store& store, Delivering& delivering, Defect defect, bool hands_over_later,
+           std::vector<Invocation>& accepted)
+      : store_(store),
+        delivering_(delivering),
+        defect_(defect),
+        hands_over_later_(hands_over_later),
+        accepted_(accepted) {}
 
   Task<void> invoke(Invocation invocation, Wait wait) override {
     const SessionContext context = session_context("s");
@@ -89,7 +95,15 @@ class Platform final : public Invoker {
     }
     co_await delivering_.stop();
     if (defect_ == Defect::takes_unclear_for_accepted && ++unclear_ == 1) co_return;
-    accepted_.push_back(std::move(invocation));
+    (hands_over_later_ ? kept_ : accepted_).push_back(std::move(invocation));
+  }
+  /// When the step has ended.
+  Task<void> hand_over() {
+    co_await delivering_.stop();
+    for (Invocation& invocation : kept_) accepted_.push_back(std::move(invocation));
+  }
+  bool accepts_at_once() const noexcept override {
+    return !hands_over_later_ || defect_ == Defect::confirms_what_is_handed_over_later;
   }
   bool keeps_every_delivery() const noexcept override {
     return defect_ == Defect::ends_at_anothers_claim;
@@ -99,7 +113,9 @@ class Platform final : public Invoker {
   Store& store_;
   Delivering& delivering_;
   const Defect defect_;
+  const bool hands_over_later_;
   std::vector<Invocation>& accepted_;
+  std::vector<Invocation> kept_;
   int unclear_ = 0;
 };
 
@@ -107,6 +123,7 @@ struct Shape {
   const char* name;
   NativeApp app;
   std::string input;
+  bool hands_over_later = false;  ///< A step's invocations, when it has ended.
   bool forgets =
       false;  ///< What the platform has accepted first, it loses; all is delivered again.
 };
@@ -170,7 +187,7 @@ class Trial {
     StoppingStore stopping(*store_, delivering);
     SteppingStore stepping(stopping);
     Store& store = in_one_step_ ? static_cast<Store&>(stopping) : stepping;
-    Platform platform(stopping, delivering, defect_, accepted);
+    Platform platform(stopping, delivering, defect_, shape_.hands_over_later, accepted);
     Runtime runtime(store, platform, options_);
     try {
       if (defect_ == Defect::ends_at_its_own_outcome) {
@@ -180,6 +197,7 @@ class Trial {
       }
       const json::View payload = validate_payload(invocation.payload.text());
       co_await runtime.step(function(invocation.function), payload, shape_.app);
+      if (shape_.hands_over_later) co_await platform.hand_over();
     } catch (const Died&) {
     }
   }
@@ -220,6 +238,13 @@ Shape forgotten() {
   return shape;
 }
 
+Shape handed_over() {
+  Shape shape = contributors();
+  shape.name = "a platform that is handed invocations when a step has ended";
+  shape.hands_over_later = true;
+  return shape;
+}
+
 /// Seeds without an invocation of the aggregator.
 std::size_t lost(Shape (*make)(), bool in_one_step, Defect defect, std::uint32_t seeds) {
   std::size_t lost = 0;
@@ -243,6 +268,7 @@ TEST_CASE("no fan-in is lost where a delivery that dies may be dropped") {
     CHECK(lost(&contributors, in_one_step, Defect::none, kSeeds) == 0);
     CHECK(lost(&requested, in_one_step, Defect::none, kSeeds) == 0);
     CHECK(lost(&forgotten, in_one_step, Defect::none, kSeeds) == 0);
+    CHECK(lost(&handed_over, in_one_step, Defect::none, kSeeds) == 0);
   }
 }
 
@@ -256,5 +282,6 @@ TEST_CASE("what is known to lose a fan-in is seen to lose it") {
   // its own next delivery invokes. These lose where they are two.
   CHECK(lost(&contributors, false, ends_at_anothers_claim, kSeedsOfDefects) > 0);
   CHECK(lost(&contributors, false, confirms_before_it_invokes, kSeedsOfDefects) > 0);
+  CHECK(lost(&handed_over, false, confirms_what_is_handed_over_later, kSeedsOfDefects) > 0);
   CHECK(lost(&forgotten, false, owner_ends_at_a_confirmation, kSeedsOfDefects) > 0);
 }
