@@ -21,6 +21,7 @@
 #include "unum/store.hpp"
 
 namespace unum {
+struct LinkedApplication;
 struct StoreChoice;
 
 struct StoreName;
@@ -234,6 +235,10 @@ CheckedApplication load_checked(const std::string& directory, bool quiet);
 
 /// The name of the server that "redis:NAME" says, or of a data store that is one. Throws `invalid`.
 std::string queue_name(std::string_view option, const StoreChoice& store);
+
+/// The application with its functions' digests, as if it had been linked; of its functions only
+/// this one, unless the name is empty. Throws `invalid` if there is no such function.
+LinkedApplication with_digests(const CheckedApplication& checked, const std::string& function);
 
 /// Bytes for people: "999 B", "1.5 kB", "12 MB".
 std::string readable_bytes(std::uint64_t bytes);

@@ -9,11 +9,13 @@
 #include <cstdio>
 #include <cstring>
 
+#include "application/link_files.hpp"
 #include "aws/settings.hpp"
 #include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/secrets.hpp"
 #include "base/store_types.hpp"
+#include "base/suggest.hpp"
 #include "cli/cli.hpp"
 #include "hosts/store_choice.hpp"
 #include "reactor/descriptor.hpp"
@@ -43,6 +45,26 @@ CheckedApplication load_checked(const std::string& directory, bool quiet) {
       return;
     say("{}: {}\n", to_string(finding.severity), finding.text());
   });
+}
+
+LinkedApplication with_digests(const CheckedApplication& checked, const std::string& function) {
+  LinkedApplication loaded{details_of(checked), {}};
+  std::vector<FunctionSettings>& functions = loaded.application.functions;
+  std::vector<std::string_view> names;
+  for (const FunctionSettings& settings : functions) {
+    names.push_back(settings.name());
+    loaded.digests.emplace(settings.name(), Function(settings.ir).digest());
+  }
+  if (function.empty()) return loaded;
+  const FunctionSettings* const found = loaded.application.find(function);
+  if (found == nullptr) {
+    throw Error(ErrorKind::invalid, "cli", "function",
+                fmt::format("{} has no function {}{}", loaded.application.directory.string(),
+                            function, did_you_mean(function, names)));
+  }
+  FunctionSettings settings = *found;
+  functions.assign(1, std::move(settings));
+  return loaded;
 }
 
 std::string read_all(int fd, std::string_view option, std::string_view what) {

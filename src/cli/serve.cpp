@@ -10,7 +10,6 @@
 
 #include "application/link_files.hpp"
 #include "base/secrets.hpp"
-#include "base/suggest.hpp"
 #include "cli/cli.hpp"
 #include "hosts/function_code_of.hpp"
 #include "hosts/http/door.hpp"
@@ -106,22 +105,9 @@ Loaded load(const ServeArguments& arguments) {
   }
   if (!arguments.code.empty()) refuse("--code has no effect without --linked");
   const CheckedApplication checked = load_checked(arguments.directory, true);
-  LinkedApplication loaded{details_of(checked), {}};
-  std::vector<FunctionSettings>& functions = loaded.application.functions;
-  std::vector<std::string_view> names;
-  for (const FunctionSettings& settings : functions) {
-    names.push_back(settings.name());
-    loaded.digests.emplace(settings.name(), Function(settings.ir).digest());
-  }
-  if (arguments.function.empty()) return {std::move(loaded), checked};
-  const FunctionSettings* const found = loaded.application.find(arguments.function);
-  if (found == nullptr) {
-    refuse(fmt::format("{} has no function {}{}", arguments.directory, arguments.function,
-                       did_you_mean(arguments.function, names)));
-  }
-  FunctionSettings settings = *found;
-  functions.assign(1, std::move(settings));
-  return {std::move(loaded)};
+  Loaded loaded{with_digests(checked, arguments.function)};
+  if (arguments.function.empty()) loaded.whole = checked;
+  return loaded;
 }
 
 /// What is said at the start: who delivers again what this process does not end.

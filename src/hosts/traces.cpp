@@ -170,16 +170,6 @@ void append_number(std::string& out, std::string_view name, std::uint64_t number
   out += fmt::format(R"({{"key":"{}","value":{{"intValue":"{}"}}}})", name, number);
 }
 
-std::string_view status_of(const StepReport& report) {
-  switch (report.status) {
-    case StepReport::Status::succeeded: return "succeeded";
-    case StepReport::Status::caught: return "caught";
-    case StepReport::Status::failed: return "failed";
-    case StepReport::Status::will_retry: return "will_retry";
-  }
-  return "";
-}
-
 /// Names and attributes are those of the conventions for functions as a service, "faas", and own
 /// ones below "unum.".
 void append_span(std::string& out, std::string_view function, const StepReport& report) {
@@ -198,7 +188,7 @@ void append_span(std::string& out, std::string_view function, const StepReport& 
   append_attribute(out, "faas.name", function);
   append_attribute(out, "faas.invocation_id", report.instance);
   append_attribute(out, "unum.session", report.session);
-  append_attribute(out, "unum.status", status_of(report));
+  append_attribute(out, "unum.status", to_string(report.status));
   append_number(out, "unum.attempt", static_cast<std::uint64_t>(std::max(report.attempt, 0)));
   append_number(out, "unum.invocations", report.invocations);
   append_number(out, "unum.result.size", report.result_bytes);

@@ -16,26 +16,16 @@ using http_server::Response;
 
 constexpr std::string_view kRetryAfterSeconds = "1";
 
-std::string_view word_of(StepReport::Status status) {
-  switch (status) {
-    case StepReport::Status::succeeded: return "succeeded";
-    case StepReport::Status::caught: return "caught";
-    case StepReport::Status::failed: return "failed";
-    case StepReport::Status::will_retry: return "will_retry";
-  }
-  return "";
-}
-
 }  // namespace
 
 Told told_of(const StepReport& report, std::string_view function) {
   ObjectText out;
   add_report(out, report, function);
-  return {with_json(200, std::move(out).end()), word_of(report.status)};
+  return {with_json(200, std::move(out).end()), to_string(report.status)};
 }
 
 void add_report(ObjectText& out, const StepReport& report, std::string_view function) {
-  out.text("status", word_of(report.status));
+  out.text("status", to_string(report.status));
   out.text("function", function);
   out.text("session", report.session);
   out.text("instance", report.instance);

@@ -37,20 +37,10 @@ Clock::duration answer_margin(Clock::duration time) {
   return std::clamp<Clock::duration>(time / 50, milliseconds(50), milliseconds(500));
 }
 
-std::string_view word_of(StepReport::Status status) {
-  switch (status) {
-    case StepReport::Status::succeeded: return "succeeded";
-    case StepReport::Status::caught: return "caught";
-    case StepReport::Status::failed: return "failed";
-    case StepReport::Status::will_retry: return "will_retry";
-  }
-  return "";
-}
-
 /// For whoever invoked the function synchronously, and for an on-success destination. The result
 /// itself stands in the store.
 std::string answer_of(const StepReport& report) {
-  std::string out = fmt::format(R"({{"status":"{}","session":)", word_of(report.status));
+  std::string out = fmt::format(R"({{"status":"{}","session":)", to_string(report.status));
   json::append_string(out, report.session);
   out += ",\"instance\":";
   json::append_string(out, report.instance);
